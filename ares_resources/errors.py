@@ -1,0 +1,111 @@
+"""Ares' typed errors, and the decorator that turns known exceptions into them.
+
+Belongs here: every exception class that crosses a module boundary, with the exit code it
+leads to.  Does not belong here: catching anything on behalf of a step, and fallbacks.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_PARTIAL = 3
+
+
+class AresError(Exception):
+    """Something failed in a way that Ares knows; the message is one line for people."""
+
+    exit_code = EXIT_FAILED
+
+
+class BadInput(AresError):
+    """A value from outside is not usable; the message names it and what is allowed."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class DataConflict(BadInput):
+    """Two sources, or two rows of one, disagree about the same bar."""
+
+
+class ExchangeUnavailable(AresError):
+    """The exchange did not answer usefully within the deadline."""
+
+
+class CorruptArtifact(AresError):
+    """A stored file no longer matches the hash that was recorded with it."""
+
+
+class MemoryExceeded(AresError):
+    """A step would pass the memory threshold even after caches were freed."""
+
+
+class PartitionSkipped(AresError):
+    """This partition cannot be trained honestly; the message is the reason."""
+
+    exit_code = EXIT_PARTIAL
+
+
+def handle_specific_errors(
+    error_handlers: Mapping[type[BaseException], tuple[type[AresError], str]],
+    *,
+    context: str,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Turn known exceptions into typed Ares errors at a boundary; works on sync and async.
+
+    Parameters
+    ----------
+    error_handlers
+        Maps an exception class to the Ares error to raise instead and its message.  The
+        original message is appended and the original kept as ``__cause__``.
+    context
+        What was being done, in a few words; it leads the message.
+
+    Raises
+    ------
+    AresError
+        The mapped class.  Exceptions that are not listed pass through untouched: this
+        decorator never returns a default and never hides a failure.
+    """
+    known = tuple(error_handlers)
+
+    def translate(error: BaseException) -> AresError:
+        for kind, (target, message) in error_handlers.items():
+            if isinstance(error, kind):
+                return target(f"{context}: {message}: {error}")
+        raise error
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
+                try:
+                    return await function(*args, **kwargs)
+                except known as error:
+                    if isinstance(error, AresError):
+                        raise
+                    raise translate(error) from error
+
+            return awaited  # type: ignore[return-value]
+
+        @functools.wraps(function)
+        def called(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except known as error:
+                if isinstance(error, AresError):
+                    raise
+                raise translate(error) from error
+
+        return called
+
+    return decorate

@@ -1,0 +1,361 @@
+"""The configuration tree: every knob with its default, unit and a sentence.
+
+Belongs here: the typed tree, merging of overrides, and the error for an unknown key.
+Does not belong here: reading files, run tags or environment variables.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ares_resources.errors import BadInput
+
+Mode = Literal["full", "blank"]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class BlankMode(_Group):
+    """What blank mode uses in place of the full mode's three budgets."""
+
+    max_trials: int = Field(3, ge=1, description="Budget of step 12 in blank mode, trials.")
+    n_trials: int = Field(5, ge=1, description="Budget of the study of step 6, trials.")
+    lookback_days: float = Field(30, gt=0, description="Window of blank mode, days.")
+
+
+class EnhancedTrainingManagerSettings(_Group):
+    """The seeds' top group: modes and budgets."""
+
+    enhanced_training_interval: int = Field(
+        3600, ge=1, description="Least time between scheduled trainings, seconds."
+    )
+    max_enhanced_training_history: int = Field(
+        100, ge=1, description="Entries kept in the training history."
+    )
+    blank_training_mode: bool = Field(False, description="Light training for trying things out.")
+    max_trials: int = Field(200, ge=1, description="Budget of step 12 in full mode, trials.")
+    n_trials: int = Field(100, ge=1, description="Budget of the study of step 6, trials.")
+    lookback_days: float = Field(
+        365, gt=0, description="Window of full mode, days up to the last closed bar."
+    )
+    blank: BlankMode = BlankMode()
+    enable_caching: bool = Field(True, description="Answer repeated backtests from the cache.")
+    enable_parallelization: bool = Field(True, description="Spread backtests over the cores.")
+    enable_early_stopping: bool = Field(True, description="Stop unpromising trials early.")
+    enable_memory_management: bool = Field(True, description="Watch memory in every step.")
+
+
+class CachingSettings(_Group):
+    enabled: bool = True
+    max_cache_size: int = Field(1000, ge=1, description="Backtest results kept, entries.")
+
+
+class ParallelizationSettings(_Group):
+    enabled: bool = True
+    max_workers: int = Field(8, ge=1, description="Threads; never more than the machine has.")
+
+
+class EarlyStoppingSettings(_Group):
+    enabled: bool = True
+    patience: int = Field(
+        10, ge=1, description="Batches of step 12 without a better front before it stops."
+    )
+
+
+class MemoryManagementSettings(_Group):
+    enabled: bool = True
+    memory_threshold: float = Field(
+        0.8, gt=0, le=1, description="Share of the machine's memory at which caches are freed."
+    )
+
+
+class ComputationalOptimizationSettings(_Group):
+    """The seeds' second group: caches, cores, early stopping, memory."""
+
+    caching: CachingSettings = CachingSettings()
+    parallelization: ParallelizationSettings = ParallelizationSettings()
+    early_stopping: EarlyStoppingSettings = EarlyStoppingSettings()
+    memory_management: MemoryManagementSettings = MemoryManagementSettings()
+
+
+class DataSettings(_Group):
+    """Step 1: which bars, and how hard to try for them."""
+
+    timeframe: Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d"] = "1m"
+    warmup_bars: int = Field(
+        14_400, ge=0, description="Bars read before the window so that indicators settle, bars."
+    )
+    request_timeout_seconds: float = Field(10, gt=0, description="One request, seconds.")
+    deadline_seconds: float = Field(900, gt=0, description="The whole collection, seconds.")
+    max_retries: int = Field(5, ge=0, description="Tries after a transient failure, per request.")
+
+
+class WindowSettings(_Group):
+    """The roles of time; what remains is holdout."""
+
+    development: float = Field(0.7, gt=0, lt=1, description="Share that steps 4-10, 12 may fit on.")
+    calibration: float = Field(0.1, gt=0, lt=1, description="Share that step 11 fits on.")
+
+    @model_validator(mode="after")
+    def _leaves_holdout(self) -> WindowSettings:
+        if self.development + self.calibration >= 1:
+            raise ValueError("development + calibration must leave a holdout (be below 1)")
+        return self
+
+
+class RegimeSettings(_Group):
+    """Step 2 and 3."""
+
+    algorithm: Literal["gaussian_mixture", "rule_based"] = "gaussian_mixture"
+    volatility_halflife_bars: float = Field(
+        240, gt=0, description="Half-life of the realised-volatility average, bars."
+    )
+    trend_halflife_bars: float = Field(720, gt=0, description="Half-life of the trend, bars.")
+    enter_probability: float = Field(
+        0.6, gt=0.34, lt=1, description="Posterior above which a new regime is entered."
+    )
+    minimum_dwell_bars: int = Field(120, ge=0, description="Least stay in a regime, bars.")
+    minimum_events: int = Field(
+        150, ge=20, description="Fewest labelled development events a partition trains on."
+    )
+    when_too_few: Literal["skip", "pool"] = Field(
+        "skip", description="Skip a partition with too few events, or train it on all regimes."
+    )
+
+
+class LabelSettings(_Group):
+    """Step 4: triple-barrier labels."""
+
+    horizon_bars: int = Field(60, ge=2, description="Vertical barrier, bars after the decision.")
+    event_every_bars: int = Field(10, ge=1, description="Distance between decisions, bars.")
+    upper_width: float = Field(
+        2.0, gt=0, description="Upper barrier, multiples of the horizon's expected volatility."
+    )
+    lower_width: float = Field(
+        2.0, gt=0, description="Lower barrier, multiples of the horizon's expected volatility."
+    )
+    volatility_halflife_bars: float = Field(
+        240, gt=0, description="Half-life of the volatility that scales the barriers, bars."
+    )
+
+
+class FeatureSettings(_Group):
+    """Step 4: features."""
+
+    timeframes: tuple[str, ...] = Field(
+        ("15m", "1h"), description="Slower timeframes joined backward to the base one."
+    )
+    maximum_nan_share: float = Field(
+        0.2, ge=0, lt=1, description="A feature with more missing development values is dropped."
+    )
+
+
+class AnalystSettings(_Group):
+    """Steps 5-7."""
+
+    experts: tuple[Literal["catboost", "gradient_boosting", "linear", "forest"], ...] = (
+        "catboost",
+        "gradient_boosting",
+        "linear",
+        "forest",
+    )
+    folds: int = Field(5, ge=2, description="Purged cross-validation folds.")
+    embargo_bars: int = Field(60, ge=0, description="Bars dropped after each test fold.")
+    search_share: float = Field(
+        0.6, gt=0.2, lt=0.9, description="First share of development that step 6 searches on."
+    )
+    gain_confidence: float = Field(
+        0.9, gt=0.5, lt=1, description="One-sided confidence a paired gain must reach to be kept."
+    )
+    ensemble_rounds: int = Field(25, ge=1, description="Draws of the greedy ensemble selection.")
+    maximum_q_statistic: float = Field(
+        0.999, gt=0, le=1, description="Diversity floor: members more alike than this are refused."
+    )
+
+
+class TacticianSettings(_Group):
+    """Steps 8-10."""
+
+    delay_bars: int = Field(5, ge=1, description="The wait that the timing label compares, bars.")
+    timeframes: tuple[str, ...] = Field(
+        ("5m", "1h"), description="Timeframes a tactician is trained at, besides the base one."
+    )
+    kelly_fraction: float = Field(0.25, gt=0, le=1, description="Share of the Kelly size taken.")
+    target_volatility: float = Field(0.2, gt=0, description="Annual volatility aimed at.")
+    maximum_position: float = Field(1.0, gt=0, le=10, description="Largest size, share of equity.")
+    drawdown_brake: float = Field(
+        0.2, gt=0, lt=1, description="Drawdown at which size has shrunk to nothing."
+    )
+
+
+class CostSettings(_Group):
+    """What acting costs; every label, backtest and report is net of it."""
+
+    fee_bp: float = Field(4.0, ge=0, description="Taker fee a side, basis points.")
+    slippage_bp: float = Field(1.0, ge=0, description="Slippage a side, basis points.")
+    latency_bars: int = Field(1, ge=1, description="Bars from decision to fill, at the open.")
+
+
+class CalibrationSettings(_Group):
+    """Step 11."""
+
+    methods: tuple[Literal["identity", "platt", "temperature", "isotonic"], ...] = (
+        "identity",
+        "platt",
+        "temperature",
+        "isotonic",
+    )
+    bins: int = Field(10, ge=2, description="Equal-mass bins of the calibration error.")
+    coverage: float = Field(0.9, gt=0.5, lt=1, description="Wanted coverage of prediction sets.")
+
+
+class SearchSettings(_Group):
+    """Step 12: what is searched and what must hold."""
+
+    batch: int = Field(50, ge=1, description="Trials asked for and evaluated at once.")
+    enter_margin: tuple[float, float] = Field(
+        (0.0, 0.12), description="Range of |probability - 1/2| needed to enter."
+    )
+    stop_width: tuple[float, float] = Field((1.0, 8.0), description="Range of stops, ATR.")
+    target_width: tuple[float, float] = Field((1.0, 12.0), description="Range of targets, ATR.")
+    minimum_trades: int = Field(10, ge=1, description="A parameter set must trade this often.")
+
+
+class ValidationSettings(_Group):
+    """Steps 13-15."""
+
+    refits: int = Field(4, ge=2, description="Walk-forward blocks of the holdout.")
+    bootstrap_paths: int = Field(2000, ge=100, description="Stationary-bootstrap paths.")
+    jitter_share: float = Field(0.1, ge=0, lt=1, description="Relative jitter of parameters.")
+    cost_stress: float = Field(2.0, ge=1, description="Multiple of costs in the stress test.")
+    latency_stress_bars: int = Field(1, ge=0, description="Extra bars of latency in the stress.")
+    ruin_drawdown: float = Field(0.5, gt=0, lt=1, description="Drawdown that counts as ruin.")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the sequential test.")
+
+
+class GateSettings(_Group):
+    """What must hold before a model may carry the released alias."""
+
+    minimum_deflated_sharpe: float = Field(0.95, gt=0.5, lt=1, description="DSR, probability.")
+    maximum_overfitting: float = Field(0.5, gt=0, le=1, description="PBO, probability.")
+    maximum_ruin: float = Field(0.05, ge=0, le=1, description="Bootstrap share of ruined paths.")
+    minimum_trades: int = Field(30, ge=1, description="Trades on the holdout.")
+
+
+class TrackingSettings(_Group):
+    """MLflow."""
+
+    enabled: bool = Field(True, description="Track runs and register models with MLflow.")
+    uri: str = Field("", description="Tracking URI; empty means SQLite in the home.")
+    experiment: str = Field("ares", description="Name of the MLflow experiment.")
+
+
+class ReleaseSettings(_Group):
+    """Step 16."""
+
+    keep_versions: int = Field(10, ge=1, description="Bundles kept for a partition.")
+
+
+class Settings(_Group):
+    """The whole tree.  Frozen: a run never changes its own configuration."""
+
+    seed: int = Field(7, ge=0, description="Root of every random choice.")
+    threads: int = Field(
+        2, ge=1, description="Threads inside a step; fixed, since results may depend on it."
+    )
+    enhanced_training_manager: EnhancedTrainingManagerSettings = EnhancedTrainingManagerSettings()
+    computational_optimization: ComputationalOptimizationSettings = (
+        ComputationalOptimizationSettings()
+    )
+    data: DataSettings = DataSettings()
+    window: WindowSettings = WindowSettings()
+    regimes: RegimeSettings = RegimeSettings()
+    labels: LabelSettings = LabelSettings()
+    features: FeatureSettings = FeatureSettings()
+    analyst: AnalystSettings = AnalystSettings()
+    tactician: TacticianSettings = TacticianSettings()
+    costs: CostSettings = CostSettings()
+    calibration: CalibrationSettings = CalibrationSettings()
+    search: SearchSettings = SearchSettings()
+    validation: ValidationSettings = ValidationSettings()
+    gate: GateSettings = GateSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    release: ReleaseSettings = ReleaseSettings()
+
+    @property
+    def mode(self) -> Mode:
+        return "blank" if self.enhanced_training_manager.blank_training_mode else "full"
+
+    @property
+    def max_trials(self) -> int:
+        """Budget of step 12 in this mode."""
+        manager = self.enhanced_training_manager
+        return manager.blank.max_trials if self.mode == "blank" else manager.max_trials
+
+    @property
+    def n_trials(self) -> int:
+        """Budget of step 6's study in this mode."""
+        manager = self.enhanced_training_manager
+        return manager.blank.n_trials if self.mode == "blank" else manager.n_trials
+
+    @property
+    def lookback_days(self) -> float:
+        """Window of this mode, days."""
+        manager = self.enhanced_training_manager
+        return manager.blank.lookback_days if self.mode == "blank" else manager.lookback_days
+
+
+def load_settings(*overrides: Mapping[str, Any], mode: Mode | None = None) -> Settings:
+    """Merge override trees (later wins) over the defaults and check the whole.
+
+    Raises
+    ------
+    BadInput
+        One line: the key or value that is wrong, where it stands, and what is allowed.
+    """
+    tree: dict[str, Any] = {}
+    for override in overrides:
+        _merge(tree, override)
+    if mode is not None:
+        _merge(tree, {"enhanced_training_manager": {"blank_training_mode": mode == "blank"}})
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise BadInput(_first_problem(error)) from error
+
+
+def _merge(into: dict[str, Any], tree: Mapping[str, Any], path: str = "") -> None:
+    if not isinstance(tree, Mapping):
+        raise BadInput(f"configuration{path} must be a mapping, not {tree!r}")
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value, f"{path}.{key}")
+        else:
+            into[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        known = _keys_beside(problem["loc"])
+        near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        return f"configuration: unknown key {where!r}; {hint}"
+    return f"configuration: {where or 'tree'} = {problem.get('input')!r}: {problem['msg']}"
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    group: type[BaseModel] = Settings
+    for part in location[:-1]:
+        annotation = group.model_fields[str(part)].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        group = annotation
+    return sorted(group.model_fields)
