@@ -43,7 +43,7 @@ class SymbolKey:
         """
         instrument, dot, exchange = text.rpartition(".")
         if not dot:
-            raise BadInput(f"symbol key {_shown(text)} is not INSTRUMENT.EXCHANGE (ETHUSDT.BINANCE)")
+            raise BadInput(f"symbol key {_shown(text)} is not like ETHUSDT.BINANCE")
         return cls(instrument, exchange)
 
     @classmethod

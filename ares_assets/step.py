@@ -1,0 +1,97 @@
+"""The Dagster skin of a step: inputs as handles, outcome as events, figures as metadata.
+
+Belongs here: turning a StepSpec into an asset.  Does not belong here: how a step is carried
+out (``engine.py``), and what it computes (``step01`` to ``step16``).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from ares_assets.engine import Request, StepSpec, Work, execute
+from ares_assets.partitions import parse_partition, partitions
+from ares_resources.storage.artifacts import Artifact
+from ares_resources.storage.io_managers import SHARED_TAG
+
+_IO_MANAGERS = {"frame": "frames", "bundle": "bundles", "report": "reports"}
+
+
+def as_asset(spec: StepSpec) -> dg.AssetsDefinition:
+    """The asset of a step.
+
+    Its output is not required: a partition that cannot be trained honestly yields an
+    observation with the reason, and Dagster then skips what lies downstream.
+    """
+
+    @dg.asset(
+        name=spec.name,
+        description=f"Step {spec.number}, {spec.title}. {spec.description}",
+        group_name=spec.group,
+        partitions_def=partitions,
+        ins={name: dg.AssetIn(dagster_type=Artifact) for name in spec.inputs},
+        io_manager_key=_IO_MANAGERS[spec.kind],
+        required_resource_keys={"workspace", "tracking"},
+        output_required=False,
+        kinds={spec.kind},
+        metadata={SHARED_TAG: spec.shared, "step": spec.number},
+    )
+    def body(
+        context: dg.AssetExecutionContext, **inputs: Artifact
+    ) -> Iterator[dg.Output[Artifact] | dg.AssetObservation]:
+        work = _work(context, spec)
+        artifact, reused = execute(work, inputs)
+        if artifact.skipped is not None:
+            context.log.warning(f"skipped: {artifact.skipped}")
+            yield dg.AssetObservation(
+                asset_key=spec.name,
+                partition=context.partition_key,
+                metadata={"skipped": artifact.skipped},
+            )
+            return
+        extra = spec.after(work, artifact) if spec.after else {}
+        metadata = {**artifact.metadata, **extra}
+        context.resources.tracking.log_step(spec.name, metadata)
+        yield dg.Output(
+            artifact,
+            metadata=event_metadata(artifact, metadata, reused=reused),
+            data_version=dg.DataVersion(artifact.sha256),
+        )
+
+    return body
+
+
+def event_metadata(
+    artifact: Artifact, metadata: Mapping[str, Any], *, reused: bool
+) -> dict[str, Any]:
+    """What the UI shows for a materialization: key numbers, cost, provenance."""
+    values = {name: _displayed(value) for name, value in metadata.items()}
+    cost = {f"cost/{name}": value for name, value in artifact.cost.items()}
+    return {
+        **values,
+        **cost,
+        "reused": reused,
+        "degraded": bool(artifact.degraded),
+        "degraded_reasons": artifact.degraded,
+        "content_sha256": artifact.sha256,
+    }
+
+
+def _displayed(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("<svg"):
+        return dg.MetadataValue.md(value)
+    return value
+
+
+def _work(context: dg.AssetExecutionContext, spec: StepSpec) -> Work:
+    resource = context.resources.workspace
+    regime, symbol = parse_partition(str(context.partition_key))
+    request = Request(
+        symbol=symbol,
+        regime=regime,
+        settings=resource.request_settings(),
+        as_of_ms=resource.as_of_ms(),
+        offline=resource.offline(),
+        run_id=context.run_id,
+    )
+    return Work(spec, request, resource.workspace())

@@ -1,0 +1,76 @@
+"""Values to files and back: frames, reports and bundles, in native formats only.
+
+Belongs here: the mapping between a value and its files.  Does not belong here: where the
+files stand, and pickle.
+
+A frame is ``data.parquet``; a report (a JSON-able dict) is ``report.json``; a bundle is a
+dict of file names to frames (``.parquet``), JSON-able values (``.json``) or bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from ares_resources.errors import AresError
+from ares_resources.storage.atomic import read_parquet, write_parquet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FRAME_FILE = "data.parquet"
+REPORT_FILE = "report.json"
+Bundle: TypeAlias = dict[str, Any]
+Kind = Literal["frame", "report", "bundle"]
+
+
+def encode_into(folder: Path, value: pd.DataFrame | Mapping[str, Any], kind: Kind) -> list[str]:
+    """Write a value's files into a folder; returns their names."""
+    members = _members(value, kind)
+    for name, member in members.items():
+        path = folder / name
+        if folder.resolve() != path.resolve().parent:
+            raise AresError(f"a bundle member may not be named {name!r}")
+        _write_member(path, member)
+    return sorted(members)
+
+
+def decode(folder: Path, names: list[str]) -> Any:
+    """The inverse of :func:`encode_into`."""
+    if names == [FRAME_FILE]:
+        return read_parquet(folder / FRAME_FILE)
+    if names == [REPORT_FILE]:
+        return json.loads((folder / REPORT_FILE).read_text())
+    return {name: _read_member(folder / name) for name in names}
+
+
+def to_json_bytes(value: Any) -> bytes:
+    """Canonical JSON: sorted keys, no NaN, one trailing newline."""
+    return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def _members(value: pd.DataFrame | Mapping[str, Any], kind: Kind) -> Mapping[str, Any]:
+    if kind == "bundle":
+        return dict(value)
+    return {FRAME_FILE if kind == "frame" else REPORT_FILE: value}
+
+
+def _write_member(path: Path, member: Any) -> None:
+    if path.suffix == ".parquet":
+        write_parquet(path, member)
+    elif path.suffix == ".json" and not isinstance(member, bytes):
+        path.write_bytes(to_json_bytes(member))
+    elif isinstance(member, bytes):
+        path.write_bytes(member)
+    else:
+        raise AresError(f"{path.name}: a {type(member).__name__} cannot be stored under that name")
+
+
+def _read_member(path: Path) -> Any:
+    if path.suffix == ".parquet":
+        return read_parquet(path)
+    if path.suffix == ".json":
+        return json.loads(path.read_text())
+    return path.read_bytes()
