@@ -1,0 +1,279 @@
+"""The catalogue: where bars, funding and open interest rest, by series and month.
+
+Belongs here: appending, reading and describing series.  Does not belong here: fetching
+(:mod:`ares_resources.collection`) and file formats (:mod:`ares_resources.exchanges.files`).
+
+Layout: ``<root>/<symbol>/<kind>[-<timeframe>]/manifest.json`` beside month files with
+content-hashed names.  The manifest is published last and decides what is there, so a kill
+at any moment leaves the old series or the new one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ares_resources.errors import BadInput, CorruptArtifact, DataConflict
+from ares_resources.storage import gap_ledger
+from ares_resources.storage.atomic import file_lock
+from ares_resources.storage.fingerprints import frame_fingerprint
+from ares_resources.storage.frames import conform, empty_frame, first_fault
+from ares_resources.storage.gap_ledger import Span
+from ares_resources.storage.merging import Merged, check_on_conflict, merge
+from ares_resources.storage.month_files import by_month, read_month, remove_unlisted, write_month
+from ares_resources.storage.series import AppendReport, Coverage, Series
+from ares_resources.storage.series_manifest import (
+    Manifest,
+    Month,
+    Source,
+    load_manifest,
+    publish_manifest,
+)
+from ares_resources.storage.source_ledger import Sources, append_reports, with_sources
+from ares_resources.symbols import SymbolKey
+
+__all__ = ["AppendReport", "Catalogue", "Coverage", "Series"]
+
+_READ_ATTEMPTS = 5
+
+
+class Catalogue:
+    """Month-partitioned Parquet under one root; safe for several processes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def append(
+        self, series: Series, frame: pd.DataFrame, *, source: str, on_conflict: str = "refuse"
+    ) -> AppendReport:
+        """Add rows from one source; see :meth:`append_parts`."""
+        return self.append_parts(series, [(source, frame)], on_conflict=on_conflict)[0]
+
+    def append_parts(
+        self,
+        series: Series,
+        parts: Sequence[tuple[str, pd.DataFrame]],
+        *,
+        on_conflict: str = "refuse",
+    ) -> list[AppendReport]:
+        """Add the rows of several sources in one publication: all of them or none.
+
+        Parameters
+        ----------
+        parts
+            ``(source, frame)``; rows in any order, repetitions counted.
+        on_conflict
+            "refuse"; or "keep_first" (what is there, then the earlier row) or "keep_last".
+
+        Raises
+        ------
+        DataConflict
+            If rows of one timestamp disagree and ``on_conflict`` is "refuse".
+        BadInput
+            If a row cannot be true.
+        """
+        check_on_conflict(on_conflict)
+        frames = [_checked(series, source, frame) for source, frame in parts]
+        folder = self._folder(series)
+        with file_lock(folder / ".lock"):
+            manifest = load_manifest(folder)
+            merged = _merged(series, folder, manifest, frames, on_conflict)
+            if on_conflict == "refuse":
+                _refuse_conflicts(series, merged, [source for source, _ in parts])
+            reports = append_reports(merged, len(parts))
+            sources = with_sources(manifest.sources, parts, reports)
+            self._publish(series, manifest, merged, sources)
+        return reports
+
+    def read(self, series: Series, start_ms: int, end_ms: int) -> pd.DataFrame:
+        """Rows with ``start_ms <= timestamp < end_ms``, sorted, RangeIndex; maybe none.
+
+        Raises
+        ------
+        CorruptArtifact
+            If a file is not what its manifest recorded.
+        """
+        folder = self._folder(series)
+        manifest = load_manifest(folder)
+        for _ in range(_READ_ATTEMPTS):
+            try:
+                return _read(series, folder, manifest, start_ms, end_ms)
+            except FileNotFoundError as error:
+                newer = load_manifest(folder)
+                if newer == manifest:
+                    raise CorruptArtifact(f"{error.filename} is missing") from error
+                manifest = newer
+        raise CorruptArtifact(f"{series} changed {_READ_ATTEMPTS} times while it was read")
+
+    def coverage(self, series: Series) -> Coverage | None:
+        """First and last timestamp and the number of rows; None where there are none."""
+        months = list(load_manifest(self._folder(series)).months.values())
+        if not months:
+            return None
+        return Coverage(months[0].first_ms, months[-1].last_ms, sum(m.rows for m in months))
+
+    def gaps(self, series: Series, start_ms: int, end_ms: int) -> pd.DataFrame:
+        """The gap ledger: ``start_ms, end_ms, missing_bars`` inside the window.
+
+        Only spans between the first and the last bar count; series without a grid (funding,
+        open interest) have no gaps.
+        """
+        spans = gap_ledger.clip(_gaps(series, self._manifest(series)), start_ms, end_ms)
+        return gap_ledger.ledger_frame(spans, series.step_ms or 1)
+
+    def missing(self, series: Series, start_ms: int, end_ms: int) -> list[Span]:
+        """Spans of the window that an exchange is still to be asked for.
+
+        For bars: where there is no bar and no exchange said so.  Else: what was never
+        asked for, since only the exchange knows when it settles.
+        """
+        manifest = self._manifest(series)
+        held = gap_ledger.subtract(_extent(series, manifest), _gaps(series, manifest))
+        return gap_ledger.subtract([(start_ms, end_ms)], [*held, *manifest.answered])
+
+    def mark_answered(self, series: Series, start_ms: int, end_ms: int) -> None:
+        """Remember that the exchange was asked for this span and gave all that it has."""
+        self._amend(
+            series,
+            lambda old: {"answered": tuple(gap_ledger.union([*old.answered, (start_ms, end_ms)]))},
+        )
+
+    def sources(self, series: Series) -> pd.DataFrame:
+        """The source ledger: ``source, added, repeated, conflicting, first_ms, last_ms``."""
+        columns = [field.name for field in dataclasses.fields(Source)]
+        rows = [dataclasses.astuple(source) for source in self._manifest(series).sources]
+        return pd.DataFrame(rows, columns=columns)
+
+    def fingerprint(self, series: Series, start_ms: int, end_ms: int) -> str:
+        """XXH3-128 of the window's rows; the way in which they came does not count."""
+        return frame_fingerprint(self.read(series, start_ms, end_ms))
+
+    def symbols(self) -> list[SymbolKey]:
+        """Every symbol with at least one published series, sorted."""
+        found = {path.parent.parent.name for path in self.root.glob("*/*/manifest.json")}
+        return sorted(SymbolKey.from_folder(name) for name in found)
+
+    def series(self, symbol: SymbolKey) -> list[Series]:
+        """Every published series of a symbol, sorted."""
+        folders = (path.parent.name for path in (self.root / symbol.folder).glob("*/manifest.json"))
+        return sorted(Series(symbol, *name.split("-", 1)) for name in folders)
+
+    def mark_stale(self, series: Series, reason: str) -> None:
+        """Record that the series could not be brought up to date, and why."""
+        self._amend(series, lambda old: {"stale": reason})
+
+    def clear_stale(self, series: Series) -> None:
+        """Record that the series is up to date again."""
+        if self.stale(series) is not None:
+            self._amend(series, lambda old: {"stale": None})
+
+    def stale(self, series: Series) -> str | None:
+        """Why the series is out of date; None if it is not known to be."""
+        return self._manifest(series).stale
+
+    def _folder(self, series: Series) -> Path:
+        return self.root / series.symbol.folder / series.folder
+
+    def _manifest(self, series: Series) -> Manifest:
+        return load_manifest(self._folder(series))
+
+    def _amend(self, series: Series, change: Callable[[Manifest], dict[str, Any]]) -> None:
+        folder = self._folder(series)
+        with file_lock(folder / ".lock"):
+            manifest = load_manifest(folder)
+            publish_manifest(folder, dataclasses.replace(manifest, **change(manifest)))
+
+    def _publish(
+        self, series: Series, manifest: Manifest, merged: dict[str, Merged], sources: Sources
+    ) -> None:
+        folder = self._folder(series)
+        months = dict(manifest.months)
+        for name, month in merged.items():
+            if month.changed:
+                months[name] = write_month(folder, name, month.frame, series.step_ms)
+        newer = dataclasses.replace(manifest, months=dict(sorted(months.items())), sources=sources)
+        publish_manifest(folder, newer)
+        remove_unlisted(folder, newer)
+
+
+def _checked(series: Series, source: str, frame: pd.DataFrame) -> pd.DataFrame:
+    conforming = conform(frame, series.kind)
+    fault = first_fault(conforming, series.kind, step_ms=series.step_ms)
+    if fault is not None:
+        raise BadInput(f"{source}: {series}: {fault}")
+    return conforming
+
+
+def _merged(
+    series: Series,
+    folder: Path,
+    manifest: Manifest,
+    frames: Sequence[pd.DataFrame],
+    on_conflict: str,
+) -> dict[str, Merged]:
+    parts = [by_month(frame) for frame in frames]
+    nothing = empty_frame(series.kind)
+    merged = {}
+    for name in sorted(set().union(*parts)):
+        known = manifest.months.get(name)
+        old = nothing if known is None else _held(folder, known)
+        rows = [part.get(name, nothing) for part in parts]
+        merged[name] = merge(old, rows, series.kind, on_conflict)
+    return merged
+
+
+def _held(folder: Path, month: Month) -> pd.DataFrame:
+    try:
+        return read_month(folder, month)
+    except FileNotFoundError as error:
+        raise CorruptArtifact(f"{folder / month.file} is missing") from error
+
+
+def _refuse_conflicts(series: Series, merged: dict[str, Merged], names: Sequence[str]) -> None:
+    conflicts = [month.conflict for month in merged.values() if month.conflict is not None]
+    if conflicts:
+        total = sum(conflict.timestamps for conflict in conflicts)
+        whole = dataclasses.replace(conflicts[0], timestamps=total)
+        origin = names[0] if len(names) == 1 else f"{len(names)} sources"
+        raise DataConflict(
+            f"{series} from {origin}: {whole}; nothing was written; "
+            "allowed: rows that agree, or on_conflict keep_first or keep_last"
+        )
+
+
+def _read(
+    series: Series, folder: Path, manifest: Manifest, start_ms: int, end_ms: int
+) -> pd.DataFrame:
+    wanted = [
+        month
+        for month in manifest.months.values()
+        if month.first_ms < end_ms and month.last_ms >= start_ms
+    ]
+    if not wanted:
+        return empty_frame(series.kind)
+    frame = pd.concat([read_month(folder, month) for month in wanted], ignore_index=True)
+    stamps = frame["timestamp"].to_numpy()
+    first, after = np.searchsorted(stamps, [start_ms, end_ms])
+    return frame.iloc[first:after].reset_index(drop=True)
+
+
+def _extent(series: Series, manifest: Manifest) -> list[Span]:
+    months = list(manifest.months.values())
+    if not months or not series.step_ms:
+        return []
+    return [(months[0].first_ms, months[-1].last_ms + series.step_ms)]
+
+
+def _gaps(series: Series, manifest: Manifest) -> list[Span]:
+    if not series.step_ms:
+        return []
+    months = list(manifest.months.values())
+    between = [
+        (one.last_ms + series.step_ms, other.first_ms) for one, other in itertools.pairwise(months)
+    ]
+    return gap_ledger.union([*between, *(gap for month in months for gap in month.gaps)])

@@ -1,0 +1,43 @@
+"""Content hashes of frames: equal rows give equal fingerprints, wherever they rest.
+
+Belongs here: hashing a frame's buffers.  Does not belong here: hashes of files
+(:mod:`ares_resources.storage.atomic`) and keys of parameters.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+
+def frame_fingerprint(frame: pd.DataFrame) -> str:
+    """XXH3-128 over names, dtypes and values, hexadecimal; NaN and -0.0 have one spelling each.
+
+    ``frame`` holds numeric columns only; its index does not count.
+    """
+    import xxhash
+
+    digest = xxhash.xxh3_128()
+    digest.update(f"{len(frame)};".encode())
+    for name in frame.columns:
+        values = np.ascontiguousarray(frame[name].to_numpy())
+        digest.update(f"{name}:{values.dtype.str};".encode())
+        digest.update(_canonical(values).data)
+    return digest.hexdigest()
+
+
+def joined_fingerprint(*parts: str) -> str:
+    """One fingerprint for several, in their order."""
+    import xxhash
+
+    return xxhash.xxh3_128("|".join(parts).encode()).hexdigest()
+
+
+def _canonical(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind != "f":
+        return values
+    values = values + 0.0
+    unknown = np.isnan(values)
+    if unknown.any():
+        values[unknown] = np.nan
+    return values

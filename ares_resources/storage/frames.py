@@ -1,0 +1,182 @@
+"""The frames that come from a market and rest in the catalogue, and what is wrong with a row.
+
+Belongs here: columns, dtypes, emptiness, and the first fault of a frame.  Does not belong
+here: where a frame came from, and what is done about a fault (the caller raises).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from ares_resources.errors import BadInput
+from ares_resources.timeframes import DAY_MS
+
+Kind = Literal["bars", "funding", "open_interest"]
+Progress = Callable[[int, int, str], None]  # done, total, what: of files, or of bars
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "bars": ("timestamp", "open", "high", "low", "close", "volume", "taker_buy_share"),
+    "funding": ("timestamp", "funding_rate"),
+    "open_interest": ("timestamp", "open_interest"),
+}
+NULLABLE: dict[str, tuple[str, ...]] = {
+    "bars": ("taker_buy_share",),
+    "funding": (),
+    "open_interest": (),
+}
+EARLIEST_MS = 1_230_768_000_000  # 2009-01-01: no coin is older
+JUMP_LOG_RETURN = 0.5
+JUMPS_THAT_REFUSE = 3
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The first bad cell of a frame; ``row`` counts data rows from 1."""
+
+    column: str
+    row: int
+    value: object
+    allowed: str
+
+    def __str__(self) -> str:
+        return f"row {self.row}: {self.column} = {self.value}; allowed: {self.allowed}"
+
+
+def empty_frame(kind: str) -> pd.DataFrame:
+    """A frame of this kind without rows, with the right columns and dtypes."""
+    return pd.DataFrame(
+        {name: pd.Series(dtype="int64" if i == 0 else "float64") for i, name in _numbered(kind)}
+    )
+
+
+def conform(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The frame's known columns in order, typed; a missing nullable column becomes NaN.
+
+    Raises
+    ------
+    BadInput
+        If a column is missing or not numeric, or the timestamps are not integers.
+    """
+    columns: dict[str, np.ndarray] = {}
+    for position, name in _numbered(kind):
+        if name in frame.columns:
+            columns[name] = _typed(frame[name], name, integer=position == 0)
+        elif name in NULLABLE[kind]:
+            columns[name] = np.full(len(frame), np.nan)
+        else:
+            raise BadInput(f"{kind} without column {name!r}; needed: {', '.join(COLUMNS[kind])}")
+    return pd.DataFrame(columns)
+
+
+def first_fault(
+    frame: pd.DataFrame, kind: str, *, step_ms: int = 0, now_ms: int | None = None
+) -> Fault | None:
+    """The first row that cannot be true, or None.
+
+    Parameters
+    ----------
+    frame
+        A conforming frame, in any order.
+    step_ms
+        Length of the timeframe, whose multiples timestamps must be; 0 for no grid.
+    now_ms
+        The present; timestamps may lie up to a day later.
+    """
+    now = int(time.time() * 1000) if now_ms is None else now_ms
+    checks = [*_time_checks(frame, step_ms, now), *_value_checks(frame, kind)]
+    found = [
+        (int(np.argmax(bad)), order) for order, (_, bad, _) in enumerate(checks) if np.any(bad)
+    ]
+    if not found:
+        return None
+    row, order = min(found)
+    column, _, allowed = checks[order]
+    return Fault(column, row + 1, frame[column].iloc[row], allowed)
+
+
+def recurring_jumps(frame: pd.DataFrame, step_ms: int) -> tuple[int, int]:
+    """How many neighbouring bars of up to an hour jump beyond belief, and the first one's time.
+
+    Real markets move by more than 50 % within one bar at most once in a great while; test
+    networks do so all the time.  ``frame`` is sorted.  (0, 0) below three such jumps.
+    """
+    if step_ms > 3_600_000 or len(frame) < 2:
+        return 0, 0
+    stamps = frame["timestamp"].to_numpy()
+    returns = np.abs(np.diff(np.log(frame["close"].to_numpy())))
+    wide = np.log(frame["high"].to_numpy() / frame["low"].to_numpy())[1:]
+    jumped = ((returns > JUMP_LOG_RETURN) | (wide > JUMP_LOG_RETURN)) & (np.diff(stamps) == step_ms)
+    count = int(jumped.sum())
+    if count < JUMPS_THAT_REFUSE:
+        return 0, 0
+    return count, int(stamps[1:][jumped][0])
+
+
+def utc(timestamp_ms: int) -> str:
+    """A timestamp for people: ``2023-03-24T12:40:00Z``."""
+    moment = np.datetime64(int(timestamp_ms), "ms")
+    text = np.datetime_as_string(moment, unit="s" if timestamp_ms % 1000 == 0 else "ms")
+    return f"{text}Z"
+
+
+def _numbered(kind: str) -> enumerate[str]:
+    if kind not in COLUMNS:
+        raise BadInput(f"kind of series {kind!r} is not known; allowed: {', '.join(COLUMNS)}")
+    return enumerate(COLUMNS[kind])
+
+
+def _typed(values: pd.Series, name: str, *, integer: bool) -> np.ndarray:
+    if integer and not pd.api.types.is_integer_dtype(values.dtype):
+        raise BadInput(f"column {name!r} holds {values.dtype}; needed: integer milliseconds UTC")
+    try:
+        return values.to_numpy(dtype="int64" if integer else "float64")
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"column {name!r} is not numeric: {error}") from error
+
+
+Check = tuple[str, np.ndarray, str]
+
+
+def _time_checks(frame: pd.DataFrame, step_ms: int, now_ms: int) -> list[Check]:
+    stamps = frame["timestamp"].to_numpy()
+    latest = now_ms + DAY_MS
+    span = f"milliseconds UTC from {utc(EARLIEST_MS)} to {utc(latest)}"
+    checks: list[Check] = [("timestamp", (stamps < EARLIEST_MS) | (stamps > latest), span)]
+    if step_ms:
+        checks.append(("timestamp", stamps % step_ms != 0, f"multiples of {step_ms} ms"))
+    return checks
+
+
+def _value_checks(frame: pd.DataFrame, kind: str) -> list[Check]:
+    if kind == "bars":
+        return _bar_checks(frame)
+    name = COLUMNS[kind][1]
+    values = frame[name].to_numpy()
+    if kind == "funding":
+        bad = ~np.isfinite(values) | (np.abs(values) > 1)
+        return [(name, bad, "a fraction per settlement between -1 and 1")]
+    return [(name, ~np.isfinite(values) | (values < 0), "a finite number of at least 0")]
+
+
+def _bar_checks(frame: pd.DataFrame) -> list[Check]:
+    opens, high, low, close, volume, share = (
+        frame[name].to_numpy() for name in COLUMNS["bars"][1:]
+    )
+    checks: list[Check] = [
+        (name, ~np.isfinite(values) | (values <= 0), "finite prices above 0")
+        for name, values in (("open", opens), ("high", high), ("low", low), ("close", close))
+    ]
+    top, bottom = np.maximum(opens, close), np.minimum(opens, close)
+    checks.append(("high", high < np.maximum(top, low), "at least open, close and low"))
+    checks.append(("low", low > bottom, "at most open, close and high"))
+    checks.append(("volume", ~np.isfinite(volume) | (volume < 0), "a finite number of at least 0"))
+    unknown = np.isnan(share)
+    bad_share = ~unknown & ~((share >= 0) & (share <= 1))
+    checks.append(("taker_buy_share", bad_share, "a share from 0 to 1, or nothing"))
+    return checks

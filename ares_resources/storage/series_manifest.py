@@ -1,0 +1,107 @@
+"""The one file that says what a series of the catalogue consists of.
+
+Belongs here: the manifest's content, its own checksum, reading and publishing it.  Does not
+belong here: month files, merging, and locks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ares_resources.errors import CorruptArtifact
+from ares_resources.storage.atomic import write_bytes
+from ares_resources.storage.gap_ledger import Span
+
+FORMAT = 1
+FILE_NAME = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Month:
+    """One published Parquet file; ``gaps`` are the spans without bars inside it."""
+
+    file: str
+    sha256: str
+    rows: int
+    first_ms: int
+    last_ms: int
+    gaps: tuple[Span, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a file or an exchange brought: rows by outcome, and the span of its rows."""
+
+    source: str
+    added: int
+    repeated: int
+    conflicting: int
+    first_ms: int
+    last_ms: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that is there.  ``answered``: spans the exchange need not be asked again."""
+
+    months: dict[str, Month] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+    answered: tuple[Span, ...] = ()
+    stale: str | None = None
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """The published manifest of a series; an empty one where nothing was published.
+
+    Raises
+    ------
+    CorruptArtifact
+        If the file is there and does not match its own checksum.
+    """
+    path = folder / FILE_NAME
+    try:
+        record = json.loads(path.read_bytes())
+        checksum = record.pop("sha256")
+    except FileNotFoundError:
+        return Manifest()
+    except (ValueError, KeyError, AttributeError) as error:
+        raise CorruptArtifact(f"{path} is not a manifest: {error!r}") from error
+    if checksum != _checksum(record):
+        raise CorruptArtifact(f"{path} does not match its own checksum")
+    if record["format"] != FORMAT:
+        raise CorruptArtifact(f"{path} has format {record['format']}; known: {FORMAT}")
+    return _from_record(record)
+
+
+def publish_manifest(folder: Path, manifest: Manifest) -> None:
+    """Make ``manifest`` the truth about the series, atomically."""
+    record: dict[str, Any] = {"format": FORMAT, **dataclasses.asdict(manifest)}
+    record = json.loads(json.dumps(record))
+    record["sha256"] = _checksum(record)
+    write_bytes(folder / FILE_NAME, json.dumps(record, indent=1, sort_keys=True).encode())
+
+
+def _from_record(record: dict[str, Any]) -> Manifest:
+    months = {
+        name: Month(**{**month, "gaps": _spans(month["gaps"])})
+        for name, month in sorted(record["months"].items())
+    }
+    return Manifest(
+        months=months,
+        sources=tuple(Source(**source) for source in record["sources"]),
+        answered=_spans(record["answered"]),
+        stale=record["stale"],
+    )
+
+
+def _spans(pairs: list[list[int]]) -> tuple[Span, ...]:
+    return tuple((int(start), int(end)) for start, end in pairs)
+
+
+def _checksum(record: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
