@@ -15,7 +15,7 @@ import json
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -102,11 +102,15 @@ class SettingsView:
 
 @dataclass(frozen=True)
 class Work:
-    """What a step function gets besides its inputs."""
+    """What a step function gets besides its inputs.
+
+    ``outside`` is what the step's ``fingerprint`` found, as it found it.
+    """
 
     spec: StepSpec
     request: Request
     workspace: Workspace
+    outside: str = ""
 
     @property
     def settings(self) -> SettingsView:
@@ -137,7 +141,7 @@ def place_of(spec: StepSpec, request: Request) -> Place:
     return Place(spec.name, request.symbol.folder, None if spec.shared else request.regime)
 
 
-def step_key(work: Work, inputs: Mapping[str, Artifact], outside: str) -> str:
+def step_key(work: Work, inputs: Mapping[str, Artifact]) -> str:
     """The name of the result: 32 hexadecimal digits."""
     parts = {
         "step": work.spec.name,
@@ -147,7 +151,7 @@ def step_key(work: Work, inputs: Mapping[str, Artifact], outside: str) -> str:
         "regime": None if work.spec.shared else work.request.regime,
         "inputs": {name: artifact.sha256 for name, artifact in sorted(inputs.items())},
         "degraded": sorted({reason for a in inputs.values() for reason in a.degraded}),
-        "outside": outside,
+        "outside": work.outside,
     }
     text = json.dumps(parts, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -171,7 +175,8 @@ def execute(work: Work, inputs: Mapping[str, Artifact]) -> tuple[Artifact, bool]
     outcome = "failed"
     try:
         with file_lock(_lock_path(work)):
-            key = step_key(work, inputs, outside_state(work, inputs))
+            work = replace(work, outside=outside_state(work, inputs))
+            key = step_key(work, inputs)
             artifact = work.workspace.store.find(work.place, key)
             reused = artifact is not None
             if artifact is None:

@@ -1,0 +1,71 @@
+# Ares. `make` lists what can be made.
+# Set-up runs once per change of requirements.lock or pyproject.toml; then it is a no-op.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export OMP_NUM_THREADS ?= 2
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+.PHONY: setup
+setup: $(READY) ## Virtual environment, locked dependencies, compiled kernels, homes
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Ares needs Python 3.11 or newer; set PYTHON=..."; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setup: installing locked dependencies (once, about a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --no-deps -r requirements-uv.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@echo "setup: compiling Python and the kernels (once, about a minute)"
+	@$(BIN)/python -m compileall -q -j 2 $(VENV)/lib >/dev/null || true
+	@$(BIN)/ares init >/dev/null
+	@$(BIN)/python -m ares_jobs.warm
+	@touch $@
+
+.PHONY: run
+run: $(READY) ## Train ETHUSDT on the simulated exchange in blank mode, all regimes
+	@$(BIN)/ares blank ETHUSDT SIM
+
+.PHONY: ui
+ui: $(READY) ## Dagster's UI (port 3000) and MLflow's UI (port 5000) on loopback
+	@$(BIN)/ares ui
+
+.PHONY: test
+test: $(READY) lint ## Format, lint, types and the default tests (minutes)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+.PHONY: test-slow
+test-slow: $(READY) ## The long tests as well
+	@$(BIN)/python -m pytest -m slow
+
+.PHONY: lint
+lint: $(READY) ## ruff and mypy
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+
+.PHONY: format
+format: $(READY) ## Format the code and sort its imports
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+.PHONY: lock
+lock: $(READY) ## Resolve requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade -o requirements.lock
+	@grep -E "^uv==" requirements.lock | tr -d "\\\\" | $(BIN)/uv pip compile - --universal --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet -o requirements-uv.lock
+
+.PHONY: clean
+clean: ## Remove the environment and all caches; the home in data/ stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,137 @@
+"""Released bundles of a partition: versions, the training record of each, which one is live.
+
+Belongs here: publishing, promoting, pruning, and reading back with hashes verified.
+Does not belong here: deciding what is promoted (``evidence/gate.py``), and MLflow.
+
+``releases/<symbol>/<regime>/versions/<content hash>/`` holds the inference-only bundle with a
+hashed manifest; ``records/<content hash>.json`` how, when and from what it was made;
+``released.json`` which version is live and which it replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ares_resources.errors import CorruptArtifact
+from ares_resources.storage.atomic import file_lock, publish_folder, sha256_file, write_bytes
+from ares_resources.storage.codecs import to_json_bytes
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Release:
+    """One version: where it stands and the hash of its content."""
+
+    folder: Path
+    sha256: str
+
+    def files(self) -> dict[str, bytes]:
+        """The bundle's files, each checked against the manifest before anything reads it.
+
+        Raises
+        ------
+        CorruptArtifact
+            If a file is missing or differs from its recorded hash.
+        """
+        manifest = json.loads((self.folder / MANIFEST).read_text())
+        for name, expected in manifest["files"].items():
+            path = self.folder / name
+            if not path.is_file() or sha256_file(path) != expected:
+                raise CorruptArtifact(f"{name} in {self.folder} does not match its manifest")
+        return {name: (self.folder / name).read_bytes() for name in manifest["files"]}
+
+
+class ReleaseStore:
+    """The releases of one partition."""
+
+    def __init__(self, root: Path, symbol_folder: str, regime: str) -> None:
+        self.root = root / symbol_folder / regime
+
+    def publish(self, files: Mapping[str, bytes], record: Mapping[str, Any]) -> Release:
+        """Store a bundle and its record; the same content is one version."""
+        hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
+        sha256 = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
+        release = Release(self._version(sha256), sha256)
+
+        def fill(folder: Path) -> None:
+            for name, data in files.items():
+                (folder / name).write_bytes(data)
+            (folder / MANIFEST).write_bytes(to_json_bytes({"sha256": sha256, "files": hashes}))
+
+        publish_folder(release.folder, fill)
+        release.files()
+        if not self._record_path(sha256).exists():
+            write_bytes(self._record_path(sha256), to_json_bytes(dict(record)))
+        return release
+
+    def record(self, sha256: str) -> dict[str, Any]:
+        """The training record of a version; empty if there is none."""
+        path = self._record_path(sha256)
+        return json.loads(path.read_text()) if path.is_file() else {}
+
+    def amend_record(self, sha256: str, **changes: Any) -> None:
+        """Add what became known later, such as the registry's version number."""
+        write_bytes(self._record_path(sha256), to_json_bytes({**self.record(sha256), **changes}))
+
+    def find(self, sha256: str) -> Release | None:
+        """A version by its content hash."""
+        folder = self._version(sha256)
+        return Release(folder, sha256) if (folder / MANIFEST).is_file() else None
+
+    def champion(self) -> Release | None:
+        """The live version, if any model was ever promoted."""
+        live = self._live().get("sha256")
+        return None if live is None else self.find(str(live))
+
+    def champion_against(self, challenger: str) -> Release | None:
+        """What a challenger has to beat: the live version, or, if that is the challenger
+        itself, the one that it replaced, so that asking again gives the same answer."""
+        live = self._live()
+        wanted = live.get("replaced") if live.get("identity") == challenger else live.get("sha256")
+        return None if wanted is None else self.find(str(wanted))
+
+    def promote(self, release: Release, *, identity: str) -> None:
+        """Make a version live; promoting the live one again changes nothing."""
+        with file_lock(self.root / ".lock"):
+            live = self._live()
+            if live.get("sha256") == release.sha256:
+                return
+            pointer = {
+                "sha256": release.sha256,
+                "identity": identity,
+                "replaced": live.get("sha256"),
+            }
+            write_bytes(self.root / "released.json", to_json_bytes(pointer))
+
+    def prune(self, keep: int) -> None:
+        """Remove the oldest versions beyond ``keep``, never the live one or its predecessor."""
+        live = self._live()
+        kept = {str(live.get(name))[:_NAME] for name in ("sha256", "replaced")}
+        versions = self.root / "versions"
+        made = sorted(
+            (p for p in versions.glob("*") if p.is_dir() and not p.name.startswith(".")),
+            key=lambda path: path.stat().st_mtime,
+        )
+        for path in made[: max(0, len(made) - keep)]:
+            if path.name not in kept:
+                shutil.rmtree(path)
+
+    def _live(self) -> dict[str, Any]:
+        path = self.root / "released.json"
+        return json.loads(path.read_text()) if path.is_file() else {}
+
+    def _version(self, sha256: str) -> Path:
+        return self.root / "versions" / sha256[:_NAME]
+
+    def _record_path(self, sha256: str) -> Path:
+        return self.root / "records" / f"{sha256[:_NAME]}.json"
+
+
+_NAME = 16
