@@ -1,0 +1,113 @@
+"""Weights of labels whose spans overlap.
+
+Belongs here: concurrency, average uniqueness, the sequential bootstrap.  Does not belong
+here: balancing classes, decay by age, or anything an expert does with the weights.
+
+Source: López de Prado, Advances in Financial Machine Learning (2018), chapter 4.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ares_resources.errors import BadInput
+
+
+def average_uniqueness(
+    first_rows: NDArray[np.int64], last_rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Average uniqueness of each label, in (0, 1]; AFML 4.3-4.4.
+
+    A label that spans bars ``first..last`` (inclusive) has, on each bar, the uniqueness
+    1 / (labels on that bar); this is its mean over the span.
+
+    Raises
+    ------
+    BadInput
+        If a span ends before it begins, or begins before row 0.
+    """
+    from ares_assets.analyst.weights_kernel import average_uniqueness as kernel
+
+    first, last = _checked_spans(first_rows, last_rows)
+    if len(first) == 0:
+        return np.empty(0)
+    origin = first.min()
+    return kernel(first - origin, last - origin, int(last.max() - origin) + 1)
+
+
+def uniqueness_weights(
+    rows: NDArray[np.int64],
+    t1_rows: NDArray[np.int64],
+    *,
+    normalise_on: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float64]:
+    """Sample weights: average uniqueness, scaled to mean 1.
+
+    A label is at work from the bar after its decision (the entry) to ``t1_row``.
+
+    Parameters
+    ----------
+    rows, t1_rows
+        Decision row and the row at whose close the label is known, shape (m,).
+    normalise_on
+        Events whose mean weight becomes 1, shape (m,); all when None.  Pass the development
+        events when later ones are in the same frame, else their labels scale these weights.
+
+    Raises
+    ------
+    BadInput
+        If a label ends before its entry, or ``normalise_on`` selects nothing.
+    """
+    uniqueness = average_uniqueness(np.asarray(rows) + 1, np.asarray(t1_rows))
+    base = uniqueness if normalise_on is None else uniqueness[np.asarray(normalise_on)]
+    if len(uniqueness) and not len(base):
+        raise BadInput("normalise_on selects no event; at least one is needed")
+    return uniqueness / base.mean() if len(base) else uniqueness
+
+
+def sequential_draw_probabilities(
+    first_rows: NDArray[np.int64], last_rows: NDArray[np.int64], drawn: list[int]
+) -> NDArray[np.float64]:
+    """Chances of the next draw of the sequential bootstrap, given those drawn; AFML 4.5.
+
+    Each label's chance is proportional to the average uniqueness that it would have if it
+    joined the labels already drawn (with repetition).  Shape (m,), sums to 1.
+    """
+    first, last = _checked_spans(first_rows, last_rows)
+    present = np.zeros(int(last.max()) + 1, dtype=np.int64)
+    for event in drawn:
+        present[first[event] : last[event] + 1] += 1
+    summed = np.concatenate([[0.0], np.cumsum(1.0 / (present + 1.0))])
+    joined = (summed[last + 1] - summed[first]) / (last + 1 - first)
+    return joined / joined.sum()
+
+
+def sequential_bootstrap(
+    first_rows: NDArray[np.int64], last_rows: NDArray[np.int64], *, size: int, seed: int
+) -> NDArray[np.int64]:
+    """``size`` labels drawn one by one with :func:`sequential_draw_probabilities`.
+
+    O(size * (labels + bars)): meant for hundreds of labels, not for whole years.
+    """
+    generator = np.random.default_rng(np.random.SeedSequence([seed]))
+    drawn: list[int] = []
+    for _ in range(size):
+        chances = sequential_draw_probabilities(first_rows, last_rows, drawn)
+        drawn.append(int(generator.choice(len(chances), p=chances)))
+    return np.array(drawn, dtype=np.int64)
+
+
+def _checked_spans(
+    first_rows: NDArray[np.int64], last_rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    first = np.asarray(first_rows, dtype=np.int64)
+    last = np.asarray(last_rows, dtype=np.int64)
+    wrong = np.flatnonzero((last < first) | (first < 0))
+    if len(wrong):
+        event = int(wrong[0])
+        raise BadInput(
+            f"label {event} spans rows {first[event]}..{last[event]}; "
+            "a span begins at row 0 or later and ends no earlier than it begins"
+        )
+    return first, last
