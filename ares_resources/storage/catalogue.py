@@ -239,7 +239,8 @@ def _refuse_conflicts(series: Series, merged: dict[str, Merged], names: Sequence
     conflicts = [month.conflict for month in merged.values() if month.conflict is not None]
     if conflicts:
         total = sum(conflict.timestamps for conflict in conflicts)
-        whole = dataclasses.replace(conflicts[0], timestamps=total)
+        duplicates = sum(month.duplicates for month in merged.values())
+        whole = dataclasses.replace(conflicts[0], timestamps=total, duplicates=duplicates)
         origin = names[0] if len(names) == 1 else f"{len(names)} sources"
         raise DataConflict(
             f"{series} from {origin}: {whole}; nothing was written; "

@@ -33,6 +33,7 @@ NULLABLE: dict[str, tuple[str, ...]] = {
 EARLIEST_MS = 1_230_768_000_000  # 2009-01-01: no coin is older
 JUMP_LOG_RETURN = 0.5
 JUMPS_THAT_REFUSE = 3
+JUMP_SHARE_THAT_REFUSES = 1 / 20_000
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def recurring_jumps(frame: pd.DataFrame, step_ms: int) -> tuple[int, int]:
     """How many neighbouring bars of up to an hour jump beyond belief, and the first one's time.
 
     Real markets move by more than 50 % within one bar at most once in a great while; test
-    networks do so all the time.  ``frame`` is sorted.  (0, 0) below three such jumps.
+    networks do so all the time.  ``frame`` is sorted.  (0, 0) below three such jumps, or one in 20,000 bars.
     """
     if step_ms > 3_600_000 or len(frame) < 2:
         return 0, 0
@@ -113,7 +114,7 @@ def recurring_jumps(frame: pd.DataFrame, step_ms: int) -> tuple[int, int]:
     wide = np.log(frame["high"].to_numpy() / frame["low"].to_numpy())[1:]
     jumped = ((returns > JUMP_LOG_RETURN) | (wide > JUMP_LOG_RETURN)) & (np.diff(stamps) == step_ms)
     count = int(jumped.sum())
-    if count < JUMPS_THAT_REFUSE:
+    if count < max(JUMPS_THAT_REFUSE, JUMP_SHARE_THAT_REFUSES * len(frame)):
         return 0, 0
     return count, int(stamps[1:][jumped][0])
 

@@ -21,16 +21,18 @@ OnConflict = Literal["refuse", "keep_first", "keep_last"]
 
 @dataclass(frozen=True)
 class Conflict:
-    """Timestamps whose rows disagree: how many, and the first with two of its rows."""
+    """Timestamps whose rows disagree: how many (of all duplicates), and the first with two rows."""
 
     timestamps: int
+    duplicates: int
     first_ms: int
     kept: str
     against: str
 
     def __str__(self) -> str:
         return (
-            f"{self.timestamps} conflicting duplicate timestamps; "
+            f"{self.timestamps} conflicting duplicate timestamps "
+            f"(of {self.duplicates} duplicates); "
             f"the first is {utc(self.first_ms)}: {self.kept} against {self.against}"
         )
 
@@ -43,6 +45,7 @@ class Merged:
     added: np.ndarray
     repeated: np.ndarray
     conflicting: np.ndarray
+    duplicates: int
     changed: bool
     conflict: Conflict | None
 
@@ -69,6 +72,7 @@ def merge(old: pd.DataFrame, parts: Sequence[pd.DataFrame], kind: str, on_confli
     first = np.r_[True, stamps[1:] != stamps[:-1]][: len(stamps)]
     completed = stacked if first.all() else _completed(stacked, kind, stamps)
     differs = _differs_from_previous(completed, first)
+    duplicates = int((np.bincount(np.cumsum(first) - 1) > 1).sum())
     disputed = np.bincount(np.cumsum(first) - 1, weights=differs) > 0
     rows = _winners(first, disputed, on_conflict)
     kept = completed.take(rows).reset_index(drop=True)
@@ -79,8 +83,9 @@ def merge(old: pd.DataFrame, parts: Sequence[pd.DataFrame], kind: str, on_confli
         added=_count(owner, first, len(parts)),
         repeated=_count(owner, ~first & ~differs, len(parts)),
         conflicting=_count(owner, differs, len(parts)),
+        duplicates=duplicates,
         changed=not kept.equals(old),
-        conflict=_describe(stacked, differs, int(disputed.sum())),
+        conflict=_describe(stacked, differs, int(disputed.sum()), duplicates),
     )
 
 
@@ -113,12 +118,14 @@ def _count(owner: np.ndarray, chosen: np.ndarray, parts: int) -> np.ndarray:
     return np.bincount(owner[chosen & (owner >= 0)], minlength=parts)
 
 
-def _describe(stacked: pd.DataFrame, differs: np.ndarray, count: int) -> Conflict | None:
+def _describe(
+    stacked: pd.DataFrame, differs: np.ndarray, count: int, duplicates: int
+) -> Conflict | None:
     if count == 0:
         return None
     row = int(np.argmax(differs))
     stamp = int(stacked["timestamp"].iloc[row])
-    return Conflict(count, stamp, _values(stacked, row - 1), _values(stacked, row))
+    return Conflict(count, duplicates, stamp, _values(stacked, row - 1), _values(stacked, row))
 
 
 def _values(stacked: pd.DataFrame, row: int) -> str:

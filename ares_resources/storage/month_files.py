@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ares_resources.errors import CorruptArtifact
@@ -25,7 +24,7 @@ def by_month(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         return {}
     if (months == months[0]).all():
         return {str(months[0]): frame}
-    return {str(month): frame[months == month] for month in np.unique(months)}
+    return {str(month): frame[months == month] for month in pd.unique(months)}
 
 
 def write_month(folder: Path, name: str, frame: pd.DataFrame, step_ms: int) -> Month:

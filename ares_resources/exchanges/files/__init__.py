@@ -1,0 +1,1 @@
+"""Files of bars from elsewhere, read into bars frames and brought into the catalogue."""

@@ -1,0 +1,117 @@
+"""Which column of a foreign table is which, by its name.
+
+Belongs here: the names that exporters use.  Does not belong here: the values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ares_resources.errors import BadInput
+
+BINANCE_DUMP = (
+    "open_time",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "close_time",
+    "quote_volume",
+    "count",
+    "taker_buy_volume",
+    "taker_buy_quote_volume",
+    "ignore",
+)
+_TIMES = (
+    "open_time",
+    "opentime",
+    "unix",
+    "unix_timestamp",
+    "timestamp_ms",
+    "timestamp",
+    "ts",
+    "time",
+    "datetime",
+    "date",
+    "__index_level_0__",
+)
+_PRICES = ("open", "high", "low", "close")
+_VOLUMES = ("volume", "vol", "base_volume", "volume_base")
+_TAKER_VOLUMES = (
+    "taker_buy_volume",
+    "taker_buy_base_volume",
+    "taker_buy_base_asset_volume",
+    "taker_buy_base",
+    "taker_base_vol",
+)
+_QUOTES = ("usdt", "usd", "usdc", "busd", "eur", "quote", "dai", "tusd", "fdusd")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Positions of the columns that matter; ``notes`` say which were chosen by guess."""
+
+    time: int
+    prices: tuple[int, int, int, int]
+    volume: int
+    taker_volume: int | None
+    taker_share: int | None
+    notes: tuple[str, ...]
+
+    @property
+    def used(self) -> list[int]:
+        """Every position that must be read."""
+        optional = [p for p in (self.taker_volume, self.taker_share) if p is not None]
+        return [self.time, *self.prices, self.volume, *optional]
+
+
+def choose_columns(header: Sequence[str]) -> Columns:
+    """Find time, prices and volume among the names of a table.
+
+    Raises
+    ------
+    BadInput
+        If one is missing; the message names what is there and what is needed.
+    """
+    names = [_plain(name) for name in header]
+    time = _first_of(names, _TIMES)
+    prices = [_first_of(names, (name,)) for name in _PRICES]
+    volume, note = _volume(names)
+    missing = [
+        what
+        for what, found in zip(("a time", *_PRICES, "volume"), (time, *prices, volume), strict=True)
+        if found is None
+    ]
+    if time is None or volume is None or missing:
+        raise BadInput(
+            f"these are not bars: no column for {', '.join(missing)} among "
+            f"{', '.join(header)[:200]}; needed: a time ({', '.join(_TIMES[:-1])}), "
+            f"{', '.join(_PRICES)}, volume"
+        )
+    opens, high, low, close = (found for found in prices if found is not None)
+    taker, share = _first_of(names, _TAKER_VOLUMES), _first_of(names, ("taker_buy_share",))
+    return Columns(time, (opens, high, low, close), volume, taker, share, note)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s\-]+", "_", name.strip().strip("\"'").strip().lower())
+
+
+def _first_of(names: Sequence[str], wanted: Sequence[str]) -> int | None:
+    return next((names.index(name) for name in wanted if name in names), None)
+
+
+def _volume(names: Sequence[str]) -> tuple[int | None, tuple[str, ...]]:
+    exact = _first_of(names, _VOLUMES)
+    if exact is not None:
+        return exact, ()
+    guesses = [p for p, name in enumerate(names) if name.startswith("volume")]
+    base = [p for p in guesses if not names[p].rstrip(")").endswith(_QUOTES)]
+    if not guesses:
+        return None, ()
+    chosen = (base or guesses)[0]
+    unit = "" if base else ", which seems to be in the quote currency"
+    return chosen, (f"volume is taken from {names[chosen]}{unit}",)
