@@ -52,24 +52,24 @@ class EnhancedTrainingManagerSettings(_Group):
 
 
 class CachingSettings(_Group):
-    enabled: bool = True
+    enabled: bool = Field(True, description="Keep backtest results on disk.")
     max_cache_size: int = Field(1000, ge=1, description="Backtest results kept, entries.")
 
 
 class ParallelizationSettings(_Group):
-    enabled: bool = True
+    enabled: bool = Field(True, description="Backtest parameter sets on several threads.")
     max_workers: int = Field(8, ge=1, description="Threads; never more than the machine has.")
 
 
 class EarlyStoppingSettings(_Group):
-    enabled: bool = True
+    enabled: bool = Field(True, description="Let step 12 end when its front stands still.")
     patience: int = Field(
         10, ge=1, description="Batches of step 12 without a better front before it stops."
     )
 
 
 class MemoryManagementSettings(_Group):
-    enabled: bool = True
+    enabled: bool = Field(True, description="Free caches, then stop, at the threshold.")
     memory_threshold: float = Field(
         0.8, gt=0, le=1, description="Share of the machine's memory at which caches are freed."
     )
@@ -87,7 +87,9 @@ class ComputationalOptimizationSettings(_Group):
 class DataSettings(_Group):
     """Step 1: which bars, and how hard to try for them."""
 
-    timeframe: Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d"] = "1m"
+    timeframe: Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d"] = Field(
+        "1m", description="Length of a bar."
+    )
     warmup_bars: int = Field(
         14_400, ge=0, description="Bars read before the window so that indicators settle, bars."
     )
@@ -112,7 +114,9 @@ class WindowSettings(_Group):
 class RegimeSettings(_Group):
     """Step 2 and 3."""
 
-    algorithm: Literal["gaussian_mixture", "rule_based"] = "gaussian_mixture"
+    algorithm: Literal["gaussian_mixture", "rule_based"] = Field(
+        "gaussian_mixture", description="How regimes are told apart."
+    )
     volatility_halflife_bars: float = Field(
         240, gt=0, description="Half-life of the realised-volatility average, bars."
     )
@@ -159,11 +163,10 @@ class FeatureSettings(_Group):
 class AnalystSettings(_Group):
     """Steps 5-7."""
 
-    experts: tuple[Literal["catboost", "gradient_boosting", "linear", "forest"], ...] = (
-        "catboost",
-        "gradient_boosting",
-        "linear",
-        "forest",
+    experts: tuple[Literal["catboost", "gradient_boosting", "linear", "forest"], ...] = Field(
+        ("catboost", "gradient_boosting", "linear", "forest"),
+        min_length=1,
+        description="Experts of step 5.",
     )
     folds: int = Field(5, ge=2, description="Purged cross-validation folds.")
     embargo_bars: int = Field(60, ge=0, description="Bars dropped after each test fold.")
@@ -205,11 +208,10 @@ class CostSettings(_Group):
 class CalibrationSettings(_Group):
     """Step 11."""
 
-    methods: tuple[Literal["identity", "platt", "temperature", "isotonic"], ...] = (
-        "identity",
-        "platt",
-        "temperature",
-        "isotonic",
+    methods: tuple[Literal["identity", "platt", "temperature", "isotonic"], ...] = Field(
+        ("identity", "platt", "temperature", "isotonic"),
+        min_length=1,
+        description="Calibrators compared.",
     )
     bins: int = Field(10, ge=2, description="Equal-mass bins of the calibration error.")
     coverage: float = Field(0.9, gt=0.5, lt=1, description="Wanted coverage of prediction sets.")

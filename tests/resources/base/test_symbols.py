@@ -29,7 +29,16 @@ def test_three_bitcoins_have_three_folders() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "ETHUSDT", ".BINANCE", "ETHUSDT.", "../../x.SIM", "a|b.SIM", "ethusdt.SIM", "A" * 200 + ".SIM"],
+    [
+        "",
+        "ETHUSDT",
+        ".BINANCE",
+        "ETHUSDT.",
+        "../../x.SIM",
+        "a|b.SIM",
+        "ethusdt.SIM",
+        "A" * 200 + ".SIM",
+    ],
 )
 def test_what_is_not_allowed_is_named_in_one_line(text: str) -> None:
     with pytest.raises(BadInput) as refused:

@@ -1,0 +1,142 @@
+"""Proofs, on the stored results of a run, that no step saw what it may not see.
+
+Belongs here: the bodies of the leak checks, as functions of artifacts: what was found, and
+whether it is as it must be.  Does not belong here: Dagster (``checks.py``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ares_assets.partitions import parse_partition
+from ares_assets.steps import STEPS
+from ares_resources.storage.artifacts import Artifact, Place
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from ares_resources.dagster_resources import WorkspaceResource
+    from ares_resources.settings import Settings
+
+_CUTS = 2
+
+
+class Stored(dict[str, Artifact]):
+    """The run's artifacts by asset, with the settings they were made under."""
+
+    settings: Settings
+
+
+def stored_artifacts(resource: WorkspaceResource, key: str) -> Stored:
+    """What the run has stored so far for a partition."""
+    regime, symbol = parse_partition(key)
+    found = Stored()
+    found.settings = resource.request_settings()
+    for spec in STEPS:
+        place = Place(spec.name, symbol.folder, None if spec.shared else regime)
+        artifact = resource.workspace().store.pointed(
+            place, run_id=resource.run_id(), mode=found.settings.mode
+        )
+        if artifact is not None:
+            found[spec.name] = artifact
+    return found
+
+
+def cut_rows(market_data: Artifact, first: int, rows: int) -> list[int]:
+    """Rows at which the future is cut away: drawn, not chosen, but the same for the same data."""
+    import numpy as np
+
+    stream = np.random.default_rng(int(market_data.sha256[:12], 16))
+    return sorted(int(row) for row in stream.integers(first, rows, size=_CUTS))
+
+
+def regimes_see_no_future(stored: Stored) -> tuple[bool, str]:
+    """Regimes of truncated bars equal the truncated regimes."""
+    from ares_assets.market.classification import decode
+
+    frame = stored["market_data"].load()
+    bundle = stored["market_regimes"].load()
+    kept = bundle["regimes.parquet"]
+    cuts = cut_rows(stored["market_data"], len(frame) // 2, len(frame))
+    for cut in cuts:
+        again = decode(frame.iloc[:cut], bundle["model.json"], stored.settings.regimes)
+        different = _first_difference(again, kept.iloc[:cut])
+        if different is not None:
+            return False, f"bars cut at row {cut} change the regimes: {different}"
+    return True, f"equal at the cuts {cuts} of {len(frame)} rows"
+
+
+def features_see_no_future(stored: Stored) -> tuple[bool, str]:
+    """Features of truncated bars equal the stored ones at every event before the cut."""
+    from ares_assets.analyst.features import compute_features
+
+    market, dataset = stored["market_data"], stored["analyst_dataset"].load()
+    frame, events = market.load(), dataset["events.parquet"]
+    rows = events["row"].to_numpy()
+    cuts = cut_rows(market, int(rows[len(rows) // 2]) + 1, int(rows[-1]) + 1)
+    for cut in cuts:
+        before = rows < cut
+        again = compute_features(
+            frame.iloc[:cut],
+            timeframe=market.metadata["timeframe"],
+            settings=stored.settings.features,
+        )
+        kept = dataset["features.parquet"][before]
+        different = _first_difference(again.iloc[rows[before]][kept.columns], kept)
+        if different is not None:
+            return False, f"bars cut at row {cut} change the features: {different}"
+    return True, f"equal at the cuts {cuts} of {len(frame)} rows"
+
+
+def holdout_is_unseen(stored: Stored) -> tuple[bool, str]:
+    """Every label of a role is known before the next role begins."""
+    from ares_assets.market.roles import first_row, roles_of
+
+    market, events = stored["market_data"], stored["analyst_dataset"].load()["events.parquet"]
+    settings = stored.settings
+    roles = roles_of(market.load(), market.metadata, settings.window, settings.labels.horizon_bars)
+    for role, following in (("development", "calibration"), ("calibration", "holdout")):
+        last = events.loc[events["role"] == role, "t1_row"].max()
+        if last >= first_row(roles, following):
+            return False, f"a {role} label ends at row {last}, inside {following}"
+    others = sorted(set(events["role"]) - {"development", "calibration"})
+    if others:
+        return False, f"events of {others} are in the training data"
+    return True, f"{len(events)} labels end before the role after theirs begins"
+
+
+def bundle_reloads_identically(stored: Stored) -> tuple[bool, str]:
+    """The released files, loaded anew, decide as the validated model did."""
+    from ares_assets.release.verification import reload_difference
+
+    walk = stored["walk_forward_report"].load()
+    difference = reload_difference(
+        stored["model_release"].load(),
+        stored["market_data"].load(),
+        walk["decisions.parquet"],
+    )
+    if difference is not None:
+        return False, difference
+    return True, f"{len(walk['decisions.parquet'])} decisions are the same"
+
+
+def _first_difference(again: pd.DataFrame, kept: pd.DataFrame) -> str | None:
+    """The first value that differs, in words; NaN equals NaN."""
+    import numpy as np
+
+    for name in kept.columns:
+        left, right = again[name].to_numpy(), kept[name].to_numpy()
+        unequal = np.flatnonzero(~_same(left, right))
+        if unequal.size:
+            row = int(unequal[0])
+            return f"column {name!r}, row {row}: {left[row]!r} instead of {right[row]!r}"
+    return None
+
+
+def _same(left: np.ndarray, right: np.ndarray) -> Any:
+    import numpy as np
+
+    if left.dtype.kind == "f":
+        return (left == right) | (np.isnan(left) & np.isnan(right))
+    return np.asarray(left == right)

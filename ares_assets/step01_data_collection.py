@@ -1,0 +1,145 @@
+"""Step 1, Data Collection: the window's bars, from the catalogue, brought up to date first.
+
+Belongs here: which span is wanted, and what is said about it.  Does not belong here: how an
+exchange is asked (``ares_resources/collection.py``), and how bars rest (the catalogue).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ares_assets.engine import Result, StepSpec, Work
+from ares_resources.errors import BadInput
+from ares_resources.timeframes import DAY_MS, timeframe_ms
+
+if TYPE_CHECKING:
+    from ares_resources.storage.artifacts import Artifact
+
+_LATE_BARS = 10
+
+
+def collect_window(work: Work, _: Mapping[str, Artifact]) -> str:
+    """Bring the catalogue up to date; returns the window and the fingerprint of its rows."""
+    from ares_resources.collection import collect
+    from ares_resources.exchanges.registry import open_exchange
+    from ares_resources.storage.catalogue import Series
+
+    request, data = work.request, work.settings.data
+    step, catalogue = timeframe_ms(data.timeframe), work.workspace.catalogue
+    exchange = open_exchange(
+        request.symbol.exchange, settings=data, as_of_ms=request.as_of_ms, offline=request.offline
+    )
+    bars = Series(request.symbol, "bars", data.timeframe)
+    end = _asked_end(work, exchange, step)
+    start = end - int(work.settings.lookback_days * DAY_MS)
+    report = collect(
+        catalogue,
+        exchange,
+        request.symbol,
+        data.timeframe,
+        start_ms=start - data.warmup_bars * step,
+        end_ms=end,
+        progress=work.advanced,
+    )
+    held = catalogue.read(bars, start, end)
+    if held.empty:
+        raise BadInput(_nothing_held(work, start, end))
+    last_close = int(held["timestamp"].iloc[-1]) + step
+    stale = report.reason if report.stale else _late(end, last_close, step)
+    return json.dumps(
+        {
+            "read_from": start - data.warmup_bars * step,
+            "window_start_ms": max(start, int(held["timestamp"].iloc[0])),
+            "window_end_ms": last_close,
+            "stale": stale,
+            "fingerprint": report.fingerprint,
+        }
+    )
+
+
+def market_data(work: Work) -> Result:
+    """Bars with funding and open interest as known at each close, warm-up included."""
+    from ares_assets.market.bars import check_bars, join_reference
+    from ares_resources.storage.catalogue import Series
+
+    window = json.loads(work.outside)
+    symbol, timeframe = work.request.symbol, work.settings.data.timeframe
+    catalogue, end = work.workspace.catalogue, window["window_end_ms"]
+
+    def read(kind: str) -> Any:
+        return catalogue.read(Series(symbol, kind, timeframe), window["read_from"], end)
+
+    bars = read("bars")
+    frame = join_reference(bars, read("funding"), read("open_interest"), timeframe)
+    check_bars(frame, timeframe)
+    gaps = catalogue.gaps(Series(symbol, "bars", timeframe), window["read_from"], end)
+    metadata = {
+        "rows": len(frame),
+        "window_start_ms": window["window_start_ms"],
+        "window_end_ms": end,
+        "window_days": round((end - window["window_start_ms"]) / DAY_MS, 3),
+        "timeframe": timeframe,
+        "gaps": len(gaps),
+        "missing_bars": int(gaps["missing_bars"].sum()),
+        "gap_ledger": gaps.to_dict("records"),
+        "funding_settlements": int((frame["funding_payment"] != 0).sum()),
+        "has_open_interest": bool(frame["open_interest"].notna().any()),
+        "has_taker_buy_share": bool(frame["taker_buy_share"].notna().any()),
+    }
+    degraded = (f"stale data: {window['stale']}",) if window["stale"] else ()
+    return Result(frame, metadata, degraded)
+
+
+def _asked_end(work: Work, exchange: Any, step: int) -> int:
+    """The last close that may count: the asked time, the exchange's clock, or the last bar."""
+    from ares_resources.errors import ExchangeUnavailable
+    from ares_resources.storage.catalogue import Series
+
+    request = work.request
+    if request.as_of_ms is not None:
+        return request.as_of_ms // step * step
+    series = Series(request.symbol, "bars", work.settings.data.timeframe)
+    coverage = work.workspace.catalogue.coverage(series)
+    if request.offline and coverage is not None:
+        return coverage.last_ms + step
+    try:
+        return exchange.now_ms() // step * step
+    except ExchangeUnavailable:
+        if coverage is None:
+            raise
+        return coverage.last_ms + step
+
+
+def _late(end: int, last_close: int, step: int) -> str | None:
+    if end - last_close <= _LATE_BARS * step:
+        return None
+    return f"the last bar closed {(end - last_close) / 3_600_000:.1f} hours before the asked time"
+
+
+def _nothing_held(work: Work, start: int, end: int) -> str:
+    from datetime import UTC, datetime
+
+    def spelled(ms: int) -> str:
+        return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%MZ")
+
+    return (
+        f"no {work.settings.data.timeframe} bars of {work.request.symbol} between "
+        f"{spelled(start)} and {spelled(end)}; ingest a file that covers it, or move --as-of"
+    )
+
+
+SPEC = StepSpec(
+    number=1,
+    name="market_data",
+    title="Data Collection",
+    description="Bars, funding and open interest of the window, out of the catalogue.",
+    group="market",
+    kind="frame",
+    inputs=(),
+    uses=("data", "lookback_days"),
+    function=market_data,
+    shared=True,
+    fingerprint=collect_window,
+)

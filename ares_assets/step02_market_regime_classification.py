@@ -1,0 +1,53 @@
+"""Step 2, Market Regime Classification: bull, bear or sideways for every bar.
+
+Belongs here: fitting on development, decoding online, key numbers.  Does not belong here:
+the algorithms (``market/regimes/``).
+"""
+
+from __future__ import annotations
+
+from ares_assets.engine import Result, StepSpec, Work
+from ares_resources.storage.artifacts import Artifact
+
+
+def market_regimes(work: Work, market_data: Artifact) -> Result:
+    """Probabilities and the decided regime per bar, with the fitted model as JSON."""
+    from ares_assets.market.regimes import classify
+    from ares_assets.market.roles import roles_of
+
+    frame = market_data.load()
+    settings = work.settings
+    roles = roles_of(frame, market_data.metadata, settings.window, settings.labels.horizon_bars)
+    decided, model = classify(
+        frame,
+        fit_rows=roles == "development",
+        timeframe=market_data.metadata["timeframe"],
+        settings=settings.regimes,
+        seed=work.seed,
+    )
+    shares = decided["regime"].value_counts(normalize=True)
+    inside = decided["regime"].to_numpy()
+    switches = int((inside[1:] != inside[:-1]).sum())
+    metadata = {
+        "algorithm": settings.regimes.algorithm,
+        **{
+            f"share_{name}": round(float(shares.get(name, 0.0)), 4) for name in sorted(shares.index)
+        },
+        "switches": switches,
+        "mean_dwell_bars": round(len(frame) / (switches + 1), 1),
+    }
+    return Result({"regimes.parquet": decided, "model.json": model}, metadata)
+
+
+SPEC = StepSpec(
+    number=2,
+    name="market_regimes",
+    title="Market Regime Classification",
+    description="Names each bar bull, bear or sideways; fitted on development, decoded online.",
+    group="market",
+    kind="bundle",
+    inputs=("market_data",),
+    uses=("regimes", "window", "labels"),
+    function=market_regimes,
+    shared=True,
+)

@@ -1,0 +1,133 @@
+"""Step 4, Analyst Labeling & Feature Engineering: labelled, weighted events with features.
+
+Belongs here: which events, cut before the holdout, and what is said about them.  Does not
+belong here: barriers, weights and features (``analyst/``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ares_assets.engine import Result, StepSpec, Work
+from ares_resources.errors import PartitionSkipped
+from ares_resources.storage.artifacts import Artifact
+from ares_resources.timeframes import timeframe_ms
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def analyst_dataset(work: Work, market_data: Artifact, regime_dataset: Artifact) -> Result:
+    """Events of development and calibration only: the holdout is not in this artifact."""
+    from ares_assets.analyst.features import usable_features
+    from ares_assets.shared_features import features_of
+
+    rows = regime_dataset.load()
+    events = label_events(work, market_data, rows)
+    features = features_of(work, market_data).iloc[events["row"]].reset_index(drop=True)
+    development = events["role"].to_numpy() == "development"
+    kept, dropped = usable_features(features, development, work.settings.features.maximum_nan_share)
+    if not kept:
+        raise PartitionSkipped(f"no usable feature: {dropped}")
+    share = float((events["weight"] * events["label"])[development].sum())
+    share /= float(events["weight"][development].sum())
+    metadata = {
+        "development_events": int(development.sum()),
+        "calibration_events": int((~development).sum()),
+        "features": len(kept),
+        "dropped_features": len(dropped),
+        "upper_share": round(share, 4),
+        "mean_uniqueness": round(float(events["uniqueness"][development].mean()), 4),
+        "barriers": {str(k): int(v) for k, v in events["barrier"].value_counts().items()},
+    }
+    value = {
+        "events.parquet": events,
+        "features.parquet": features[list(kept)],
+        "summary.json": {"features": list(kept), "dropped": dropped},
+    }
+    return Result(value, metadata)
+
+
+def label_events(work: Work, market_data: Artifact, rows: pd.DataFrame) -> pd.DataFrame:
+    """Labels and weights of the regime's decisions before the holdout.
+
+    Each role is labelled on bars that end where the next role begins, so that no label can
+    have seen the bars of the next one.
+
+    Raises
+    ------
+    PartitionSkipped
+        If too few are left, or all labels are of one class.
+    """
+    import pandas as pd
+
+    from ares_assets.market.roles import first_row, roles_of
+
+    frame, labels = market_data.load(), work.settings.labels
+    roles = roles_of(frame, market_data.metadata, work.settings.window, labels.horizon_bars)
+    ends = {
+        "development": first_row(roles, "calibration"),
+        "calibration": first_row(roles, "holdout"),
+    }
+    step = timeframe_ms(market_data.metadata["timeframe"])
+    parts = [_label_role(frame.iloc[:end], rows, role, step, labels) for role, end in ends.items()]
+    events = pd.concat(parts, ignore_index=True)
+    _check_trainable(work, parts[0])
+    return events
+
+
+def _label_role(
+    frame: pd.DataFrame, rows: pd.DataFrame, role: str, step_ms: int, settings: Any
+) -> pd.DataFrame:
+    from ares_assets.analyst.labels import sample_events, triple_barrier, volatility
+    from ares_assets.analyst.weights import average_uniqueness, uniqueness_weights
+
+    timestamps = frame["timestamp"].to_numpy()
+    wanted = rows["row"].to_numpy()[rows["role"].to_numpy() == role]
+    chosen = sample_events(
+        timestamps, wanted, every_bars=settings.event_every_bars, timeframe_ms=step_ms
+    )
+    spread = volatility(frame["close"].to_numpy(), settings.volatility_halflife_bars)
+    events = triple_barrier(
+        frame,
+        chosen,
+        horizon_bars=settings.horizon_bars,
+        upper_width=settings.upper_width,
+        lower_width=settings.lower_width,
+        volatility=spread,
+        timeframe_ms=step_ms,
+    )
+    span = events["row"].to_numpy(), events["t1_row"].to_numpy()
+    events.insert(0, "timestamp", timestamps[span[0]])
+    events["role"] = role
+    events["volatility"] = spread[span[0]]
+    events["uniqueness"] = average_uniqueness(span[0] + 1, span[1])
+    events["weight"] = uniqueness_weights(*span)
+    return events
+
+
+def _check_trainable(work: Work, development: pd.DataFrame) -> None:
+    needed = work.settings.regimes.minimum_events
+    if len(development) < needed:
+        raise PartitionSkipped(
+            f"{len(development)} labelled {work.request.regime} events in development; "
+            f"{needed} are needed"
+        )
+    if development["label"].nunique() < 2:
+        raise PartitionSkipped(
+            f"all {len(development)} development labels are {development['label'].iloc[0]}; "
+            "there is nothing to tell apart"
+        )
+
+
+SPEC = StepSpec(
+    number=4,
+    name="analyst_dataset",
+    title="Analyst Labeling & Feature Engineering",
+    description="Triple-barrier labels with uniqueness weights, and features, before the holdout.",
+    group="analyst",
+    kind="bundle",
+    inputs=("market_data", "regime_dataset"),
+    uses=("labels", "features", "window", "regimes"),
+    function=analyst_dataset,
+)

@@ -1,0 +1,153 @@
+"""One regime's tactician as it is released: members, rule, payoffs, timing.
+
+Belongs here: what steps 9-10 produce and steps 12-16 use, with its files.
+Does not belong here: training (``specialists.py``, ``timing.py``) and weights
+(``tactician_ensemble.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ares_assets.tactician.constant_expert import load_tactician_expert
+from ares_assets.tactician.decisions import decide
+from ares_assets.tactician.meta_labels import meta_labels, side_of
+from ares_assets.tactician.multi_timeframe import slower_timeframes, timeframe_context
+from ares_assets.tactician.tactician_features import tactician_features
+from ares_resources.settings import CostSettings, TacticianSettings
+
+if TYPE_CHECKING:
+    from ares_assets.analyst.experts.base import FittedExpert
+
+
+@dataclass(frozen=True)
+class Signals:
+    """The analyst's signals at some rows, and what the tactician may know beside them.
+
+    ``row`` ascending (n,), ``probability`` of a rise (n,), widths of the barriers as
+    fractions (n,); ``spread`` the volatility of one bar's return for every row of the frame.
+    """
+
+    row: np.ndarray
+    probability: np.ndarray
+    upper_width: np.ndarray
+    lower_width: np.ndarray
+    spread: np.ndarray
+
+
+@dataclass(frozen=True)
+class TacticianContext:
+    """What labels and features of signals are made with, the same in training and serving."""
+
+    timeframe: str
+    horizon_bars: int
+    costs: CostSettings
+    settings: TacticianSettings
+
+    def label(self, frame: pd.DataFrame, signals: Signals) -> pd.DataFrame:
+        """Outcomes of the signals whose outcome is known by the frame's end."""
+        return meta_labels(
+            frame,
+            pd.DataFrame({"row": signals.row, "t1_row": signals.row}),
+            signals.probability,
+            upper_width=signals.upper_width,
+            lower_width=signals.lower_width,
+            horizon_bars=self.horizon_bars,
+            costs=self.costs,
+            delay_bars=self.settings.delay_bars,
+        )
+
+    def features(
+        self, frame: pd.DataFrame, regimes: pd.DataFrame, signals: Signals, closed: pd.DataFrame
+    ) -> dict[str, pd.DataFrame]:
+        """Features of every signal by timeframe; the base one has no context beside it."""
+        base = tactician_features(
+            frame,
+            signals.row,
+            signals.probability,
+            regime_probability=regimes,
+            volatility=signals.spread * np.sqrt(self.horizon_bars),
+            closed=closed,
+            costs=self.costs,
+            base_timeframe=self.timeframe,
+        )
+        side = side_of(signals.probability)
+        found = {self.timeframe: base}
+        for slower in slower_timeframes(self.timeframe, self.settings.timeframes):
+            context = timeframe_context(
+                frame, signals.row, side, base_timeframe=self.timeframe, timeframe=slower
+            )
+            found[slower] = pd.concat([base, context], axis=1)
+        return found
+
+
+@dataclass(frozen=True)
+class TacticianModel:
+    """Members by name with the timeframe each reads, and the rule's parameters as JSON."""
+
+    members: Mapping[str, FittedExpert]
+    timeframes: Mapping[str, str]
+    parameters: Mapping[str, Any]
+    wait: FittedExpert | None
+
+    def decide(
+        self,
+        context: TacticianContext,
+        features: Mapping[str, pd.DataFrame],
+        probability: np.ndarray,
+        annual_volatility: np.ndarray,
+    ) -> pd.DataFrame:
+        """Side, take, wait and size for (n,) signals in time order; see ``decisions.decide``."""
+        votes = {
+            name: member.probability(features[self.timeframes[name]])
+            for name, member in sorted(self.members.items())
+        }
+        wait = None if self.wait is None else self.wait.probability(features[context.timeframe])
+        return decide(
+            probability,
+            votes,
+            self.parameters,
+            wait_probability=wait,
+            annual_volatility=annual_volatility,
+            drawdown=0.0,
+            settings=context.settings,
+        )
+
+    def to_files(self) -> dict[str, Any]:
+        """Native files of every member, prefixed by its name, and ``tactician.json``."""
+        files: dict[str, Any] = {}
+        for name, member in sorted(self.members.items()):
+            files |= {f"take-{name}-{file}": data for file, data in member.to_files().items()}
+        if self.wait is not None:
+            files |= {f"wait-{file}": data for file, data in self.wait.to_files().items()}
+        files["tactician.json"] = {
+            "members": {
+                name: {"kind": member.kind, "timeframe": self.timeframes[name]}
+                for name, member in sorted(self.members.items())
+            },
+            "wait": None if self.wait is None else self.wait.kind,
+            "parameters": dict(self.parameters),
+        }
+        return files
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, Any]) -> TacticianModel:
+        """The inverse of :meth:`to_files`."""
+        described = files["tactician.json"]
+        members = {
+            name: load_tactician_expert(member["kind"], _below(files, f"take-{name}-"))
+            for name, member in described["members"].items()
+        }
+        timeframes = {name: m["timeframe"] for name, m in described["members"].items()}
+        wait = described["wait"]
+        waiting = None if wait is None else load_tactician_expert(wait, _below(files, "wait-"))
+        return cls(members, timeframes, described["parameters"], waiting)
+
+
+def _below(files: Mapping[str, Any], prefix: str) -> dict[str, bytes]:
+    return {name[len(prefix) :]: data for name, data in files.items() if name.startswith(prefix)}

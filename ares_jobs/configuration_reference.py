@@ -1,0 +1,44 @@
+"""Writes ``docs/configuration.md`` from the settings tree, so that the two cannot differ.
+
+Belongs here: the page.  Does not belong here: any setting.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from ares_resources.settings import Settings
+
+_HEAD = """# Configuration
+
+Made from `ares_resources/settings.py` by `python -m ares_jobs.configuration_reference`; a test
+fails where the two differ.
+
+| key | default | what it is |
+|---|---|---|
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return _HEAD + "\n".join(_rows(Settings, "")) + "\n"
+
+
+def _rows(group: type[BaseModel], path: str) -> list[str]:
+    rows = []
+    for name, field in group.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            rows += _rows(inner, f"{path}{name}.")
+        else:
+            default = field.get_default(call_default_factory=True, validated_data={})
+            shown = ", ".join(map(str, default)) if isinstance(default, tuple) else default
+            rows.append(f"| `{path}{name}` | `{shown}` | {field.description or ''} |")
+    return rows
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1] if len(sys.argv) > 1 else "docs/configuration.md").write_text(page())
