@@ -1,0 +1,134 @@
+"""What the commands print: tables for people, one JSON document for programs.
+
+Belongs here: formatting.  Does not belong here: finding out what to print.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ares_resources.errors import EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL
+
+if TYPE_CHECKING:
+    from ares_jobs.doctor import Finding
+    from ares_jobs.runner import PartitionOutcome
+    from ares_jobs.setup import Initialised
+    from ares_jobs.status import HomeStatus
+
+_COLUMNS = (
+    ("AUC", "walk_forward_report/auc", "{:.3f}"),
+    ("trades", "walk_forward_report/trades", "{:.0f}"),
+    ("net return", "walk_forward_report/net_return", "{:+.2%}"),
+    ("Sharpe", "walk_forward_report/sharpe", "{:+.2f}"),
+    ("drawdown", "walk_forward_report/maximum_drawdown", "{:.1%}"),
+    ("DSR", "monte_carlo_report/deflated_sharpe", "{:.2f}"),
+)
+
+
+def exit_code(outcomes: Sequence[PartitionOutcome]) -> int:
+    """0 all done, 1 one failed, 3 one was skipped or degraded."""
+    if any(outcome.status == "failed" for outcome in outcomes):
+        return EXIT_FAILED
+    if any(outcome.status == "skipped" or outcome.degraded for outcome in outcomes):
+        return EXIT_PARTIAL
+    return EXIT_DONE
+
+
+def show_outcomes(outcomes: Sequence[PartitionOutcome], *, as_json: bool) -> None:
+    """The results table of a training, and where to look next."""
+    if as_json:
+        _print_json({"exit_code": exit_code(outcomes), "partitions": [asdict(o) for o in outcomes]})
+        return
+    from rich.table import Table
+
+    table = Table(title="Results on the holdout, which no step before 13 has seen")
+    table.add_column("partition")
+    table.add_column("verdict", style="bold")
+    for title, _, _ in _COLUMNS:
+        table.add_column(title, justify="right")
+    table.add_column("time", justify="right")
+    for outcome in outcomes:
+        cells = [_cell(outcome.metrics.get(name), shown) for _, name, shown in _COLUMNS]
+        took = "no change" if outcome.reused else f"{outcome.seconds:.0f} s"
+        table.add_row(outcome.partition, outcome.status, *cells, took)
+    console = _console()
+    console.print(table)
+    for outcome in outcomes:
+        console.print(f"[bold]{outcome.partition}[/bold]: {outcome.reason}", soft_wrap=True)
+        for reason in outcome.degraded:
+            console.print(f"  degraded: {reason}", soft_wrap=True)
+    console.print("\nWhere to look next")
+    for outcome in outcomes:
+        if outcome.release is not None:
+            console.print(f"  {outcome.partition}: {outcome.release['path']}", soft_wrap=True)
+    console.print("  ares status      what stands in this home")
+    console.print("  make ui          every run, asset and figure in the browser")
+
+
+def show_ingest(report: Any, *, as_json: bool) -> None:
+    """What came into the catalogue."""
+    if as_json:
+        _print_json(asdict(report))
+        return
+    console = _console()
+    for line in report.lines():
+        console.print(line, soft_wrap=True)
+
+
+def show_status(status: HomeStatus, *, as_json: bool) -> None:
+    """Bars, partitions and what was reaped."""
+    if as_json:
+        _print_json(asdict(status))
+        return
+    from rich.table import Table
+
+    console = _console()
+    console.print(f"home {status.home}", soft_wrap=True)
+    bars = Table("series", "bars", "from", "to (UTC)", "gaps", "state", title="Catalogue")
+    for row in status.series:
+        state = row.stale or "fresh"
+        bars.add_row(row.series, f"{row.bars:,}", row.first, row.last, str(row.gaps), state)
+    console.print(bars if status.series else "catalogue: empty (ares ingest, or train online)")
+    runs = Table("partition", "mode", "step", "verdict", "reason", title="Partitions")
+    for part in status.partitions:
+        runs.add_row(part.partition, part.mode, f"{part.steps}/16", part.status, part.reason)
+    console.print(runs if status.partitions else "partitions: none trained yet (ares blank ...)")
+    for line in status.notes:
+        console.print(line, soft_wrap=True)
+
+
+def show_init(initialised: Initialised) -> None:
+    """Where the homes are."""
+    console = _console()
+    console.print(f"home          {initialised.home}", soft_wrap=True)
+    console.print(f"Dagster home  {initialised.dagster}", soft_wrap=True)
+    console.print(f"symbols       {', '.join(initialised.symbols) or 'none registered'}")
+
+
+def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
+    """One line for each thing examined."""
+    if as_json:
+        _print_json([asdict(finding) for finding in findings])
+        return
+    console = _console()
+    for finding in findings:
+        mark = "[green]ok[/green]  " if finding.ok else "[red]bad[/red] "
+        console.print(f"{mark}{finding.what}: {finding.detail}", soft_wrap=True)
+
+
+def _cell(value: Any, shown: str) -> str:
+    return "" if value is None else shown.format(value)
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False)

@@ -1,0 +1,112 @@
+"""From command-line words to requests.
+
+Belongs here: reading and checking what a person typed.  Does not belong here: doing it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from ares_jobs.runner import TrainingRequest
+from ares_resources.errors import BadInput
+from ares_resources.home import Home
+from ares_resources.settings import Mode, load_settings
+from ares_resources.symbols import SymbolKey
+
+
+def training_request(
+    *,
+    symbol: str,
+    exchange: str,
+    mode: str,
+    regimes: list[str] | None,
+    timeframe: str | None,
+    lookback_days: str | None,
+    as_of: str | None,
+    offline: bool,
+    seed: str | None,
+    config: Path | None,
+) -> TrainingRequest:
+    """Options over the file's settings over the defaults.
+
+    Raises
+    ------
+    BadInput
+        Naming the value and what is allowed.
+    """
+    from ares_assets.partitions import REGIMES, check_regime
+
+    if mode not in ("full", "blank"):
+        raise BadInput(f"mode {mode!r} is not known; allowed: full, blank")
+    tree = read_config(config)
+    if timeframe is not None:
+        tree.setdefault("data", {})["timeframe"] = timeframe
+    if seed is not None:
+        tree["seed"] = seed
+    if lookback_days is not None:
+        _set_lookback(tree, mode, lookback_days)
+    load_settings(tree)
+    return TrainingRequest(
+        symbol=SymbolKey(symbol, exchange),
+        regimes=tuple(check_regime(r) for r in dict.fromkeys(regimes)) if regimes else REGIMES,
+        mode=cast(Mode, mode),
+        overrides=tree,
+        as_of=as_of,
+        offline=offline,
+    )
+
+
+def read_config(path: Path | None) -> dict[str, Any]:
+    """The tree of a YAML file; empty without one.
+
+    Raises
+    ------
+    BadInput
+        If the file is missing, a folder, not YAML, or holds no mapping.
+    """
+    if path is None:
+        return {}
+    import yaml
+
+    if not path.is_file():
+        raise BadInput(f"--config {str(path)!r} is not a file; allowed: a YAML file of settings")
+    try:
+        tree = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"--config {str(path)!r} is not YAML: {error}") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise BadInput(f"--config {str(path)!r} holds {type(tree).__name__}; allowed: a mapping")
+    return tree
+
+
+def ingest_files(
+    files: list[Path],
+    symbol: str,
+    exchange: str,
+    timeframe: str | None,
+    on_conflict: str,
+    stamped_at: str,
+) -> Any:
+    """Check every file, then bring all into the catalogue of the home."""
+    from ares_resources.exchanges.files.ingest import ingest
+    from ares_resources.storage.catalogue import Catalogue
+
+    key = SymbolKey(symbol, exchange)
+    home = Home.find()
+    return ingest(
+        Catalogue(home.catalogue),
+        files,
+        key,
+        timeframe=timeframe,
+        on_conflict=on_conflict,
+        stamped_at=stamped_at,
+    )
+
+
+def _set_lookback(tree: dict[str, Any], mode: str, days: str) -> None:
+    manager = tree.setdefault("enhanced_training_manager", {})
+    group = manager.setdefault("blank", {}) if mode == "blank" else manager
+    group["lookback_days"] = days

@@ -1,0 +1,252 @@
+"""Running partitions in this process: the command line and the training manager use it.
+
+Belongs here: a training request, its tags, carrying it out by the jobs, reading the outcome.
+Does not belong here: printing, options, and the async face.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ares_resources.errors import AresError, BadInput, ExchangeUnavailable
+from ares_resources.home import Home
+from ares_resources.settings import Mode, Settings, load_settings
+from ares_resources.symbols import SymbolKey
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from ares_assets.engine import Request
+    from ares_resources.storage.artifacts import Artifact
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What to train: a symbol's regimes, in a mode, at a point in time."""
+
+    symbol: SymbolKey
+    regimes: tuple[str, ...] = ("bull", "bear", "sideways")
+    mode: Mode = "full"
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    as_of: str | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True)
+class PartitionOutcome:
+    """How one partition ended.
+
+    ``status`` is ``released``, ``kept`` (the champion stays), ``insufficient evidence``,
+    ``skipped`` or ``failed``; ``reason`` says why in plain words.
+    """
+
+    partition: str
+    status: str
+    reason: str
+    run_id: str | None
+    reused: bool
+    degraded: list[str]
+    metrics: dict[str, Any]
+    release: dict[str, Any] | None
+    seconds: float = 0.0
+
+
+def request_tags(request: TrainingRequest) -> dict[str, str]:
+    """The run tags that carry everything but the partition."""
+    from ares_resources.dagster_resources import AS_OF_TAG, CONFIG_TAG, MODE_TAG, OFFLINE_TAG
+
+    tags = {MODE_TAG: request.mode, OFFLINE_TAG: "true" if request.offline else "false"}
+    if request.as_of is not None:
+        tags[AS_OF_TAG] = request.as_of
+    if request.overrides:
+        tags[CONFIG_TAG] = json.dumps(request.overrides, sort_keys=True)
+    return tags
+
+
+def train(request: TrainingRequest, *, home: Home | None = None) -> list[PartitionOutcome]:
+    """Train the regimes one after another, in this process.
+
+    A partition whose every result is stored under its present key is not run again.
+
+    Raises
+    ------
+    BadInput
+        Before anything is written: a setting, symbol, exchange or point in time that
+        cannot be used.
+    """
+    home = home or Home.find()
+    check_request(request, home)
+    request = _pinned(request)
+    home.create()
+    os.environ["ARES_HOME"] = str(home.root)
+    os.environ.setdefault("DAGSTER_HOME", str(home.dagster))
+    return [_train_partition(request, regime, home) for regime in request.regimes]
+
+
+def check_request(request: TrainingRequest, home: Home) -> None:
+    """Refuse what cannot work, touching nothing.
+
+    Raises
+    ------
+    BadInput
+        Naming the value and what is allowed.
+    """
+    from ares_assets.partitions import check_regime
+
+    for regime in request.regimes:
+        check_regime(regime)
+    settings = request_settings(request)
+    exchange = _exchange(request, settings)
+    if request.offline and request.symbol.exchange != "SIM":
+        _check_catalogue(request.symbol, settings, home)
+        return
+    try:
+        exchange.check_symbol(request.symbol.instrument)
+    except ExchangeUnavailable:
+        _check_catalogue(request.symbol, settings, home)
+
+
+def request_settings(request: TrainingRequest) -> Settings:
+    """The settings that a request leads to."""
+    return load_settings(request.overrides, mode=request.mode)
+
+
+def _exchange(request: TrainingRequest, settings: Settings) -> Any:
+    from ares_resources.dagster_resources import parse_time
+    from ares_resources.exchanges.registry import open_exchange
+
+    as_of_ms = None if request.as_of is None else parse_time(request.as_of)
+    return open_exchange(
+        request.symbol.exchange, settings=settings.data, as_of_ms=as_of_ms, offline=request.offline
+    )
+
+
+def _check_catalogue(symbol: SymbolKey, settings: Settings, home: Home) -> None:
+    from ares_resources.storage.catalogue import Catalogue, Series
+
+    series = Series(symbol, "bars", settings.data.timeframe)
+    if not home.catalogue.is_dir() or Catalogue(home.catalogue).coverage(series) is None:
+        raise BadInput(
+            f"no {settings.data.timeframe} bars of {symbol} in the catalogue and its exchange is "
+            f"not asked or out of reach; bring some: ares ingest FILE --symbol "
+            f"{symbol.instrument} --exchange {symbol.exchange}"
+        )
+
+
+def _pinned(request: TrainingRequest) -> TrainingRequest:
+    """Fix the point in time of an online request, so that its regimes share their bars."""
+    if request.as_of is not None or request.offline or request.symbol.exchange == "SIM":
+        return request
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from ares_resources.timeframes import timeframe_ms
+
+    step = timeframe_ms(request_settings(request).data.timeframe)
+    moment = int(time.time() * 1000) // step * step
+    text = datetime.fromtimestamp(moment / 1000, UTC).isoformat().replace("+00:00", "Z")
+    return replace(request, as_of=text)
+
+
+def _train_partition(request: TrainingRequest, regime: str, home: Home) -> PartitionOutcome:
+    from ares_assets.plan import latest_results, stored_results
+    from ares_resources.workspace import Workspace
+
+    started = time.perf_counter()
+    workspace = Workspace(home)
+    found = stored_results(engine_request(request, regime, "planned"), workspace)
+    if found is not None:
+        return _outcome(request, regime, found, None, True, time.perf_counter() - started)
+    run_id, problem = _execute_job(request, regime)
+    results = latest_results(engine_request(request, regime, run_id), workspace)
+    seconds = time.perf_counter() - started
+    if problem is not None:
+        return _failed(request, regime, run_id, problem, seconds)
+    return _outcome(request, regime, results, run_id, False, seconds)
+
+
+def engine_request(request: TrainingRequest, regime: str, run_id: str) -> Request:
+    """The engine's form of one regime of the request."""
+    from ares_assets.engine import Request
+    from ares_resources.dagster_resources import parse_time
+
+    return Request(
+        symbol=request.symbol,
+        regime=regime,
+        settings=request_settings(request),
+        as_of_ms=None if request.as_of is None else parse_time(request.as_of),
+        offline=request.offline,
+        run_id=run_id,
+    )
+
+
+def _execute_job(request: TrainingRequest, regime: str) -> tuple[str, str | None]:
+    """Run the mode's job; returns the run's id, and what failed, if anything did."""
+    import dagster as dg
+
+    from ares_assets.partitions import SYMBOLS, partition_tags
+    from ares_jobs.definitions import defs
+    from ares_jobs.jobs import JOBS
+
+    with dg.DagsterInstance.get() as instance:
+        instance.add_dynamic_partitions(SYMBOLS, [str(request.symbol)])
+        job = defs.resolve_job_def(JOBS[request.mode].name)
+        result = job.execute_in_process(
+            instance=instance,
+            tags={**request_tags(request), **partition_tags(regime, request.symbol)},
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
+        return result.run_id, None if result.success else _problem(result)
+
+
+def _problem(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error is not None:
+            error = event.step_failure_data.error
+            while error.cause is not None:
+                error = error.cause
+            return f"{event.step_key}: {error.message.strip()}"
+    failed = [e for e in result.all_events if e.is_failure and e.message]
+    return str(failed[-1].message) if failed else "the run failed before its first step"
+
+
+def _outcome(
+    request: TrainingRequest,
+    regime: str,
+    results: Mapping[str, Artifact],
+    run_id: str | None,
+    reused: bool,
+    seconds: float,
+) -> PartitionOutcome:
+    partition = f"{regime}|{request.symbol}"
+    if not results:
+        raise AresError(f"{partition}: the run left no results behind")
+    last = list(results.values())[-1]
+    skipped = last.skipped
+    metadata = {} if skipped is not None else last.metadata
+    return PartitionOutcome(
+        partition=partition,
+        status="skipped" if skipped is not None else str(metadata["status"]),
+        reason=skipped if skipped is not None else str(metadata["reason"]),
+        run_id=run_id,
+        reused=reused,
+        degraded=last.degraded,
+        metrics={f"{name}/{k}": v for name, a in results.items() for k, v in a.metadata.items()},
+        release=None if skipped is not None else {**metadata, "path": str(last.folder)},
+        seconds=round(seconds, 1),
+    )
+
+
+def _failed(
+    request: TrainingRequest, regime: str, run_id: str, problem: str, seconds: float
+) -> PartitionOutcome:
+    partition = f"{regime}|{request.symbol}"
+    return PartitionOutcome(
+        partition, "failed", problem, run_id, False, [], {}, None, round(seconds, 1)
+    )

@@ -1,0 +1,130 @@
+"""What stands where in a home.
+
+Belongs here: reading catalogue, artifacts and releases into one summary.
+Does not belong here: printing it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from ares_resources.home import Home
+
+
+@dataclass(frozen=True)
+class SeriesStatus:
+    """One series of the catalogue."""
+
+    series: str
+    bars: int
+    first: str
+    last: str
+    gaps: int
+    stale: str | None
+
+
+@dataclass(frozen=True)
+class PartitionStatus:
+    """How far the latest run of a mode came, and how it ended."""
+
+    partition: str
+    mode: str
+    steps: int
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class HomeStatus:
+    """The whole."""
+
+    home: str
+    series: list[SeriesStatus] = field(default_factory=list)
+    partitions: list[PartitionStatus] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def home_status(home: Home) -> HomeStatus:
+    """Read a home; an empty or missing one gives an empty status, and nothing is written."""
+    if not home.catalogue.is_dir():
+        return HomeStatus(str(home.root))
+    return HomeStatus(str(home.root), _series(home), _partitions(home), _reaped(home))
+
+
+def _series(home: Home) -> list[SeriesStatus]:
+    from ares_resources.storage.catalogue import Catalogue
+
+    catalogue = Catalogue(home.catalogue)
+    rows = []
+    for symbol in catalogue.symbols():
+        for series in catalogue.series(symbol):
+            coverage = catalogue.coverage(series)
+            if coverage is None:
+                continue
+            end = coverage.last_ms + 1
+            rows.append(
+                SeriesStatus(
+                    series=str(series),
+                    bars=coverage.rows,
+                    first=_moment(coverage.first_ms),
+                    last=_moment(coverage.last_ms),
+                    gaps=len(catalogue.gaps(series, coverage.first_ms, end)),
+                    stale=catalogue.stale(series),
+                )
+            )
+    return rows
+
+
+def _partitions(home: Home) -> list[PartitionStatus]:
+    from ares_assets.partitions import REGIMES
+    from ares_assets.steps import STEPS
+    from ares_resources.storage.artifacts import Artifact, ArtifactStore, Place
+    from ares_resources.symbols import SymbolKey
+
+    store = ArtifactStore(home.artifacts, home.runs)
+    folders = sorted(p.name for p in (home.artifacts / STEPS[0].name).glob("*") if p.is_dir())
+    rows = []
+    for folder in folders:
+        for mode in ("full", "blank"):
+            for regime in REGIMES:
+                found: list[Artifact] = []
+                for spec in STEPS:
+                    place = Place(spec.name, folder, None if spec.shared else regime)
+                    artifact = store.pointed(place, run_id=None, mode=mode)
+                    if artifact is None:
+                        break
+                    found.append(artifact)
+                if any(artifact.place.regime is not None for artifact in found):
+                    rows.append(_partition(str(SymbolKey.from_folder(folder)), regime, mode, found))
+    return rows
+
+
+def _partition(symbol: str, regime: str, mode: str, found: list) -> PartitionStatus:  # type: ignore[type-arg]
+    last = found[-1]
+    if last.skipped is not None:
+        status, reason = "skipped", last.skipped
+    elif last.place.asset == "model_release":
+        status, reason = last.metadata["status"], last.metadata["reason"]
+    else:
+        status, reason = "unfinished", f"ended after {last.place.asset}"
+    return PartitionStatus(f"{regime}|{symbol}", mode, len(found), status, reason)
+
+
+def _reaped(home: Home) -> list[str]:
+    """Runs whose process died are marked failed on the way."""
+    if not (home.dagster / "history").is_dir():
+        return []
+    import os
+
+    import dagster as dg
+
+    from ares_jobs.reaper import reap
+
+    os.environ.setdefault("DAGSTER_HOME", str(home.dagster))
+    with dg.DagsterInstance.get() as instance:
+        return [f"run {run_id} had died; marked failed" for run_id in reap(instance, home)]
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
