@@ -1,0 +1,207 @@
+"""Running backtests: one, one with its path, or many over the cores.
+
+Belongs here: checks of the arrays and the calls of the compiled kernel.  Does not belong
+here: the rules (``kernel_reference``), caching (``cached``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ares_resources.backtesting.market import MarketArrays, frozen_array
+from ares_resources.backtesting.results import BacktestPath, BacktestResult, SweepResult
+from ares_resources.backtesting.strategy import StrategyParameters, parameter_matrix
+from ares_resources.errors import BadInput
+
+_FIGURES = 6
+_SETS_PER_TASK = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """Probability and size beside a market, checked once, so that many sweeps can share them.
+
+    Parameters
+    ----------
+    probability
+        float64 ``(n,)``; NaN where there is no decision at the bar's close.
+    size
+        float64 ``(n,)``, share of equity, 0 or more; NaN or 0 means no decision.
+
+    Raises
+    ------
+    BadInput
+        If a shape differs from the market's or a size is negative or infinite.
+    """
+
+    market: MarketArrays
+    probability: np.ndarray
+    size: np.ndarray
+    arrays: tuple[np.ndarray, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        from ares_resources.backtesting.kernel import first_bad_size
+
+        for name in ("probability", "size"):
+            values = frozen_array(getattr(self, name), np.float64)
+            if values.shape != (len(self.market),):
+                raise BadInput(f"{name} has shape {values.shape}, not ({len(self.market)},)")
+            object.__setattr__(self, name, values)
+        bad = first_bad_size(self.size)
+        if bad >= 0:
+            raise BadInput(f"size {self.size[bad]} in row {bad} must be finite and >= 0")
+        market = self.market
+        object.__setattr__(
+            self,
+            "arrays",
+            (
+                market.open,
+                market.high,
+                market.low,
+                market.close,
+                market.atr,
+                market.funding_payment,
+                market.day_end_rows,
+                self.probability,
+                self.size,
+            ),
+        )
+
+    def rows(self, start: int, stop: int) -> Signals:
+        """The same for the bars ``start <= row < stop``, without copying."""
+        return Signals(
+            self.market.rows(start, stop), self.probability[start:stop], self.size[start:stop]
+        )
+
+    def sweep(
+        self, parameters: Sequence[StrategyParameters], *, threads: int = 2, daily: bool = False
+    ) -> SweepResult:
+        """All parameter sets over the same bars; see :func:`backtest_sweep`."""
+        if threads < 1:
+            raise BadInput(f"threads {threads} must be at least 1")
+        sets, days = len(parameters), len(self.market.day_end_rows)
+        figures = np.empty((sets, _FIGURES))
+        day_return = np.empty((sets, days) if daily else (0, 0))
+        self._run(parameter_matrix(parameters), figures, day_return, threads)
+        return SweepResult(
+            total_return=figures[:, 0].copy(),
+            sharpe=figures[:, 1].copy(),
+            max_drawdown=figures[:, 2].copy(),
+            turnover=figures[:, 3].copy(),
+            trades=figures[:, 4].astype(np.int64),
+            win_rate=figures[:, 5].copy(),
+            bars=len(self.market),
+            days=days,
+            daily_return=day_return if daily else None,
+        )
+
+    def _run(
+        self, matrix: np.ndarray, figures: np.ndarray, day_return: np.ndarray, threads: int
+    ) -> None:
+        # Plain threads around a kernel that drops the GIL: no OpenMP pool to nest or to fork.
+        from ares_resources.backtesting import kernel
+
+        sweep: Any = kernel.sweep
+
+        def task(first: int) -> None:
+            stop = min(first + _SETS_PER_TASK, len(matrix))
+            sweep(*self.arrays, matrix, first, stop, figures, day_return)
+
+        starts = range(0, len(matrix), _SETS_PER_TASK)
+        if threads == 1 or len(starts) == 1:
+            for first in starts:
+                task(first)
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(task, starts))
+
+
+def backtest(
+    market: MarketArrays,
+    probability: np.ndarray,
+    size: np.ndarray,
+    parameters: StrategyParameters,
+) -> BacktestResult:
+    """Figures of one backtest (rules: ``kernel_reference``).
+
+    Parameters
+    ----------
+    probability, size
+        See :class:`Signals`.
+
+    Raises
+    ------
+    BadInput
+        If an array's shape or value is not usable.
+    """
+    return Signals(market, probability, size).sweep([parameters], threads=1).result(0)
+
+
+def backtest_path(
+    market: MarketArrays,
+    probability: np.ndarray,
+    size: np.ndarray,
+    parameters: StrategyParameters,
+) -> BacktestPath:
+    """One backtest with its equity at every close and its trades; same figures."""
+    from ares_resources.backtesting import kernel
+
+    simulate: Any = kernel.simulate
+    signals = Signals(market, probability, size)
+    rows, days = len(market), len(market.day_end_rows)
+    figures, day_return, equity = np.empty(_FIGURES), np.empty(days), np.empty(rows)
+    capacity = rows // 2 + 1
+    trades, returns = np.empty((5, capacity), np.int64), np.empty(capacity)
+    matrix = parameter_matrix([parameters])
+    count = simulate(*signals.arrays, matrix[0], figures, day_return, equity, trades, returns)
+    net = np.zeros(rows)
+    before = np.concatenate(([1.0], equity[:-1]))
+    np.divide(equity, before, out=net, where=before > 0)
+    net[before > 0] -= 1.0
+    kept = trades[:, :count].copy()
+    return BacktestPath(
+        result=BacktestResult(
+            total_return=float(figures[0]),
+            sharpe=float(figures[1]),
+            max_drawdown=float(figures[2]),
+            turnover=float(figures[3]),
+            trades=int(count),
+            win_rate=float(figures[5]),
+            bars=rows,
+            days=days,
+        ),
+        net_return=net,
+        equity=equity,
+        decision_row=kept[0],
+        entry_row=kept[1],
+        exit_row=kept[2],
+        side=kept[3],
+        exit_reason=kept[4],
+        trade_return=returns[:count].copy(),
+    )
+
+
+def backtest_sweep(
+    market: MarketArrays,
+    probability: np.ndarray,
+    size: np.ndarray,
+    parameters: Sequence[StrategyParameters],
+    *,
+    threads: int = 2,
+    daily: bool = False,
+) -> SweepResult:
+    """Figures of many parameter sets over the same bars, which are never copied.
+
+    Parameters
+    ----------
+    threads
+        Cores to use; results and order do not depend on it.
+    daily
+        Also keep the daily net returns, float64 ``(sets, days)``.
+    """
+    return Signals(market, probability, size).sweep(parameters, threads=threads, daily=daily)

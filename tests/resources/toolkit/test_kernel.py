@@ -1,0 +1,313 @@
+"""The compiled backtest equals its plain twin, keeps its rules, and never sees the future."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toolkit_markets import parameter_sets, random_market
+
+from ares_resources.backtesting import (
+    EXIT_NAMES,
+    MarketArrays,
+    StrategyParameters,
+    backtest,
+    backtest_path,
+    backtest_sweep,
+)
+from ares_resources.backtesting.kernel_reference import simulate_reference
+from ares_resources.errors import BadInput
+
+DAY = 86_400_000
+PLAIN = StrategyParameters(
+    enter_long=0.6,
+    enter_short=0.4,
+    stop_width=2.0,
+    target_width=3.0,
+    time_stop_bars=10,
+    fee=0.0,
+    slippage=0.0,
+)
+
+
+def market_of(
+    bars: list[tuple[float, float, float, float]], **columns: list[float]
+) -> MarketArrays:
+    rows = np.array(bars, dtype=float)
+    stamps = np.asarray(columns.get("timestamp", np.arange(len(bars)) * DAY // 4))
+    atr = np.asarray(columns.get("atr", np.ones(len(bars))))
+    funding = np.asarray(columns.get("funding", np.zeros(len(bars))))
+    return MarketArrays(stamps.astype(np.int64), *rows.T, atr, funding)
+
+
+def run(market: MarketArrays, probability: list[float], parameters: StrategyParameters = PLAIN):
+    return backtest_path(market, np.array(probability), np.ones(len(market)), parameters)
+
+
+FLAT = (100.0, 100.0, 100.0, 100.0)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 80), parameter_sets())
+def test_kernel_equals_its_plain_twin_exactly(seed, rows, parameters):
+    market, probability, size = random_market(seed, rows)
+    path = backtest_path(market, probability, size, parameters)
+    twin = simulate_reference(market, probability.tolist(), size.tolist(), parameters)
+
+    assert path.equity.tolist() == twin.equity
+    trades = zip(
+        path.decision_row,
+        path.entry_row,
+        path.exit_row,
+        path.side,
+        path.exit_reason,
+        path.trade_return,
+        strict=True,
+    )
+    assert list(trades) == twin.trades
+    result = path.result
+    assert (result.turnover, result.max_drawdown) == (twin.turnover, twin.max_drawdown)
+    assert result.sharpe == twin.sharpe
+    assert result.total_return == twin.equity[-1] - 1
+    assert result.trades == len(twin.trades)
+    wins = sum(trade[-1] > 0 for trade in twin.trades)
+    assert result.win_rate == (wins / len(twin.trades) if twin.trades else 0.0)
+    assert result == backtest(market, probability, size, parameters)
+    sweep = backtest_sweep(market, probability, size, [parameters], threads=1, daily=True)
+    assert sweep.daily_return[0].tolist() == twin.daily_return
+
+
+def test_the_twin_comparison_meets_every_exit_and_ruin():
+    seen: set[str] = set()
+    for seed in range(120):
+        market, probability, size = random_market(seed, 80)
+        for parameters in (PLAIN, replace(PLAIN, size_multiple=8.0, stop_width=math.inf)):
+            short = replace(parameters, time_stop_bars=3 if seed % 2 else 40)
+            path = backtest_path(market, probability, size, short)
+            seen |= {EXIT_NAMES[int(reason)] for reason in path.exit_reason}
+    assert seen == set(EXIT_NAMES.values())
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32), st.integers(2, 120), parameter_sets(), st.data())
+def test_cutting_the_future_leaves_the_past(seed, rows, parameters, data):
+    market, probability, size = random_market(seed, rows)
+    cut = data.draw(st.integers(1, rows - 1))
+    whole = backtest_path(market, probability, size, parameters)
+    part = backtest_path(market.rows(0, cut), probability[:cut], size[:cut], parameters)
+    # The last row of the cut path may hold the forced close; everything before is the same.
+    assert part.equity[:-1].tolist() == whole.equity[: cut - 1].tolist()
+    closed = part.exit_row < cut - 1
+    for name in ("decision_row", "entry_row", "exit_row", "side", "trade_return", "exit_reason"):
+        past = getattr(part, name)[closed].tolist()
+        assert past == getattr(whole, name)[: len(past)].tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.lists(parameter_sets(), min_size=1, max_size=23))
+def test_sweep_equals_one_by_one_for_any_thread_count(seed, parameters):
+    market, probability, size = random_market(seed, 150)
+    alone = [backtest(market, probability, size, one) for one in parameters]
+    for threads in (1, 2, 3):
+        sweep = backtest_sweep(market, probability, size, parameters, threads=threads)
+        assert sweep.results() == alone
+
+
+def test_path_adds_up():
+    market, probability, size = random_market(3, 400)
+    path = backtest_path(market, probability, size, replace(PLAIN, fee=4e-4, slippage=1e-4))
+    assert len(path.trade_return) > 10
+    assert np.prod(1 + path.trade_return) == pytest.approx(path.equity[-1], rel=1e-12)
+    assert np.prod(1 + path.net_return) == pytest.approx(path.equity[-1], rel=1e-12)
+    daily = pd.Series(path.equity).groupby(market.timestamp // DAY).last()
+    change = (daily / daily.shift(fill_value=1.0) - 1).to_numpy()
+    sharpe = change.mean() / change.std(ddof=1) * math.sqrt(365)
+    assert path.result.sharpe == pytest.approx(sharpe, rel=1e-9)
+    fall = 1 - path.equity / np.maximum.accumulate(np.maximum(path.equity, 1.0))
+    assert path.result.max_drawdown == fall.max()
+    assert path.result.days == len(daily)
+
+
+def test_fill_at_the_open_after_the_decision_and_target_fixed_at_entry():
+    bars = [FLAT, (101, 102, 100, 101), (101, 104, 100, 103), (103, 103, 103, 103)]
+    path = run(market_of(bars, atr=[1, 9, 9, 9]), [0.9, np.nan, np.nan, np.nan])
+    assert (path.entry_row.tolist(), path.exit_row.tolist()) == ([1], [2])
+    assert path.trade_return[0] == pytest.approx(104 / 101 - 1)  # target 101 + 3 x ATR(row 0)
+    assert EXIT_NAMES[int(path.exit_reason[0])] == "target"
+
+
+def test_stop_comes_first_when_both_are_inside_a_bar():
+    path = run(market_of([FLAT, (100, 105, 95, 101), FLAT]), [0.9, np.nan, np.nan])
+    assert EXIT_NAMES[int(path.exit_reason[0])] == "stop"
+    assert path.trade_return[0] == pytest.approx(-0.02)
+
+
+def test_gap_through_the_stop_fills_at_the_open():
+    path = run(market_of([FLAT, FLAT, (90, 91, 89, 90), FLAT]), [0.9] + [np.nan] * 3)
+    assert path.exit_row.tolist() == [2]
+    assert path.trade_return[0] == pytest.approx(-0.10)
+
+
+def test_short_mirrors_long():
+    path = run(market_of([FLAT, FLAT, (100, 100, 96, 97), FLAT]), [0.1] + [np.nan] * 3)
+    assert path.side.tolist() == [-1]
+    assert path.trade_return[0] == pytest.approx(0.03)
+
+
+def test_time_stop_counts_the_entry_bar():
+    market = market_of([FLAT] * 6)
+    for bars_held in (1, 2, 3):
+        path = run(market, [0.9] + [np.nan] * 5, replace(PLAIN, time_stop_bars=bars_held))
+        assert path.exit_row.tolist() == [bars_held]
+        assert EXIT_NAMES[int(path.exit_reason[0])] == "time"
+
+
+def test_a_bar_that_closed_a_position_does_not_decide_and_opposite_signals_are_ignored():
+    path = run(
+        market_of([FLAT] * 6), [0.9, 0.1, 0.9, 0.9, 0.9, 0.9], replace(PLAIN, time_stop_bars=2)
+    )
+    assert path.decision_row.tolist() == [0, 3]
+    assert path.side.tolist() == [1, 1]
+
+
+def test_open_trade_is_closed_at_the_last_close():
+    path = run(market_of([FLAT, FLAT, (100, 101, 100, 101)]), [0.9, np.nan, np.nan])
+    assert path.exit_row.tolist() == [2]
+    assert EXIT_NAMES[int(path.exit_reason[0])] == "end"
+    assert path.result.total_return == pytest.approx(0.01)
+
+
+def test_decision_without_a_bar_to_fill_at_is_lost():
+    path = run(market_of([FLAT, FLAT]), [np.nan, 0.9])
+    assert path.result.trades == 0
+    assert path.equity.tolist() == [1.0, 1.0]
+
+
+def test_costs_on_both_sides():
+    costly = replace(PLAIN, fee=0.001, slippage=0.01, time_stop_bars=1)
+    path = run(market_of([FLAT, FLAT, FLAT]), [0.9, np.nan, np.nan], costly)
+    quantity = 1 / 101
+    expected = 1 - 0.001 + quantity * (99 - 101) - 0.001 * quantity * 99
+    assert path.equity[1] == pytest.approx(expected, rel=1e-14)
+    assert path.result.turnover == pytest.approx(1 + quantity * 99, rel=1e-14)
+
+
+@pytest.mark.parametrize(("probability", "sign"), [(0.9, -1), (0.1, 1)])
+def test_longs_pay_funding_and_shorts_receive_it(probability, sign):
+    market = market_of([FLAT] * 4, funding=[0.5, 0.01, 0.0, 0.5])
+    path = run(market, [probability] + [np.nan] * 3, replace(PLAIN, time_stop_bars=2))
+    assert path.result.total_return == pytest.approx(sign * 0.01)
+
+
+def test_funding_is_not_paid_in_a_bar_that_stopped_the_position():
+    market = market_of([FLAT, (100, 100, 90, 100), FLAT], funding=[0, 0.01, 0])
+    path = run(market, [0.9, np.nan, np.nan])
+    assert path.result.total_return == pytest.approx(-0.02)
+
+
+def test_equity_is_a_share_of_size_at_the_decision():
+    market = market_of([FLAT, FLAT, (100, 103, 100, 103), FLAT])
+    size = np.array([0.25, 9.0, 9.0, 9.0])
+    path = backtest_path(market, np.array([0.9] + [np.nan] * 3), size, PLAIN)
+    assert path.result.total_return == pytest.approx(0.25 * 0.03)
+
+
+def test_ruin_ends_the_account_at_zero():
+    market = market_of([FLAT, FLAT, (100, 250, 100, 250), FLAT, FLAT, FLAT])
+    path = run(market, [0.1, np.nan, np.nan, 0.9, 0.9, 0.9], replace(PLAIN, stop_width=math.inf))
+    assert path.equity.tolist() == [1, 1, 0, 0, 0, 0]
+    assert (path.result.total_return, path.result.max_drawdown) == (-1.0, 1.0)
+    assert path.result.trades == 1
+
+
+def test_no_trades_means_zero_everywhere():
+    market, _, size = random_market(1, 50)
+    result = backtest(market, np.full(50, np.nan), size, PLAIN)
+    assert (result.sharpe, result.total_return, result.trades, result.win_rate) == (0, 0, 0, 0)
+    assert result.bars == 50
+
+
+def test_days_are_utc_days_that_have_bars():
+    stamps = [0, DAY - 1, DAY, 5 * DAY]
+    market = market_of([FLAT] * 4, timestamp=stamps)
+    assert market.day_end_rows.tolist() == [1, 2, 3]
+
+
+def test_rows_are_views():
+    market, _, _ = random_market(1, 50)
+    part = market.rows(10, 20)
+    assert np.shares_memory(part.close, market.close)
+    assert part.fingerprint != market.fingerprint
+
+
+def test_bars_are_not_copied_by_a_sweep():
+    market, probability, size = random_market(1, 50)
+    again = MarketArrays(*(getattr(market, name) for name in market.__dataclass_fields__))
+    assert np.shares_memory(again.close, market.close)
+    frame = pd.DataFrame({"timestamp": market.timestamp, "open": market.open, "high": market.high})
+    frame = frame.assign(low=market.low, close=market.close, funding_payment=market.funding_payment)
+    from_frame = MarketArrays.from_frame(frame, market.atr)
+    assert from_frame.fingerprint == market.fingerprint
+    assert backtest(from_frame, probability, size, PLAIN) == backtest(
+        market, probability, size, PLAIN
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"enter_long": 0.3}, "enter_long 0.3"),
+        ({"enter_long": math.nan}, "enter_long nan"),
+        ({"stop_width": 0.0}, "stop_width 0.0"),
+        ({"target_width": -1.0}, "target_width -1.0"),
+        ({"time_stop_bars": 0}, "time_stop_bars 0"),
+        ({"time_stop_bars": 2.5}, "time_stop_bars 2.5"),
+        ({"latency_bars": 0}, "latency_bars 0"),
+        ({"fee": -0.1}, "fee -0.1"),
+        ({"slippage": 1.0}, "slippage 1.0"),
+        ({"size_multiple": math.inf}, "size_multiple inf"),
+    ],
+)
+def test_unusable_parameters_are_named(change, message):
+    with pytest.raises(BadInput, match=message):
+        replace(PLAIN, **change)
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "value", "message"),
+    [
+        ("timestamp", 3, 0, "row 3: timestamp 0"),
+        ("close", 2, np.nan, "row 2: close nan"),
+        ("open", 2, 0.0, "row 2: open 0.0"),
+        ("high", 1, 1.0, "row 1: high 1.0"),
+        ("low", 1, 999.0, "row 1: low 999.0"),
+        ("atr", 4, -1.0, "row 4: atr -1.0"),
+        ("funding_payment", 4, np.nan, "row 4: funding_payment nan"),
+    ],
+)
+def test_unusable_bars_are_named(column, row, value, message):
+    market, _, _ = random_market(1, 10)
+    columns = {name: getattr(market, name).copy() for name in market.__dataclass_fields__}
+    columns[column][row] = value
+    with pytest.raises(BadInput, match=message):
+        MarketArrays(**columns)
+
+
+def test_unusable_signals_are_named():
+    market, probability, size = random_market(1, 10)
+    with pytest.raises(BadInput, match=r"probability has shape \(9,\)"):
+        backtest(market, probability[:9], size, PLAIN)
+    size[4] = -0.5
+    with pytest.raises(BadInput, match=r"size -0.5 in row 4"):
+        backtest(market, probability, size, PLAIN)
+    with pytest.raises(BadInput, match="threads 0"):
+        backtest_sweep(market, probability, np.ones(10), [PLAIN], threads=0)
+    with pytest.raises(BadInput, match="0 rows"):
+        MarketArrays(*(getattr(market, name)[:0] for name in market.__dataclass_fields__))
+    with pytest.raises(BadInput, match="not inside"):
+        market.rows(5, 5)
