@@ -1,0 +1,219 @@
+"""Take or skip: small classifiers of "acting on this signal pays", one a timeframe and kind.
+
+Belongs here: training and purged out-of-fold predictions of the take classifiers.  Does not
+belong here: the wait classifier (``timing.py``), thresholds (``utility.py``), combining.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ares_assets.tactician.constant_expert import constant_expert
+from ares_resources.errors import BadInput, PartitionSkipped
+
+if TYPE_CHECKING:
+    from ares_assets.analyst.experts.base import FittedExpert
+
+Split = tuple[np.ndarray, np.ndarray]
+KINDS = ("linear", "catboost")
+MINIMUM_EVENTS = 60
+
+
+@dataclass(frozen=True)
+class BinaryModel:
+    """A fitted classifier with its purged out-of-fold predictions, float64 (n_events,)."""
+
+    fitted: FittedExpert
+    out_of_fold: np.ndarray
+    degraded: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TakeSpecialist:
+    """One tactician: take/skip at one timeframe; ``name`` is ``<timeframe>_<kind>``."""
+
+    name: str
+    timeframe: str
+    model: BinaryModel
+    log_loss: float
+    base_log_loss: float
+
+    def to_json(self) -> dict[str, object]:
+        """What the release records beside the model's files."""
+        return {
+            "name": self.name,
+            "timeframe": self.timeframe,
+            "kind": self.model.fitted.kind,
+            "features": list(self.model.fitted.features),
+            "log_loss": self.log_loss,
+            "base_log_loss": self.base_log_loss,
+            "degraded": list(self.model.degraded),
+        }
+
+
+def purged_splits(labels: pd.DataFrame, *, folds: int, embargo_bars: int) -> list[Split]:
+    """Purged folds over the meta-labels' own ``t1_row`` (the delayed variant included).
+
+    Raises
+    ------
+    PartitionSkipped
+        Too few signals to learn from.
+    """
+    check_enough(labels)
+    from ares_assets.analyst.cross_validation import PurgedKFold
+
+    rows, t1_rows = labels["row"].to_numpy(np.int64), labels["t1_row"].to_numpy(np.int64)
+    return list(PurgedKFold(folds, embargo_bars).split(rows, t1_rows))
+
+
+def check_enough(labels: pd.DataFrame) -> None:
+    """Raise PartitionSkipped, with both numbers, where a tactician cannot be trained."""
+    if len(labels) < MINIMUM_EVENTS:
+        raise PartitionSkipped(
+            f"{len(labels)} signals with an outcome; a tactician needs at least {MINIMUM_EVENTS}"
+        )
+
+
+def log_losses(labels: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Log-loss of each prediction, natural logarithm, (n,)."""
+    p = np.clip(np.asarray(probability, dtype=np.float64), 1e-12, 1.0 - 1e-12)
+    return -np.where(np.asarray(labels) > 0, np.log(p), np.log1p(-p))
+
+
+def train_binary(
+    features: pd.DataFrame,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    *,
+    kind: str,
+    splits: Sequence[Split],
+    seed: int,
+    threads: int,
+    parameters: Mapping[str, float | int] | None = None,
+) -> BinaryModel:
+    """Fit one classifier on all (n, k) rows, and on each fold's training part.
+
+    A training part of one class gives its base rate, and says so in ``degraded``: there is
+    nothing to tell apart, which is a result and no failure.
+
+    Raises
+    ------
+    BadInput
+        Lengths disagree, or the folds do not predict every event once.
+    PartitionSkipped
+        A fold has nothing left to train on.
+    """
+    y = np.asarray(labels, dtype=np.int64)
+    if not len(features) == y.size == len(weights):
+        raise BadInput(
+            f"{len(features)} rows of features, {y.size} labels and {len(weights)} weights"
+        )
+    _check_cover(splits, y.size)
+    out_of_fold = np.full(y.size, np.nan)
+    reasons: list[str] = []
+    for number, (train, test) in enumerate(splits):
+        if train.size == 0:
+            raise PartitionSkipped(f"fold {number}: purging leaves no signal to train on")
+        fitted = _fit(
+            features.iloc[train], y[train], weights[train], kind, seed, threads, parameters
+        )
+        if fitted.kind != kind:
+            reasons.append(f"fold {number}: {_one_class(y[train])}")
+        out_of_fold[test] = fitted.probability(features.iloc[test])
+    final = _fit(features, y, weights, kind, seed, threads, parameters)
+    if final.kind != kind:
+        reasons.insert(0, _one_class(y))
+    return BinaryModel(final, out_of_fold, tuple(reasons))
+
+
+def train_take_specialists(
+    labels: pd.DataFrame,
+    features: Mapping[str, pd.DataFrame],
+    weights: np.ndarray,
+    *,
+    splits: Sequence[Split],
+    seed: int,
+    threads: int = 2,
+    kinds: Sequence[str] = KINDS,
+    parameters: Mapping[str, Mapping[str, float | int]] | None = None,
+) -> list[TakeSpecialist]:
+    """One take/skip classifier a timeframe and kind, in sorted order.
+
+    Parameters
+    ----------
+    labels
+        Meta-labels, (n_events, ...).
+    features
+        Timeframe -> (n_events, k) features: the signal's own plus that timeframe's context.
+    weights
+        Uniqueness weights, (n_events,).
+    splits
+        From :func:`purged_splits`.
+    parameters
+        Kind -> hyperparameters; the expert's own defaults where absent.
+
+    Raises
+    ------
+    PartitionSkipped
+        Too few signals.  One class of labels is NOT skipped: the specialists are then
+        constant, and their ``degraded`` says why.
+    """
+    check_enough(labels)
+    take = labels["take"].to_numpy(np.int64)
+    base = log_losses(take, np.full(take.size, constant_expert(take).base_rate))
+    specialists = []
+    for timeframe in sorted(features):
+        for kind in _kinds_for(take, kinds):
+            model = train_binary(
+                features[timeframe],
+                take,
+                np.asarray(weights, dtype=np.float64),
+                kind=kind,
+                splits=splits,
+                seed=seed,
+                threads=threads,
+                parameters=(parameters or {}).get(kind),
+            )
+            loss = float(log_losses(take, model.out_of_fold).mean())
+            name = f"{timeframe}_{model.fitted.kind}"
+            specialists.append(TakeSpecialist(name, timeframe, model, loss, float(base.mean())))
+    return specialists
+
+
+def _kinds_for(take: np.ndarray, kinds: Sequence[str]) -> list[str]:
+    """All kinds are the same constant on one class: one of them is enough."""
+    return sorted(kinds) if np.unique(take).size == 2 else sorted(kinds)[:1]
+
+
+def _fit(
+    features: pd.DataFrame,
+    y: np.ndarray,
+    weights: np.ndarray,
+    kind: str,
+    seed: int,
+    threads: int,
+    parameters: Mapping[str, float | int] | None,
+) -> FittedExpert:
+    if np.unique(y).size < 2:
+        return constant_expert(y)
+    from ares_assets.analyst.experts.base import get_expert
+
+    expert = get_expert(kind)
+    chosen = expert.default_parameters() if parameters is None else dict(parameters)
+    return expert.fit(features, y, weights, parameters=chosen, seed=seed, threads=threads)
+
+
+def _one_class(y: np.ndarray) -> str:
+    outcome = "1" if y[0] else "0"
+    return f"all {y.size} labels are {outcome}: a constant probability takes the model's place"
+
+
+def _check_cover(splits: Sequence[Split], n: int) -> None:
+    tested = np.sort(np.concatenate([test for _, test in splits])) if splits else np.empty(0)
+    if not np.array_equal(tested, np.arange(n)):
+        raise BadInput(f"the folds predict {tested.size} events; each of {n} is needed once")
