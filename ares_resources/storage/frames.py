@@ -18,7 +18,7 @@ from ares_resources.errors import BadInput
 from ares_resources.timeframes import DAY_MS
 
 Kind = Literal["bars", "funding", "open_interest"]
-Progress = Callable[[int, int, str], None]  # done, total, what: of files, or of bars
+Progress = Callable[[str, int, int], None]  # what, done, total: of files, or of bars
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "bars": ("timestamp", "open", "high", "low", "close", "volume", "taker_buy_share"),
@@ -105,7 +105,8 @@ def recurring_jumps(frame: pd.DataFrame, step_ms: int) -> tuple[int, int]:
     """How many neighbouring bars of up to an hour jump beyond belief, and the first one's time.
 
     Real markets move by more than 50 % within one bar at most once in a great while; test
-    networks do so all the time.  ``frame`` is sorted.  (0, 0) below three such jumps, or one in 20,000 bars.
+    networks do so all the time.  ``frame`` is sorted.  (0, 0) below three such jumps, or one in
+    20,000 bars.
     """
     if step_ms > 3_600_000 or len(frame) < 2:
         return 0, 0
@@ -117,6 +118,16 @@ def recurring_jumps(frame: pd.DataFrame, step_ms: int) -> tuple[int, int]:
     if count < max(JUMPS_THAT_REFUSE, JUMP_SHARE_THAT_REFUSES * len(frame)):
         return 0, 0
     return count, int(stamps[1:][jumped][0])
+
+
+def taker_share(taker_volume: np.ndarray, volume: np.ndarray) -> np.ndarray:
+    """Share of ``volume`` that takers bought; NaN where nothing was traded.
+
+    Exchanges round the two volumes apart from each other, so a share may pass 1 by that.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(volume > 0, taker_volume / volume, np.nan)
+    return np.where((share > 1) & (share < 1 + 1e-6), 1.0, share)
 
 
 def utc(timestamp_ms: int) -> str:

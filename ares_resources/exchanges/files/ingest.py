@@ -83,13 +83,13 @@ def ingest(
     files: list[BarsFile] = []
     for done, path in enumerate(paths):
         if progress is not None:
-            progress(done, len(paths), f"checking {path.name}")
+            progress(f"checking {path.name}", done, len(paths))
         files.append(read_bars_file(path, timeframe=timeframe, stamped_at=stamped_at))
     series = Series(symbol, "bars", _one_timeframe(paths, files))
     parts = [(path.name, file.frame) for path, file in zip(paths, files, strict=True)]
     reports = catalogue.append_parts(series, parts, on_conflict=on_conflict)
     if progress is not None:
-        progress(len(paths), len(paths), f"stored {series}")
+        progress(f"stored {series}", len(paths), len(paths))
     accounts = tuple(
         FileReport(str(path), len(file.frame), *_extent(file), *_counts(report), notes=file.notes)
         for path, file, report in zip(paths, files, reports, strict=True)

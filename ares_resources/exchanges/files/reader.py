@@ -18,7 +18,7 @@ from ares_resources.exchanges.files.columns import Columns, choose_columns
 from ares_resources.exchanges.files.containers import payload_format, read_payload
 from ares_resources.exchanges.files.tables import parse_table
 from ares_resources.exchanges.files.times import BadTime, to_milliseconds
-from ares_resources.storage.frames import Fault, first_fault, recurring_jumps, utc
+from ares_resources.storage.frames import Fault, first_fault, recurring_jumps, taker_share, utc
 from ares_resources.timeframes import TIMEFRAMES, timeframe_ms
 
 if TYPE_CHECKING:
@@ -95,16 +95,6 @@ def _taker_share(table: pa.Table, columns: Columns, volume: np.ndarray) -> np.nd
     if columns.taker_volume is None:
         return np.full(len(volume), np.nan)
     return taker_share(_numbers(table, columns.taker_volume), volume)
-
-
-def taker_share(taker_volume: np.ndarray, volume: np.ndarray) -> np.ndarray:
-    """Share of ``volume`` that takers bought; NaN where nothing was traded.
-
-    Exchanges round the two volumes apart from each other, so a share may pass 1 by that.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(volume > 0, taker_volume / volume, np.nan)
-    return np.where((share > 1) & (share < 1 + 1e-6), 1.0, share)
 
 
 def _numbers(table: pa.Table, position: int) -> np.ndarray:

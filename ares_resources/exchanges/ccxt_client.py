@@ -1,0 +1,95 @@
+"""A ccxt client for public candles: no keys, bounded requests, and a memory of the last answer.
+
+Belongs here: making the client and naming exchanges.  Does not belong here: what is asked.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from ares_resources.errors import BadInput
+from ares_resources.settings import DataSettings
+
+
+@dataclass
+class LastAnswer:
+    """Status and headers of the last response; None and empty where none came."""
+
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Before a request: nothing has come."""
+        self.status, self.headers = None, {}
+
+    def retry_after(self) -> float | None:
+        """Seconds that the exchange asked to wait for, if it said so."""
+        text = self.headers.get("retry-after", "").strip()
+        return float(text) if re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text) else None
+
+
+def make_client(
+    exchange_id: str, settings: DataSettings, base_url: str | None
+) -> tuple[Any, LastAnswer]:
+    """A ccxt client by id, and where its last answer is noted.
+
+    Raises
+    ------
+    BadInput
+        If ccxt has no such exchange, or ``base_url`` is not http(s).
+    """
+    import ccxt
+
+    if exchange_id not in ccxt.exchanges:
+        near = difflib.get_close_matches(exchange_id, ccxt.exchanges, n=3, cutoff=0.5)
+        allowed = ", ".join(near) or f"{', '.join(ccxt.exchanges[:3])} and others of ccxt"
+        raise BadInput(f"exchange {exchange_id.upper()!r} is not known; nearest: {allowed}, sim")
+    options = {"enableRateLimit": True, "timeout": int(settings.request_timeout_seconds * 1000)}
+    client = getattr(ccxt, exchange_id)(options)
+    if base_url:
+        client.urls["api"] = _moved(client.urls["api"], _checked_base(base_url))
+    _bound(client, settings.request_timeout_seconds)
+    answer = LastAnswer()
+    _note_answers(client, answer)
+    return client, answer
+
+
+def _bound(client: Any, seconds: float) -> None:
+    from ares_resources.exchanges.bounded_session import BoundedSession
+
+    trust_env = client.session.trust_env
+    client.session.close()
+    client.session = BoundedSession(seconds)
+    client.session.trust_env = trust_env
+
+
+def _note_answers(client: Any, answer: LastAnswer) -> None:
+    inherited = client.on_rest_response
+
+    def noting(code: int, reason: str, url: str, method: str, headers: Any, *rest: Any) -> Any:
+        answer.status = int(code)
+        answer.headers = {str(name).lower(): str(value) for name, value in headers.items()}
+        return inherited(code, reason, url, method, headers, *rest)
+
+    client.on_rest_response = noting
+
+
+def _moved(urls: Any, base: str) -> Any:
+    """Every address of a ccxt tree under another scheme and host, paths kept."""
+    if isinstance(urls, dict):
+        return {name: _moved(value, base) for name, value in urls.items()}
+    return base + re.sub(r"^[a-z]+://[^/]*", "", urls) if isinstance(urls, str) else urls
+
+
+def _checked_base(base_url: str) -> str:
+    try:
+        parts = urlsplit(base_url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise BadInput(f"base URL {base_url!r} is not usable; allowed: http(s)://host[:port]")
+    return base_url.rstrip("/")

@@ -1,0 +1,51 @@
+"""Opening an exchange by the name that a symbol key carries.
+
+Belongs here: which class serves which name.  Does not belong here: anything an exchange does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ares_resources.errors import BadInput
+from ares_resources.exchanges.base import Exchange
+from ares_resources.settings import DataSettings
+
+SIMULATED = "SIM"
+BASE_URL_VARIABLE = "ARES_CCXT_BASE_URL"
+"""Environment variable: scheme, host and port used instead of the exchange's own, for tests
+and mirrors.  Paths stay the exchange's."""
+
+
+def open_exchange(
+    name: str, *, settings: DataSettings, as_of_ms: int | None = None, offline: bool = False
+) -> Exchange:
+    """The exchange called ``name``: ``SIM``, or one of ccxt's, in any case.
+
+    Parameters
+    ----------
+    as_of_ms
+        Where its clock stops, milliseconds UTC; None: the present (``SIM``: its fixed time).
+    offline
+        Nothing is fetched.  ``SIM`` needs no network, so it is itself either way.
+
+    Raises
+    ------
+    BadInput
+        If there is no such exchange, or SIM's clock cannot stand there.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_]{1,20}", name):
+        raise BadInput(f"exchange {name[:40]!r} is not usable; allowed: 1 to 20 of A-Z 0-9 _")
+    if name.upper() == SIMULATED:
+        from ares_resources.exchanges.simulated.exchange import SimulatedExchange
+
+        return SimulatedExchange(as_of_ms=as_of_ms)
+    if offline:
+        from ares_resources.exchanges.offline import OfflineExchange
+
+        return OfflineExchange(name, as_of_ms=as_of_ms)
+    from ares_resources.exchanges.ccxt_exchange import CcxtExchange
+
+    base_url = os.environ.get(BASE_URL_VARIABLE) or None
+    return CcxtExchange(name.lower(), settings=settings, base_url=base_url, as_of_ms=as_of_ms)
