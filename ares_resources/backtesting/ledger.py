@@ -1,0 +1,168 @@
+"""The ledger of trials: every parameter set ever looked at counts against the result.
+
+Belongs here: recording trials for good, from any number of processes, and counting them.
+Does not belong here: what a trial is, and the statistics that use the count.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ares_resources.errors import AresError, BadInput, CorruptArtifact, DataConflict
+from ares_resources.storage.atomic import file_lock
+
+STATES = ("complete", "cached", "pruned", "failed", "killed")
+"""What became of a trial, best first: of several records of one trial the first stands."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS trials (
+    study TEXT NOT NULL,
+    key TEXT NOT NULL,
+    rank INTEGER NOT NULL,
+    trial_values TEXT NOT NULL,
+    sharpe REAL,
+    PRIMARY KEY (study, key, rank)
+) WITHOUT ROWID
+"""
+_INSERT = "INSERT OR IGNORE INTO trials VALUES (?, ?, ?, ?, ?)"
+# SQLite takes the other columns from the row that gave MIN(rank), the best record.
+_STANDING = """
+SELECT study, key, MIN(rank), trial_values, sharpe FROM trials
+WHERE substr(study, 1, length(?)) = ? GROUP BY study, key ORDER BY study, key
+"""
+_BUSY_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One trial: ``values`` as recorded; ``sharpe`` is None where it has none."""
+
+    study: str
+    key: str
+    state: str
+    values: tuple[float, ...]
+    sharpe: float | None
+
+
+Record = tuple[str, str, Sequence[float], float | None]
+"""(key, state, values, sharpe) as :meth:`TrialLedger.record` takes it."""
+
+
+class TrialLedger:
+    """An append-only SQLite ledger, shared by processes; one transaction a batch.
+
+    A trial is a (study, key): recording it again, whatever its state, does not count it
+    again.  ``key`` must identify data and parameters.  Nothing is ever removed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        with file_lock(self.path.with_name(f"{self.path.name}.lock")), self._open() as database:
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute(_SCHEMA)
+
+    def record(self, study: str, entries: Iterable[Record]) -> int:
+        """Append a batch, all of it or nothing; returns how many trials are new.
+
+        Raises
+        ------
+        BadInput
+            For an unknown state, an empty study or key, or a Sharpe ratio without a value
+            in a complete trial.
+        DataConflict
+            If a trial is already recorded in the same state with other values.
+        """
+        if not study:
+            raise BadInput("a trial needs the name of its study, not ''")
+        rows = [_row(study, entry) for entry in entries]
+        with self._open() as database:
+            database.execute("BEGIN IMMEDIATE")
+            before = _count(database, study)
+            for row in rows:
+                if database.execute(_INSERT, row).rowcount == 0:
+                    _check_same(database, row)
+            return _count(database, study) - before
+
+    def count(self, prefix: str = "") -> int:
+        """Trials of all studies whose name starts with ``prefix``, each once."""
+        return len(self._standing(prefix))
+
+    def sharpes(self, prefix: str = "") -> np.ndarray:
+        """float64: the recorded Sharpe ratios, in the order of study and key."""
+        known = (entry.sharpe for entry in self._standing(prefix))
+        return np.array([sharpe for sharpe in known if sharpe is not None], dtype=np.float64)
+
+    def sharpe_variance(self, prefix: str = "") -> float:
+        """Sample variance of the Sharpe ratios, in the square of their unit; 0.0 below two."""
+        sharpes = self.sharpes(prefix)
+        return float(np.var(sharpes, ddof=1)) if len(sharpes) > 1 else 0.0
+
+    def entries(self, study: str) -> list[LedgerEntry]:
+        """The trials of exactly this study, sorted by key."""
+        return [entry for entry in self._standing(study) if entry.study == study]
+
+    def studies(self) -> dict[str, int]:
+        """Trials by study, sorted by name."""
+        counts: dict[str, int] = {}
+        for entry in self._standing(""):
+            counts[entry.study] = counts.get(entry.study, 0) + 1
+        return counts
+
+    def _standing(self, prefix: str) -> list[LedgerEntry]:
+        with self._open() as database:
+            rows = database.execute(_STANDING, (prefix, prefix)).fetchall()
+        return [
+            LedgerEntry(study, key, STATES[rank], tuple(json.loads(values)), sharpe)
+            for study, key, rank, values, sharpe in rows
+        ]
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        # A connection for each call: one that crosses a fork corrupts the file.
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with contextlib.closing(
+                sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
+            ) as database:
+                yield database
+                if database.in_transaction:
+                    database.commit()
+        except sqlite3.OperationalError as error:
+            raise AresError(f"trial ledger {self.path} is not usable: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise CorruptArtifact(f"trial ledger {self.path} is damaged: {error}") from error
+
+
+def _row(study: str, entry: Record) -> tuple[str, str, int, str, float | None]:
+    key, state, values, sharpe = entry
+    if not key:
+        raise BadInput(f"a trial of study {study!r} has an empty key")
+    if state not in STATES:
+        raise BadInput(f"trial state {state!r} is not known; allowed: {', '.join(STATES)}")
+    if sharpe is not None and not math.isfinite(sharpe):
+        raise BadInput(f"trial {key!r} of {study!r}: sharpe {sharpe} must be finite, or None")
+    numbers = json.dumps([float(value) for value in values])
+    return study, key, STATES.index(state), numbers, None if sharpe is None else float(sharpe)
+
+
+def _count(database: sqlite3.Connection, study: str) -> int:
+    query = "SELECT COUNT(DISTINCT key) FROM trials WHERE study = ?"
+    return int(database.execute(query, (study,)).fetchone()[0])
+
+
+def _check_same(database: sqlite3.Connection, row: tuple[str, str, int, str, float | None]) -> None:
+    query = "SELECT trial_values, sharpe FROM trials WHERE study = ? AND key = ? AND rank = ?"
+    known = database.execute(query, row[:3]).fetchone()
+    if known != row[3:]:
+        raise DataConflict(
+            f"trial {row[1]!r} of {row[0]!r} is {STATES[row[2]]} with values {known[0]} and"
+            f" sharpe {known[1]}; now {row[3]} and {row[4]}: its key does not identify it"
+        )

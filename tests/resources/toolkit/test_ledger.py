@@ -1,0 +1,142 @@
+"""Every trial counts once, from any number of processes, and nothing is lost or torn."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ares_resources.backtesting.ledger import STATES, LedgerEntry, TrialLedger
+from ares_resources.errors import BadInput, CorruptArtifact, DataConflict
+
+
+def test_each_trial_counts_once_whatever_became_of_it(tmp_path):
+    ledger = TrialLedger(tmp_path / "trials.db")
+    batch = [(state, state, [1.0], 1.0 if state == "complete" else None) for state in STATES]
+    assert ledger.record("a/one", batch) == len(STATES)
+    assert ledger.record("a/one", batch) == 0
+    assert ledger.record("a/two", batch[:2]) == 2
+    assert ledger.record("b", batch[:1]) == 1
+    assert ledger.count() == len(STATES) + 3
+    assert ledger.count("a/") == len(STATES) + 2
+    assert ledger.count("a/one") == len(STATES)
+    assert ledger.studies() == {"a/one": len(STATES), "a/two": 2, "b": 1}
+
+
+def test_a_prefix_is_not_a_pattern(tmp_path):
+    ledger = TrialLedger(tmp_path / "trials.db")
+    ledger.record("a%", [("k", "failed", [], None)])
+    ledger.record("axe", [("k", "failed", [], None)])
+    assert ledger.count("a%") == 1
+    assert ledger.count("A") == 0
+
+
+def test_the_best_record_of_a_trial_stands(tmp_path):
+    ledger = TrialLedger(tmp_path / "trials.db")
+    ledger.record("s", [("k", "killed", [], None)])
+    ledger.record("s", [("k", "complete", [1.5, 0.2], 1.5)])
+    ledger.record("s", [("k", "cached", [1.5, 0.2], 1.5)])
+    assert ledger.entries("s") == [LedgerEntry("s", "k", "complete", (1.5, 0.2), 1.5)]
+    assert ledger.sharpes("s").tolist() == [1.5]
+
+
+def test_sharpe_statistics(tmp_path):
+    ledger = TrialLedger(tmp_path / "trials.db")
+    assert ledger.sharpe_variance() == 0.0
+    values = [0.3, -1.2, 2.5, 0.9]
+    ledger.record("s", [(f"k{i}", "complete", [v], v) for i, v in enumerate(values)])
+    ledger.record("s", [("pruned", "pruned", [], None)])
+    assert ledger.sharpes().tolist() == values
+    assert ledger.sharpe_variance() == pytest.approx(np.var(values, ddof=1))
+
+
+@settings(max_examples=25, deadline=None)
+@given(order=st.permutations(range(8)))
+def test_order_does_not_depend_on_arrival(order, tmp_path_factory):
+    ledger = TrialLedger(tmp_path_factory.mktemp("ledger") / "trials.db")
+    for number in order:
+        ledger.record("s", [(f"k{number}", "complete", [float(number)], number / 7)])
+    assert [entry.key for entry in ledger.entries("s")] == [f"k{n}" for n in range(8)]
+    assert ledger.sharpes().tolist() == [n / 7 for n in range(8)]
+
+
+def test_a_batch_is_recorded_whole_or_not_at_all(tmp_path):
+    ledger = TrialLedger(tmp_path / "trials.db")
+    ledger.record("s", [("k", "complete", [1.0], 1.0)])
+    with pytest.raises(DataConflict, match=r"'k' of 's' is complete with values \[1.0\]"):
+        ledger.record("s", [("new", "complete", [2.0], 2.0), ("k", "complete", [3.0], 3.0)])
+    assert ledger.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("study", "entry", "message"),
+    [
+        ("", ("k", "complete", [1.0], 1.0), "name of its study"),
+        ("s", ("", "complete", [1.0], 1.0), "empty key"),
+        ("s", ("k", "done", [1.0], 1.0), "state 'done'"),
+        ("s", ("k", "complete", [1.0], float("nan")), "sharpe nan"),
+    ],
+)
+def test_bad_entries_are_named(tmp_path, study, entry, message):
+    ledger = TrialLedger(tmp_path / "trials.db")
+    with pytest.raises(BadInput, match=message):
+        ledger.record(study, [entry])
+    assert ledger.count() == 0
+
+
+def test_a_damaged_ledger_says_so(tmp_path):
+    path = tmp_path / "trials.db"
+    TrialLedger(path)
+    path.write_bytes(b"no database at all" * 100)
+    with pytest.raises(CorruptArtifact, match=r"trials\.db is damaged"):
+        TrialLedger(path)
+
+
+def _write(path: Path, worker: int) -> None:
+    ledger = TrialLedger(path)
+    for batch in range(10):
+        own = [(f"w{worker}-{batch}-{i}", "complete", [i], i) for i in range(5)]
+        shared = [(f"shared-{batch}-{i}", "complete", [i], i) for i in range(5)]
+        ledger.record("s", own + shared)
+
+
+def test_processes_that_create_and_write_at_once_lose_nothing(tmp_path):
+    path = tmp_path / "new" / "trials.db"
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_write, args=(path, number)) for number in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    assert TrialLedger(path).count() == 4 * 50 + 50
+
+
+def _write_forever(path: Path) -> None:
+    ledger = TrialLedger(path)
+    for batch in range(10**6):
+        ledger.record("s", [(f"{batch:07d}-{i}", "complete", [i], i) for i in range(7)])
+
+
+def test_a_kill_leaves_whole_batches(tmp_path):
+    path = tmp_path / "trials.db"
+    context = multiprocessing.get_context("fork")
+    for _ in range(3):
+        worker = context.Process(target=_write_forever, args=(path,))
+        worker.start()
+        time.sleep(0.25)
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.join()
+    ledger = TrialLedger(path)
+    assert ledger.count() % 7 == 0
+    assert ledger.count() > 0
+    with sqlite3.connect(path) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
