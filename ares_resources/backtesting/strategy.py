@@ -15,6 +15,7 @@ import numpy as np
 from ares_resources.errors import BadInput
 
 _LARGEST_COUNT = 2**53
+_COUNTS = ("time_stop_bars", "latency_bars")
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,18 @@ class StrategyParameters:
             )
         for name in ("stop_width", "target_width"):
             self._require(name, getattr(self, name) > 0, "above 0 (inf: none)")
-        for name in ("time_stop_bars", "latency_bars"):
+        for name in _COUNTS:
             value = getattr(self, name)
             whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
             self._require(name, whole and 1 <= value <= _LARGEST_COUNT, "a whole number >= 1")
+            object.__setattr__(self, name, int(value))
         for name in ("fee", "slippage"):
             self._require(name, 0 <= getattr(self, name) < 1, "in [0, 1)")
         self._require("size_multiple", 0 <= self.size_multiple < math.inf, "finite and >= 0")
+        for field in fields(self):
+            # One spelling of each number, so that equal parameters have equal keys.
+            if field.name not in _COUNTS:
+                object.__setattr__(self, field.name, float(getattr(self, field.name)))
 
     def _require(self, name: str, holds: bool, allowed: str) -> None:
         if not holds:
