@@ -118,7 +118,7 @@ class RegimeSettings(_Group):
         "gaussian_mixture", description="How regimes are told apart."
     )
     volatility_halflife_bars: float = Field(
-        240, gt=0, description="Half-life of the realised-volatility average, bars."
+        60, gt=0, description="Half-life of the realised-volatility average, bars."
     )
     trend_halflife_bars: float = Field(720, gt=0, description="Half-life of the trend, bars.")
     enter_probability: float = Field(
