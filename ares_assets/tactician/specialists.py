@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from ares_assets.analyst.cross_validation import PurgedKFold, Split
+from ares_assets.analyst.experts.base import get_expert
+from ares_assets.analyst.experts.training_data import MINIMUM_ROWS_PER_CLASS
+from ares_assets.analyst.out_of_fold import fold_seed
+from ares_assets.analyst.scores import event_log_loss
 from ares_assets.tactician.constant_expert import constant_expert
 from ares_resources.errors import BadInput, PartitionSkipped
 
 if TYPE_CHECKING:
     from ares_assets.analyst.experts.base import FittedExpert
 
-Split = tuple[np.ndarray, np.ndarray]
 KINDS = ("linear", "catboost")
 MINIMUM_EVENTS = 60
 
@@ -65,8 +70,6 @@ def purged_splits(labels: pd.DataFrame, *, folds: int, embargo_bars: int) -> lis
         Too few signals to learn from.
     """
     check_enough(labels)
-    from ares_assets.analyst.cross_validation import PurgedKFold
-
     rows, t1_rows = labels["row"].to_numpy(np.int64), labels["t1_row"].to_numpy(np.int64)
     return list(PurgedKFold(folds, embargo_bars).split(rows, t1_rows))
 
@@ -77,12 +80,6 @@ def check_enough(labels: pd.DataFrame) -> None:
         raise PartitionSkipped(
             f"{len(labels)} signals with an outcome; a tactician needs at least {MINIMUM_EVENTS}"
         )
-
-
-def log_losses(labels: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Log-loss of each prediction, natural logarithm, (n,)."""
-    p = np.clip(np.asarray(probability, dtype=np.float64), 1e-12, 1.0 - 1e-12)
-    return -np.where(np.asarray(labels) > 0, np.log(p), np.log1p(-p))
 
 
 def train_binary(
@@ -98,8 +95,8 @@ def train_binary(
 ) -> BinaryModel:
     """Fit one classifier on all (n, k) rows, and on each fold's training part.
 
-    A training part of one class gives its base rate, and says so in ``degraded``: there is
-    nothing to tell apart, which is a result and no failure.
+    A training part of (nearly) one class gives its base rate, and says so in ``degraded``:
+    there is nothing to tell apart, which is a result and no failure.
 
     Raises
     ------
@@ -114,20 +111,22 @@ def train_binary(
             f"{len(features)} rows of features, {y.size} labels and {len(weights)} weights"
         )
     _check_cover(splits, y.size)
+    w = np.asarray(weights, dtype=np.float64)
+    fit = partial(_fit, kind=kind, threads=threads, parameters=parameters)
     out_of_fold = np.full(y.size, np.nan)
     reasons: list[str] = []
-    for number, (train, test) in enumerate(splits):
-        if train.size == 0:
-            raise PartitionSkipped(f"fold {number}: purging leaves no signal to train on")
-        fitted = _fit(
-            features.iloc[train], y[train], weights[train], kind, seed, threads, parameters
-        )
+    for fold, (train, test) in enumerate(splits):
+        try:
+            part = features.iloc[train], y[train], w[train]
+            fitted = fit(*part, seed=fold_seed(seed, fold))
+        except PartitionSkipped as error:
+            raise PartitionSkipped(f"{kind} tactician, fold {fold}: {error}") from error
         if fitted.kind != kind:
-            reasons.append(f"fold {number}: {_one_class(y[train])}")
+            reasons.append(f"fold {fold}: {_too_alike(y[train])}")
         out_of_fold[test] = fitted.probability(features.iloc[test])
-    final = _fit(features, y, weights, kind, seed, threads, parameters)
+    final = fit(features, y, w, seed=seed)
     if final.kind != kind:
-        reasons.insert(0, _one_class(y))
+        reasons.insert(0, _too_alike(y))
     return BinaryModel(final, out_of_fold, tuple(reasons))
 
 
@@ -165,7 +164,7 @@ def train_take_specialists(
     """
     check_enough(labels)
     take = labels["take"].to_numpy(np.int64)
-    base = log_losses(take, np.full(take.size, constant_expert(take).base_rate))
+    base = event_log_loss(take, np.full(take.size, constant_expert(take).base_rate))
     specialists = []
     for timeframe in sorted(features):
         for kind in _kinds_for(take, kinds):
@@ -179,7 +178,7 @@ def train_take_specialists(
                 threads=threads,
                 parameters=(parameters or {}).get(kind),
             )
-            loss = float(log_losses(take, model.out_of_fold).mean())
+            loss = float(event_log_loss(take, model.out_of_fold).mean())
             name = f"{timeframe}_{model.fitted.kind}"
             specialists.append(TakeSpecialist(name, timeframe, model, loss, float(base.mean())))
     return specialists
@@ -187,30 +186,33 @@ def train_take_specialists(
 
 def _kinds_for(take: np.ndarray, kinds: Sequence[str]) -> list[str]:
     """All kinds are the same constant on one class: one of them is enough."""
-    return sorted(kinds) if np.unique(take).size == 2 else sorted(kinds)[:1]
+    return sorted(kinds)[:1] if _alike(take) else sorted(kinds)
+
+
+def _alike(y: np.ndarray) -> bool:
+    ones = int(y.sum())
+    return y.size > 0 and min(ones, y.size - ones) < MINIMUM_ROWS_PER_CLASS
+
+
+def _too_alike(y: np.ndarray) -> str:
+    return f"{int(y.sum())} of {y.size} labels are 1: the base rate stands in for a model"
 
 
 def _fit(
     features: pd.DataFrame,
     y: np.ndarray,
     weights: np.ndarray,
+    *,
     kind: str,
     seed: int,
     threads: int,
     parameters: Mapping[str, float | int] | None,
 ) -> FittedExpert:
-    if np.unique(y).size < 2:
+    if _alike(y[weights > 0]):
         return constant_expert(y)
-    from ares_assets.analyst.experts.base import get_expert
-
     expert = get_expert(kind)
     chosen = expert.default_parameters() if parameters is None else dict(parameters)
     return expert.fit(features, y, weights, parameters=chosen, seed=seed, threads=threads)
-
-
-def _one_class(y: np.ndarray) -> str:
-    outcome = "1" if y[0] else "0"
-    return f"all {y.size} labels are {outcome}: a constant probability takes the model's place"
 
 
 def _check_cover(splits: Sequence[Split], n: int) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ares_assets.tactician.specialists import log_losses
+from ares_assets.analyst.scores import event_log_loss
 from ares_assets.tactician.utility import (
     NEVER,
     ThresholdChoice,
@@ -24,7 +24,6 @@ from ares_assets.tactician.utility import (
 from ares_resources.errors import BadInput, PartitionSkipped
 
 ROUNDS = 25
-LOSS_TOLERANCE = 0.001
 ERRORS_TOLERANCE = 1.0
 BAND_TOLERANCE = 0.25
 BANDS = (0.0, 0.005, 0.01, 0.02, 0.04)
@@ -32,7 +31,11 @@ BANDS = (0.0, 0.005, 0.01, 0.02, 0.04)
 
 @dataclass(frozen=True)
 class TacticianEnsemble:
-    """Weights over members, the decision rule, and the out-of-fold evidence for both."""
+    """Weights over members, the decision rule, and the out-of-fold evidence for both.
+
+    ``reason`` tells of findings that are no faults (a single member does as well, nothing is
+    worth trading); ``degraded`` of what the members lacked.
+    """
 
     weights: dict[str, float]
     method: str
@@ -44,6 +47,7 @@ class TacticianEnsemble:
     utility: Utility
     turnover: float
     turnover_without_band: float
+    reason: str
     degraded: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
@@ -57,6 +61,7 @@ class TacticianEnsemble:
             "utility": self.utility.to_json(),
             "turnover": self.turnover,
             "turnover_without_band": self.turnover_without_band,
+            "reason": self.reason,
             "degraded": list(self.degraded),
         }
 
@@ -112,7 +117,9 @@ def greedy_weights(
     total, drawn = np.zeros(take.size), []
     best_loss, best_count = np.inf, 0
     for count in range(1, rounds + 1):
-        losses = [float(log_losses(take, (total + members[name]) / count).mean()) for name in names]
+        losses = [
+            float(event_log_loss(take, (total + members[name]) / count).mean()) for name in names
+        ]
         chosen = int(np.argmin(losses))
         drawn.append(names[chosen])
         total = total + members[names[chosen]]
@@ -125,7 +132,7 @@ def greedy_weights(
 def inverse_loss_weights(take: np.ndarray, members: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Weights proportional to one over the member's out-of-fold log-loss."""
     inverse = {
-        name: 1.0 / max(float(log_losses(take, members[name]).mean()), 1e-12)
+        name: 1.0 / max(float(event_log_loss(take, members[name]).mean()), 1e-12)
         for name in sorted(members)
     }
     total = sum(inverse.values())
@@ -168,16 +175,13 @@ def combine_tacticians(
         "inverse_loss": inverse_loss_weights(take, members),
     }
     losses = {
-        method: float(log_losses(take, combine(members, weights)).mean())
+        method: float(event_log_loss(take, combine(members, weights)).mean())
         for method, weights in candidates.items()
     }
     method = min(sorted(losses), key=lambda name: losses[name])
     weights, fallback = _guarded(labels, members, candidates[method], stake, minimum_trades)
-    reasons = degraded + ((fallback,) if fallback else ())
     p = combine(members, weights)
     choice = choose_threshold(labels, p, size=stake, minimum_trades=minimum_trades)
-    if choice.reason:
-        reasons += (choice.reason,)
     band = _choose_band(labels, p, choice, stake)
     taken = take_with_band(p, threshold=choice.threshold, band=band)
     return TacticianEnsemble(
@@ -187,11 +191,12 @@ def combine_tacticians(
         band=band,
         out_of_fold=p,
         taken=taken,
-        log_loss=float(log_losses(take, p).mean()),
+        log_loss=float(event_log_loss(take, p).mean()),
         utility=policy_utility(labels, np.where(taken, stake, 0.0)),
         turnover=turnover(taken),
         turnover_without_band=turnover(p > choice.threshold),
-        degraded=reasons,
+        reason="; ".join(part for part in (fallback, choice.reason) if part),
+        degraded=degraded,
     )
 
 
@@ -202,14 +207,12 @@ def _guarded(
     stake: np.ndarray,
     minimum_trades: int,
 ) -> tuple[dict[str, float], str]:
-    """The weights, or the best member alone where the ensemble is worse beyond tolerance."""
-    take = labels["take"].to_numpy(np.int64)
-    loss = {name: float(log_losses(take, members[name]).mean()) for name in sorted(members)}
-    sharpest = min(loss, key=lambda name: loss[name])
+    """The weights, or the richest member alone where the ensemble brings clearly less.
+
+    In log-loss the ensemble cannot be worse than its best member, since that is the first
+    draw of the greedy selection; in money it can, and money is what a tactician is for.
+    """
     ensemble = combine(members, weights)
-    excess = float(log_losses(take, ensemble).mean()) - loss[sharpest]
-    if excess > LOSS_TOLERANCE:
-        return {sharpest: 1.0}, f"log-loss {excess:.4f} above {sharpest}: that member alone"
 
     def returns(p: np.ndarray) -> np.ndarray:
         choice = choose_threshold(labels, p, size=stake, minimum_trades=minimum_trades)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ares_assets.tactician.specialists import BinaryModel, Split, check_enough, train_binary
+from ares_assets.analyst.cross_validation import Split
+from ares_assets.tactician.specialists import BinaryModel, check_enough, train_binary
 from ares_assets.tactician.utility import PairedGain, paired_gain
 
 KIND = "linear"

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from ares_assets.analyst.cross_validation import Split
 from ares_resources.errors import BadInput
 
 NEVER = 1.0
 QUANTILES = tuple(np.arange(0.1, 0.91, 0.1).round(1).tolist())
-Split = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
