@@ -58,8 +58,12 @@ class IntradayShape:
 
     def standardised(self, frame: pd.DataFrame) -> Array:
         """Log returns over the shape at their time of day, shape (n,)."""
-        shape = np.exp(_harmonics(frame["timestamp"].to_numpy()) @ np.array(self.coefficients))
-        return log_returns(frame) / shape
+        waves = _harmonics(frame["timestamp"].to_numpy())
+        # Term by term: a matrix product may round a row differently in a longer frame.
+        exponent = np.zeros(len(waves))
+        for term, coefficient in enumerate(self.coefficients):
+            exponent += coefficient * waves[:, term]
+        return log_returns(frame) / np.exp(exponent)
 
 
 def _harmonics(timestamps: NDArray[np.int64]) -> Array:
