@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 FILE = "linear.json"
 TABLE: tables.ParameterTable = {
     # Variance of the prior on each standardised coefficient.
-    "prior_variance": tables.ParameterRange(default=0.002, low=1e-5, high=1.0, log=True),
+    "prior_variance": tables.ParameterRange(default=0.001, low=1e-5, high=1.0, log=True),
     # Standard deviations beyond which a feature's value says nothing more.
-    "clip": tables.ParameterRange(default=4.0, low=1.5, high=8.0),
+    "clip": tables.ParameterRange(default=3.0, low=1.5, high=8.0),
 }
 
 
