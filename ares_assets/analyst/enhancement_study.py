@@ -113,7 +113,7 @@ def run_study(
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        study = optuna.createrun_study(sampler=optuna.samplers.TPESampler(seed=seed))
+        study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
         for kind in _starting_kinds(kinds, n_trials):
             study.enqueue_trial(_default_point(kind))
         study.optimize(objective, n_trials=n_trials, callbacks=[report])
@@ -134,7 +134,7 @@ def _default_point(kind: str) -> dict[str, Any]:
 
 
 def choice_of(trial: optuna.Trial | optuna.trial.FrozenTrial, ranking: FeatureRanking) -> Choice:
-    """What a trial's parameters mean; the features come in alphabetical order."""
+    """What a trial's parameters mean."""
     kind = trial.params["kind"]
     prefix = f"{kind}."
     own = {
@@ -142,7 +142,7 @@ def choice_of(trial: optuna.Trial | optuna.trial.FrozenTrial, ranking: FeatureRa
         for name, value in trial.params.items()
         if name.startswith(prefix)
     }
-    return Choice(kind, own, tuple(sorted(ranking.top(trial.params["feature_share"]))))
+    return Choice(kind, own, ranking.top(trial.params["feature_share"]))
 
 
 def trials_table(study: optuna.Study, ranking: FeatureRanking) -> pd.DataFrame:

@@ -30,15 +30,17 @@ class FeatureRanking:
 
     `table` has a row a feature in that order: `feature`, `cluster` (number), `importance`
     (of the cluster: mean rise of log-loss when permuted, nats), `standard_error` (over
-    folds), `separation` (|AUC - 1/2| of the feature alone).
+    folds), `separation` (|AUC - 1/2| of the feature alone).  `columns` keeps the frame's order.
     """
 
     features: tuple[str, ...]
     table: pd.DataFrame
+    columns: tuple[str, ...]
 
-    def top(self, share: float) -> list[str]:
-        """The best `share` of all features, at least one, in ranking order."""
-        return list(self.features[: max(1, round(share * len(self.features)))])
+    def top(self, share: float) -> tuple[str, ...]:
+        """The best `share` of all features, at least one, in the order of the frame."""
+        best = set(self.features[: max(1, round(share * len(self.features)))])
+        return tuple(name for name in self.columns if name in best)
 
 
 def rank_features(
@@ -179,7 +181,8 @@ def _ranking(
     table["rank_score"] = table["importance"] / np.where(table["importance"] > 0, place, 1 / place)
     table = table.sort_values(["rank_score", "feature"], ascending=[False, True])
     table = table.drop(columns="rank_score").reset_index(drop=True)
-    return FeatureRanking(tuple(table["feature"]), table)
+    columns = tuple(str(name) for name in features.columns)
+    return FeatureRanking(tuple(table["feature"]), table, columns)
 
 
 def _separation(column: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
