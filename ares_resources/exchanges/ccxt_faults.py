@@ -27,7 +27,7 @@ def translate(error: Exception, answer: LastAnswer, what: str) -> AresError | Tr
     """The exception to raise instead of one that came out of ccxt."""
     import ccxt
 
-    status, told = answer.status, clean(error)
+    status, told = answer.status, f"{type(error).__name__}: {clean(error)}"
     if not isinstance(error, ccxt.BaseError):
         return TransientFailure(f"an answer of unexpected shape ({type(error).__name__})")
     if status == BANNED:

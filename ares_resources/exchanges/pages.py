@@ -6,6 +6,7 @@ asking for it, and trying again (each fault is a :class:`TransientFailure`).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +93,7 @@ def records_page(
         raise TransientFailure(f"{kind}: a record without a time")
     column = empty_frame(kind).columns[1]
     values = _floats([row.get(name) for row in rows], name)
-    frame = pd.DataFrame({"timestamp": np.array(stamps, dtype="int64"), column: values})
+    frame = pd.DataFrame({"timestamp": _integers(stamps), column: values})
     frame = conform(frame, kind).drop_duplicates().sort_values("timestamp", kind="stable")
     frame = frame[(frame["timestamp"] >= start_ms) & (frame["timestamp"] < end_ms)]
     _refuse_fault(frame, kind, 0, end_ms)
@@ -116,7 +117,7 @@ def _typed_bars(columns: list[list[Any]], shape: RowShape) -> pd.DataFrame:
     if not columns:
         return empty_frame("bars")
     names = ("open", "high", "low", "close")
-    values: dict[str, np.ndarray] = {"timestamp": np.array(columns[0], dtype="int64")}
+    values: dict[str, np.ndarray] = {"timestamp": _integers(columns[0])}
     for name, position in zip(names, range(1, 5), strict=True):
         values[name] = _floats(columns[position], name)
     values["volume"] = _floats(columns[shape.volume], "volume")
@@ -144,7 +145,13 @@ def _floats(cells: list[Any], name: str) -> np.ndarray:
     return numbers
 
 
+def _integers(cells: list[Any]) -> np.ndarray:
+    return np.array([int(cell) for cell in cells], dtype="int64")
+
+
 def _is_integer(value: object) -> bool:
+    if isinstance(value, str):  # ccxt turns the numbers of a body into texts
+        return re.fullmatch(r"\d{1,18}", value) is not None
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**62
 
 

@@ -7,6 +7,7 @@ here: the law of the markets, and the truth about them (:mod:`.oracle`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import lru_cache
 
 import numpy as np
@@ -147,6 +148,7 @@ def aggregate_minutes(minutes: list[np.ndarray], length: int) -> pd.DataFrame:
 
 def _spelled(moment_ms: int) -> str:
     try:
-        return pd.Timestamp(moment_ms, unit="ms", tz="UTC").strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (pd.errors.OutOfBoundsDatetime, OverflowError):
+        moment = datetime.fromtimestamp(moment_ms / 1_000, tz=UTC)
+    except (ValueError, OverflowError, OSError):
         return f"{moment_ms} ms"
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

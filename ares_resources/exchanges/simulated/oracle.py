@@ -191,21 +191,17 @@ def _tables(recipe: MarketRecipe, horizon: int) -> tuple[np.ndarray, np.ndarray,
     return drift, level, excess
 
 
-def _signal_table(recipe: MarketRecipe, horizon: int) -> np.ndarray:
-    """By minute of the day: what p and x multiply in E, (1440, 3)."""
-    powers, shape = _steps(horizon)
-    decay = law.SIGNAL_PERSISTENCE ** np.arange(horizon)
-    return np.einsum("mj,jkl,l,j->mk", shape, powers, recipe.loading, decay, optimize=True)
-
-
 def _signal_part(
     recipe: MarketRecipe, belief: OracleBelief, minute: np.ndarray, horizon: int
 ) -> np.ndarray:
     """The multiple of x in E, (n,), counting only minutes ahead that precede the break."""
-    part = np.einsum("nk,nk->n", belief.probability, _signal_table(recipe, horizon)[minute])
+    powers, shape = _steps(horizon)
+    decay = law.SIGNAL_PERSISTENCE ** np.arange(horizon)
+    ahead = decay[:, None] * (powers @ recipe.loading)
+    part = np.einsum("nk,nk->n", belief.probability, (shape @ ahead)[minute])
     left = recipe.break_minute(int(belief.timestamp[0])) - 1 - np.arange(len(part))
     part[left <= 0] = 0.0
     for row in np.flatnonzero((left > 0) & (left < horizon)):
-        table = _signal_table(recipe, int(left[row]))
-        part[row] = belief.probability[row] @ table[minute[row]]
+        steps = left[row]
+        part[row] = belief.probability[row] @ (shape[minute[row], :steps] @ ahead[:steps])
     return part
