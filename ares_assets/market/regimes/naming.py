@@ -25,7 +25,7 @@ def drift_statistics(returns: Array, weights: Array) -> tuple[Array, Array, Arra
         Probability of each state at each row, shape (n, K).
     """
     total = np.maximum(weights.sum(axis=0), 1e-12)
-    mean = returns @ weights / total
+    mean = (returns[:, None] * weights).sum(axis=0) / total
     centred = (returns[:, None] - mean) ** 2
     variance = np.maximum((weights * centred).sum(axis=0) / total, 1e-300)
     return mean, variance, mean / np.sqrt(variance / total)

@@ -53,7 +53,10 @@ class IntradayShape:
         target = np.log(np.maximum(size, np.quantile(moved, FLOOR_QUANTILE)))
         design = _harmonics(frame["timestamp"].to_numpy()[rows])
         centred = design - design.mean(axis=0)
-        solution = np.linalg.lstsq(centred, target - target.mean(), rcond=None)[0]
+        # Plain sums, since a threaded matrix product rounds by its number of threads.
+        gram = np.array([(centred.T * wave).sum(axis=1) for wave in centred.T])
+        moment = (centred.T * (target - target.mean())).sum(axis=1)
+        solution = np.linalg.lstsq(gram, moment, rcond=None)[0]
         return cls(tuple(float(value) for value in solution))
 
     def standardised(self, frame: pd.DataFrame) -> Array:
