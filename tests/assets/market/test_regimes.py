@@ -1,0 +1,230 @@
+"""Regime algorithms: no future, stored exactly, named rightly, and right on a known market."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.prefix import assert_prefix_invariant, random_cuts
+from helpers.random_bars import random_market
+
+from ares_assets.market.bars import join_reference
+from ares_assets.market.regimes import (
+    PROBABILITY_COLUMNS,
+    REGIMES,
+    decide,
+    get_algorithm,
+    load_model,
+)
+from ares_assets.market.regimes.naming import (
+    drift_statistics,
+    funding_statistics,
+    order_by_name,
+)
+from ares_assets.market.regimes.observations import IntradayShape, log_volatility, trend
+from ares_resources.errors import BadInput, CorruptArtifact
+from ares_resources.exchanges.simulated import MarketRecipe, simulate
+from ares_resources.settings import RegimeSettings
+
+ALGORITHMS = ("gaussian_mixture", "rule_based")
+SMALL = RegimeSettings(volatility_halflife_bars=30, trend_halflife_bars=100)
+FIT_END = 6000
+
+
+def fit(name: str, frame: pd.DataFrame, rows, settings: RegimeSettings = SMALL):
+    return get_algorithm(name).fit(
+        frame, fit_rows=rows, timeframe_ms=60_000, settings=settings, seed=7
+    )
+
+
+@lru_cache(maxsize=1)
+def small_market() -> pd.DataFrame:
+    return random_market(8000, seed=11, missing_share=0.01)
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_probabilities_see_no_future(name):
+    frame = small_market()
+    model = fit(name, frame, slice(500, FIT_END))
+    assert_prefix_invariant(model.probabilities, frame, [1, 2, *random_cuts(8000, 6, seed=4)])
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_fitting_and_deciding_see_no_bar_after_the_rows_to_fit_on(name):
+    def classify(frame: pd.DataFrame) -> pd.DataFrame:
+        probabilities = fit(name, frame, slice(500, FIT_END)).probabilities(frame)
+        regimes = decide(probabilities, enter_probability=0.6, minimum_dwell_bars=30)
+        return probabilities.assign(regime=regimes)
+
+    frame = small_market()
+    assert_prefix_invariant(classify, frame, [FIT_END, 6001, 6900, len(frame)])
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_noise_after_the_rows_to_fit_on_leaves_the_model_as_it_is(name):
+    frame = small_market()
+    noisy = frame.copy()
+    columns = [column for column in frame.columns if column != "timestamp"]
+    noisy.loc[FIT_END:, columns] = np.random.default_rng(1).uniform(1, 9, (len(frame), 9))[FIT_END:]
+    rows = np.arange(len(frame)) < FIT_END
+    assert fit(name, noisy, rows).to_dict() == fit(name, frame, rows).to_dict()
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_probabilities_are_probabilities_from_the_first_bar_on(name):
+    frame = small_market()
+    model = fit(name, frame, slice(500, FIT_END))
+    flat = frame.assign(open=5.0, high=5.0, low=5.0, close=5.0)
+    for bars in (frame, frame.iloc[:1], flat):
+        probabilities = model.probabilities(bars)
+        assert tuple(probabilities.columns) == PROBABILITY_COLUMNS
+        values = probabilities.to_numpy()
+        assert (values >= 0).all()
+        np.testing.assert_allclose(values.sum(axis=1), 1, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_a_model_survives_json_exactly(name):
+    frame = small_market()
+    model = fit(name, frame, slice(500, FIT_END))
+    again = load_model(json.loads(json.dumps(model.to_dict())))
+    assert again == model
+    pd.testing.assert_frame_equal(
+        again.probabilities(frame), model.probabilities(frame), check_exact=True
+    )
+
+
+def test_rows_to_fit_on_may_be_mask_numbers_or_slice():
+    frame = small_market()
+    mask = np.zeros(len(frame), bool)
+    mask[500:FIT_END] = True
+    models = [fit("gaussian_mixture", frame, rows) for rows in (mask, np.flatnonzero(mask))]
+    assert models[0] == models[1] == fit("gaussian_mixture", frame, slice(500, FIT_END))
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_the_number_of_threads_changes_nothing(name):
+    from threadpoolctl import threadpool_limits
+
+    frame, _ = flip_market(40, seed=2)
+    models = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            models.append(fit(name, frame, slice(0, len(frame)), RegimeSettings()))
+    assert models[0] == models[1]
+
+
+def test_a_market_of_daily_bars_has_no_intraday_shape():
+    frame = random_market(8000, seed=3, timeframe_ms=86_400_000)
+    for name in ALGORITHMS:
+        model = get_algorithm(name).fit(
+            frame, fit_rows=slice(0, 8000), timeframe_ms=86_400_000, settings=SMALL, seed=7
+        )
+        assert max(np.abs(model.to_dict()["intraday"])) < 1e-6
+
+
+def test_refusals_name_the_value():
+    frame = small_market()
+    with pytest.raises(BadInput, match="'tarot' is not known; allowed: gaussian_mixture, rule"):
+        get_algorithm("tarot")
+    with pytest.raises(BadInput, match="100 bars to fit on; at least 601"):
+        fit("gaussian_mixture", frame, slice(0, 100))
+    for name in ALGORITHMS:
+        with pytest.raises(BadInput, match="close never changes"):
+            fit(name, frame.assign(close=5.0), slice(0, FIT_END))
+    with pytest.raises(CorruptArtifact, match="algorithm 'tarot'"):
+        load_model({"algorithm": "tarot"})
+    with pytest.raises(CorruptArtifact, match="fields do not fit"):
+        load_model({"algorithm": "rule_based", "intraday": [0.1]})
+
+
+def test_intraday_shape_is_found_and_taken_out():
+    minutes = np.arange(40 * 1440)
+    shape = np.exp(0.5 * np.sin(2 * np.pi * minutes / 1440))
+    returns = 1e-3 * shape * np.random.default_rng(3).standard_normal(len(minutes))
+    frame = pd.DataFrame({"timestamp": minutes * 60_000, "close": 100 * np.exp(np.cumsum(returns))})
+    found = IntradayShape.fit(frame, np.arange(len(frame)))
+    np.testing.assert_allclose(found.coefficients, [0.5, 0, 0, 0], atol=0.05)
+    by_hour = pd.Series(np.abs(found.standardised(frame))).groupby(minutes // 60 % 24).mean()
+    assert by_hour.max() / by_hour.min() < 1.15
+
+
+def test_trend_is_a_t_statistic():
+    noise = np.random.default_rng(5).standard_normal(200_000)
+    values = trend(noise, 200)[5000:]
+    assert abs(values.mean()) < 0.15
+    assert 0.85 < values.std() < 1.15
+    assert trend(np.zeros(5), 10).tolist() == [0, 0, 0, 0, 0]
+    assert log_volatility(np.array([0.0, 1.0]), 10)[0] == -np.inf
+
+
+def test_states_are_named_by_direction_and_where_it_is_silent_by_volatility():
+    volatility = np.log([1.0, 2.0, 4.0])
+    assert order_by_name(np.array([-6.0, 0.5, 7.0]), volatility).tolist() == [2, 0, 1]
+    assert order_by_name(np.array([0.5, 9.0, -9.0]), volatility).tolist() == [1, 2, 0]
+    assert order_by_name(np.array([5.0, 25.0, 45.0]), volatility).tolist() == [2, 0, 1]
+    assert order_by_name(np.zeros(3), volatility).tolist() == [1, 2, 0]
+
+
+def test_drift_and_funding_statistics():
+    returns = np.array([1.0, 3.0, -1.0, -1.0])
+    weights = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    mean, variance, t_statistic = drift_statistics(returns, weights)
+    assert mean.tolist() == [2.0, -1.0]
+    assert variance[0] == 1.0
+    assert t_statistic[0] == pytest.approx(2 / np.sqrt(1 / 2))
+    payment = pd.DataFrame({"funding_payment": [2e-4, 0.0, 3e-4, -1e-4, -2e-4]})
+    states = np.array([[1.0, 0.0], [0.5, 0.5], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    funded = funding_statistics(payment, states)
+    assert funded[0] > 2
+    assert funded[1] < -2
+    assert funding_statistics(payment * 0, states).tolist() == [0, 0]
+    assert funding_statistics(payment[[]], states).tolist() == [0, 0]
+
+
+NO_INTEREST = pd.DataFrame(
+    {"timestamp": np.array([], np.int64), "open_interest": np.array([], np.float64)}
+)
+
+
+def flip_market(days: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    market = simulate(MarketRecipe("flip"), seed=seed, minutes=days * 1440)
+    frame = join_reference(market.bars(), market.funding(), NO_INTEREST, "1m")
+    return frame, np.array(REGIMES, dtype=object)[market.regime]
+
+
+def held_out_accuracy(name: str, *, fit_days: int, test_days: int, seed: int) -> float:
+    """Balanced accuracy of the decided regimes on days after the fit, names included."""
+    settings = RegimeSettings()
+    frame, truth = flip_market(10 + fit_days + test_days, seed)
+    start, end = 10 * 1440, (10 + fit_days) * 1440
+    probabilities = fit(name, frame, slice(start, end), settings).probabilities(frame)
+    decided = decide(
+        probabilities,
+        enter_probability=settings.enter_probability,
+        minimum_dwell_bars=settings.minimum_dwell_bars,
+    )
+    decided, truth = decided[end:], truth[end:]
+    return float(np.mean([(decided[truth == regime] == regime).mean() for regime in REGIMES]))
+
+
+def test_mixture_finds_and_names_the_hidden_regimes():
+    assert held_out_accuracy("gaussian_mixture", fit_days=60, test_days=60, seed=21) > 0.75
+
+
+def test_rules_beat_chance():
+    assert held_out_accuracy("rule_based", fit_days=60, test_days=60, seed=21) > 0.45
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("fit_days", "floor"), [(30, 0.79), (180, 0.81)])
+def test_mixture_accuracy_over_many_markets(fit_days, floor):
+    scores = [
+        held_out_accuracy("gaussian_mixture", fit_days=fit_days, test_days=120, seed=seed)
+        for seed in range(100, 108)
+    ]
+    assert np.mean(scores) > floor
+    assert min(scores) > 0.7
