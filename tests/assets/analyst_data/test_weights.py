@@ -1,0 +1,98 @@
+"""Uniqueness weights: the book's example, the kernel against its twin, and no future."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ares_assets.analyst import weights_reference
+from ares_assets.analyst.weights import (
+    average_uniqueness,
+    sequential_bootstrap,
+    sequential_draw_probabilities,
+    uniqueness_weights,
+)
+from ares_assets.analyst.weights_kernel import average_uniqueness as kernel
+from ares_resources.errors import BadInput
+
+# AFML 4.5: three labels on returns 1-3, 3-4 and 5-6.
+FIRST, LAST = np.array([1, 3, 5]), np.array([3, 4, 6])
+
+
+def test_average_uniqueness_of_the_books_example():
+    np.testing.assert_allclose(average_uniqueness(FIRST, LAST), [5 / 6, 3 / 4, 1])
+
+
+def test_sequential_draws_of_the_books_example():
+    draws = [[], [1], [1, 2]]
+    expected = [(1 / 3, 1 / 3, 1 / 3), (5 / 14, 3 / 14, 6 / 14), (5 / 11, 3 / 11, 3 / 11)]
+    for drawn, chances in zip(draws, expected, strict=True):
+        found = sequential_draw_probabilities(FIRST, LAST, drawn)
+        np.testing.assert_allclose(found, chances)
+
+
+def test_sequential_bootstrap_prefers_what_overlaps_least():
+    first = np.array([0] * 10 + [50])
+    last = first + 9
+    counts = np.bincount(
+        np.concatenate([sequential_bootstrap(first, last, size=4, seed=s) for s in range(200)]),
+        minlength=11,
+    )
+    assert counts[10] > 1.5 * counts[:10].mean()
+    again = [sequential_bootstrap(first, last, size=4, seed=3).tolist() for _ in range(2)]
+    assert again[0] == again[1]
+
+
+def test_a_label_works_from_its_entry_and_weights_have_mean_one():
+    rows, ends = np.array([0, 2, 10]), np.array([2, 4, 12])
+    weights = uniqueness_weights(rows, ends)
+    np.testing.assert_allclose(weights, [1, 1, 1])
+    overlapping = uniqueness_weights(np.array([0, 1, 10]), np.array([3, 4, 12]))
+    assert overlapping.mean() == pytest.approx(1)
+    assert overlapping[0] < overlapping[2]
+
+
+def test_later_labels_do_not_scale_the_weights_that_are_normalised_without_them():
+    rows, ends = np.array([0, 1, 10, 30, 31]), np.array([3, 4, 12, 40, 41])
+    early = rows < 20
+    whole = uniqueness_weights(rows, ends, normalise_on=early)[early]
+    np.testing.assert_array_equal(whole, uniqueness_weights(rows[early], ends[early]))
+    with pytest.raises(BadInput, match="selects no event"):
+        uniqueness_weights(rows, ends, normalise_on=np.zeros(5, bool))
+
+
+@st.composite
+def spans(draw):
+    count = draw(st.integers(0, 40))
+    seed = draw(st.integers(0, 10**6))
+    generator = np.random.default_rng(seed)
+    first = np.sort(generator.integers(0, 60, count))
+    return first, first + generator.integers(0, 20, count)
+
+
+@settings(max_examples=80, deadline=None)
+@given(spans())
+def test_kernel_equals_its_twin(span):
+    first, last = span
+    bars = int(last.max()) + 1 if len(last) else 0
+    found = kernel(first, last, bars)
+    np.testing.assert_allclose(found, weights_reference.average_uniqueness(first, last, bars))
+    assert ((found > 0) & (found <= 1 + 1e-12)).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(spans(), st.integers(1, 60))
+def test_labels_that_end_before_later_ones_begin_keep_their_uniqueness(span, cut):
+    first, last = span
+    whole, known = average_uniqueness(first, last), first < cut
+    part = average_uniqueness(first[known], last[known])
+    settled = last[known] < cut
+    np.testing.assert_array_equal(part[settled], whole[known][settled])
+
+
+def test_bad_spans_are_refused():
+    with pytest.raises(BadInput, match=r"label 1 spans rows 5\.\.4"):
+        average_uniqueness(np.array([0, 5]), np.array([0, 4]))
+    assert len(uniqueness_weights(np.array([], np.int64), np.array([], np.int64))) == 0
