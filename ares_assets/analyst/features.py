@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ares_assets.analyst.feature_table import BASE_FEATURES, SLOW_FEATURES
 from ares_assets.analyst.indicators import Array, BarSeries
-from ares_assets.market.bars import BAR_COLUMNS, resample_bars
+from ares_assets.market.bars import BAR_COLUMNS
+from ares_assets.market.resampling import resample_bars
 from ares_resources.errors import BadInput
 from ares_resources.settings import FeatureSettings
 from ares_resources.timeframes import timeframe_ms

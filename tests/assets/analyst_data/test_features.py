@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from ares_assets.analyst.feature_table import BASE_FEATURES, SLOW_FEATURES
 from ares_assets.analyst.features import compute_features, feature_names, usable_features
 from ares_assets.analyst.indicators import BarSeries
-from ares_assets.market.bars import MARKET_COLUMNS, resample_bars
+from ares_assets.market.bars import MARKET_COLUMNS
+from ares_assets.market.resampling import resample_bars
 from ares_resources.errors import BadInput
 from ares_resources.settings import FeatureSettings
 

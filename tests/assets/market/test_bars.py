@@ -13,8 +13,8 @@ from ares_assets.market.bars import (
     MARKET_COLUMNS,
     check_bars,
     join_reference,
-    resample_bars,
 )
+from ares_assets.market.resampling import resample_bars
 from ares_resources.errors import BadInput
 
 MINUTE = 60_000
