@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 FILE = "catboost.cbm"
 TABLE: tables.ParameterTable = {
-    "trees": tables.ParameterRange(default=120, low=20, high=400, log=True),
+    "trees": tables.ParameterRange(default=150, low=20, high=400, log=True),
     "learning_rate": tables.ParameterRange(default=0.02, low=0.005, high=0.1, log=True),
-    "depth": tables.ParameterRange(default=3, low=1, high=6),
+    "depth": tables.ParameterRange(default=2, low=1, high=6),
     "leaf_penalty": tables.ParameterRange(default=30.0, low=1.0, high=300.0, log=True),
     "feature_share": tables.ParameterRange(default=0.4, low=0.1, high=1.0),
     "row_share": tables.ParameterRange(default=0.6, low=0.3, high=0.95),

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import optuna
 
 TABLE: tables.ParameterTable = {
-    "trees": tables.ParameterRange(default=100, low=20, high=400, log=True),
+    "trees": tables.ParameterRange(default=150, low=20, high=400, log=True),
     "learning_rate": tables.ParameterRange(default=0.02, low=0.005, high=0.1, log=True),
-    "leaves": tables.ParameterRange(default=4, low=2, high=16, log=True),
+    "leaves": tables.ParameterRange(default=2, low=2, high=16, log=True),
     "leaf_share": tables.ParameterRange(default=0.05, low=0.01, high=0.2, log=True),
-    "leaf_penalty": tables.ParameterRange(default=30.0, low=1.0, high=300.0, log=True),
+    "leaf_penalty": tables.ParameterRange(default=100.0, low=1.0, high=300.0, log=True),
     "feature_share": tables.ParameterRange(default=0.4, low=0.1, high=1.0),
     "row_share": tables.ParameterRange(default=0.6, low=0.3, high=0.95),
 }

@@ -1,0 +1,43 @@
+"""Made-up events whose truth is known, for the tests of the analyst's models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+@dataclass
+class MadeEvents:
+    """Events with their features; `probability` is the truth that drew the labels."""
+
+    features: pd.DataFrame
+    labels: np.ndarray
+    weights: np.ndarray
+    rows: np.ndarray
+    t1_rows: np.ndarray
+    probability: np.ndarray
+
+
+def _make(
+    count: int = 1200, width: int = 6, strength: float = 0.6, span: int = 5, seed: int = 1
+) -> MadeEvents:
+    generator = np.random.default_rng(seed)
+    matrix = generator.normal(size=(count, width))
+    probability = 1 / (1 + np.exp(-strength * matrix[:, 0]))
+    labels = (generator.random(count) < probability).astype(np.float64)
+    # Ten bars apart, in fragments: after every hundred events the regime is away for a while.
+    rows = np.arange(count) * 10 + (np.arange(count) // 100) * 500
+    t1_rows = rows + generator.integers(1, span * 10, count)
+    features = pd.DataFrame(matrix, columns=[f"feature_{i}" for i in range(width)])
+    weights = generator.uniform(0.5, 1.5, count)
+    return MadeEvents(features, labels, weights, rows, t1_rows, probability)
+
+
+@pytest.fixture(scope="session")
+def make_events() -> Callable[..., MadeEvents]:
+    """A factory of events: count, width, strength, span, seed."""
+    return _make
