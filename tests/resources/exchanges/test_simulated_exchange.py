@@ -160,8 +160,8 @@ def test_history_does_not_depend_on_the_clock(exchange: SimulatedExchange) -> No
     ("instrument", "high", "low", "close", "volume", "share"),
     [
         ("ETHUSDT", 733.86888795, 733.08816354, 733.60078604, 327.8315648, 0.58923312),
-        ("BTCUSDT", 28474.553975, 28352.839204, 28404.015624, 545.404042, 0.71273712),
-        ("FLIPUSDT", 2051.5794525, 2048.8606512, 2049.6403138, 424.608677, 0.55711414),
+        ("BTCUSDT", 28474.553975, 28352.839204, 28404.015624, 545.404042, 0.71273722),
+        ("FLIPUSDT", 2051.5794525, 2048.8606512, 2049.6403138, 424.608677, 0.55711314),
     ],
 )
 def test_bars_are_the_same_on_every_machine_and_day(
