@@ -65,7 +65,8 @@ class StepSpec:
     ``uses`` names the attributes of Settings that the step may read; reading any other is
     an error, so that the key cannot miss one.  ``shared`` steps ignore the regime.
     ``fingerprint`` names state outside the artifacts (the catalogue, the trial ledger, the
-    champion) that the result depends on; it runs before the key is made.
+    champion) that the result depends on; it runs before the key is made.  ``after`` runs once
+    the result stands, found or computed, must be safe to repeat, and returns further figures.
     """
 
     number: int
@@ -104,13 +105,15 @@ class SettingsView:
 class Work:
     """What a step function gets besides its inputs.
 
-    ``outside`` is what the step's ``fingerprint`` found, as it found it.
+    ``outside`` is what the step's ``fingerprint`` found, as it found it; ``tracking_run_id``
+    the MLflow run beside this one, if there is one.
     """
 
     spec: StepSpec
     request: Request
     workspace: Workspace
     outside: str = ""
+    tracking_run_id: str | None = None
 
     @property
     def settings(self) -> SettingsView:

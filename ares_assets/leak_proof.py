@@ -110,11 +110,12 @@ def bundle_reloads_identically(stored: Stored) -> tuple[bool, str]:
     """The released files, loaded anew, decide as the validated model did."""
     from ares_assets.release.verification import reload_difference
 
-    walk = stored["walk_forward_report"].load()
+    walk, frame = stored["walk_forward_report"].load(), stored["market_data"].load()
     difference = reload_difference(
         stored["model_release"].load(),
-        stored["market_data"].load(),
+        frame,
         walk["decisions.parquet"],
+        first_row=len(frame) - len(walk["returns.parquet"]),
     )
     if difference is not None:
         return False, difference

@@ -94,4 +94,5 @@ def _work(context: dg.AssetExecutionContext, spec: StepSpec) -> Work:
         offline=resource.offline(),
         run_id=context.run_id,
     )
-    return Work(spec, request, resource.workspace())
+    tracker = context.resources.tracking
+    return Work(spec, request, resource.workspace(), tracking_run_id=tracker.run_id)

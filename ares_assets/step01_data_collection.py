@@ -22,7 +22,7 @@ _LATE_BARS = 10
 
 def collect_window(work: Work, _: Mapping[str, Artifact]) -> str:
     """Bring the catalogue up to date; returns the window and the fingerprint of its rows."""
-    from ares_resources.collection import collect
+    from ares_resources.collection import window_fingerprint
     from ares_resources.exchanges.registry import open_exchange
     from ares_resources.storage.catalogue import Series
 
@@ -34,27 +34,20 @@ def collect_window(work: Work, _: Mapping[str, Artifact]) -> str:
     bars = Series(request.symbol, "bars", data.timeframe)
     end = _asked_end(work, exchange, step)
     start = end - int(work.settings.lookback_days * DAY_MS)
-    report = collect(
-        catalogue,
-        exchange,
-        request.symbol,
-        data.timeframe,
-        start_ms=start - data.warmup_bars * step,
-        end_ms=end,
-        progress=work.advanced,
-    )
+    read_from = start - data.warmup_bars * step
+    unreached = _bring_up_to_date(work, exchange, read_from, end)
     held = catalogue.read(bars, start, end)
     if held.empty:
         raise BadInput(_nothing_held(work, start, end))
     last_close = int(held["timestamp"].iloc[-1]) + step
-    stale = report.reason if report.stale else _late(end, last_close, step)
+    known = window_fingerprint(catalogue, request.symbol, data.timeframe, read_from, last_close)
     return json.dumps(
         {
-            "read_from": start - data.warmup_bars * step,
+            "read_from": read_from,
             "window_start_ms": max(start, int(held["timestamp"].iloc[0])),
             "window_end_ms": last_close,
-            "stale": stale,
-            "fingerprint": report.fingerprint,
+            "stale": unreached or _late(end, last_close, step),
+            "fingerprint": known,
         }
     )
 
@@ -90,6 +83,25 @@ def market_data(work: Work) -> Result:
     }
     degraded = (f"stale data: {window['stale']}",) if window["stale"] else ()
     return Result(frame, metadata, degraded)
+
+
+def _bring_up_to_date(work: Work, exchange: Any, start: int, end: int) -> str | None:
+    """Ask the exchange for what lacks; why it could not be asked, if so.  Offline asks nobody."""
+    from ares_resources.collection import collect
+    from ares_resources.exchanges.offline import OfflineExchange
+
+    if isinstance(exchange, OfflineExchange):
+        return None
+    report = collect(
+        work.workspace.catalogue,
+        exchange,
+        work.request.symbol,
+        work.settings.data.timeframe,
+        start_ms=start,
+        end_ms=end,
+        progress=work.advanced,
+    )
+    return report.reason if report.stale else None
 
 
 def _asked_end(work: Work, exchange: Any, step: int) -> int:

@@ -12,7 +12,7 @@ from ares_resources.storage.artifacts import Artifact
 
 def market_regimes(work: Work, market_data: Artifact) -> Result:
     """Probabilities and the decided regime per bar, with the fitted model as JSON."""
-    from ares_assets.market.regimes import classify
+    from ares_assets.market.classification import classify
     from ares_assets.market.roles import roles_of
 
     frame = market_data.load()

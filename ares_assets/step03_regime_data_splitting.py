@@ -33,7 +33,7 @@ def regime_dataset(work: Work, market_data: Artifact, market_regimes: Artifact) 
     rows = regime_rows(roles, decided, regime)
     events, pooled = _development_events(work, market_data, roles, rows), False
     if events < settings.regimes.minimum_events and settings.regimes.when_too_few == "pool":
-        rows, pooled = regime_rows(roles, decided, None), True
+        rows, pooled = _pooled(roles, decided, rows), True
         events = _development_events(work, market_data, roles, rows)
     if events < settings.regimes.minimum_events:
         raise PartitionSkipped(_too_few(work, market_data, events))
@@ -47,6 +47,17 @@ def regime_dataset(work: Work, market_data: Artifact, market_regimes: Artifact) 
         "balance": balance(roles, decided, horizon_bars=horizon),
     }
     return Result(data, metadata)
+
+
+def _pooled(roles: np.ndarray, decided: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Development rows of every regime; what the model is judged on stays this regime's."""
+    import numpy as np
+
+    from ares_assets.market.splits import regime_rows
+
+    everything = regime_rows(roles, decided, None)
+    learnt = everything[roles[everything] == "development"]
+    return np.union1d(learnt, own)
 
 
 def _development_events(

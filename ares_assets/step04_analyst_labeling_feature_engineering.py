@@ -6,7 +6,7 @@ belong here: barriers, weights and features (``analyst/``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ares_assets.engine import Result, StepSpec, Work
 from ares_resources.errors import PartitionSkipped
@@ -61,6 +61,7 @@ def label_events(work: Work, market_data: Artifact, rows: pd.DataFrame) -> pd.Da
     """
     import pandas as pd
 
+    from ares_assets.analyst.events import labelled_events
     from ares_assets.market.roles import first_row, roles_of
 
     frame, labels = market_data.load(), work.settings.labels
@@ -69,41 +70,18 @@ def label_events(work: Work, market_data: Artifact, rows: pd.DataFrame) -> pd.Da
         "development": first_row(roles, "calibration"),
         "calibration": first_row(roles, "holdout"),
     }
-    step = timeframe_ms(market_data.metadata["timeframe"])
-    parts = [_label_role(frame.iloc[:end], rows, role, step, labels) for role, end in ends.items()]
-    events = pd.concat(parts, ignore_index=True)
+    parts = []
+    for role, end in ends.items():
+        wanted = rows["row"].to_numpy()[rows["role"].to_numpy() == role]
+        found = labelled_events(
+            frame.iloc[:end],
+            wanted,
+            settings=labels,
+            timeframe_ms=timeframe_ms(market_data.metadata["timeframe"]),
+        )
+        parts.append(found.assign(role=role))
     _check_trainable(work, parts[0])
-    return events
-
-
-def _label_role(
-    frame: pd.DataFrame, rows: pd.DataFrame, role: str, step_ms: int, settings: Any
-) -> pd.DataFrame:
-    from ares_assets.analyst.labels import sample_events, triple_barrier, volatility
-    from ares_assets.analyst.weights import average_uniqueness, uniqueness_weights
-
-    timestamps = frame["timestamp"].to_numpy()
-    wanted = rows["row"].to_numpy()[rows["role"].to_numpy() == role]
-    chosen = sample_events(
-        timestamps, wanted, every_bars=settings.event_every_bars, timeframe_ms=step_ms
-    )
-    spread = volatility(frame["close"].to_numpy(), settings.volatility_halflife_bars)
-    events = triple_barrier(
-        frame,
-        chosen,
-        horizon_bars=settings.horizon_bars,
-        upper_width=settings.upper_width,
-        lower_width=settings.lower_width,
-        volatility=spread,
-        timeframe_ms=step_ms,
-    )
-    span = events["row"].to_numpy(), events["t1_row"].to_numpy()
-    events.insert(0, "timestamp", timestamps[span[0]])
-    events["role"] = role
-    events["volatility"] = spread[span[0]]
-    events["uniqueness"] = average_uniqueness(span[0] + 1, span[1])
-    events["weight"] = uniqueness_weights(*span)
-    return events
+    return pd.concat(parts, ignore_index=True)
 
 
 def _check_trainable(work: Work, development: pd.DataFrame) -> None:

@@ -139,10 +139,10 @@ class LabelSettings(_Group):
     horizon_bars: int = Field(60, ge=2, description="Vertical barrier, bars after the decision.")
     event_every_bars: int = Field(10, ge=1, description="Distance between decisions, bars.")
     upper_width: float = Field(
-        2.0, gt=0, description="Upper barrier, multiples of the horizon's expected volatility."
+        1.5, gt=0, description="Upper barrier, multiples of the horizon's expected volatility."
     )
     lower_width: float = Field(
-        2.0, gt=0, description="Lower barrier, multiples of the horizon's expected volatility."
+        1.5, gt=0, description="Lower barrier, multiples of the horizon's expected volatility."
     )
     volatility_halflife_bars: float = Field(
         240, gt=0, description="Half-life of the volatility that scales the barriers, bars."

@@ -19,6 +19,7 @@ import dagster as dg
 
 from ares_resources.errors import AresError
 from ares_resources.home import Home
+from ares_resources.leases import hold_lease
 from ares_resources.settings import Settings
 from ares_resources.storage.atomic import file_lock
 
@@ -66,20 +67,28 @@ class Tracker:
 
 @dg.resource(required_resource_keys={"workspace"})
 def tracking(context: dg.InitResourceContext) -> Iterator[Tracker]:
-    """The run's MLflow run; ended FINISHED, FAILED or KILLED as the Dagster run ended."""
+    """The run's MLflow run; ended FINISHED, FAILED or KILLED as the Dagster run ended.
+
+    It lives as long as the run works, so it also holds the run's lease.
+    """
     settings: Settings = context.resources.workspace.request_settings()
+    home: Home = context.resources.workspace.workspace().home
     run = context.run
-    if run is None or run.is_finished or not settings.tracking.enabled:
-        yield Tracker(away=None if settings.tracking.enabled else "tracking is switched off")
+    if run is None or run.is_finished:
+        yield Tracker()
         return
-    tracker = _start(context, settings, context.resources.workspace.workspace().home)
-    tracker.log_parameters(_parameters(run, settings))
-    try:
-        yield tracker
-    except BaseException:
-        tracker.end("KILLED")
-        raise
-    tracker.end(_terminal_status(context))
+    with hold_lease(home, run.run_id):
+        if not settings.tracking.enabled:
+            yield Tracker(away="tracking is switched off")
+            return
+        tracker = _start(context, settings, home)
+        tracker.log_parameters(_parameters(run, settings))
+        try:
+            yield tracker
+        except BaseException:
+            tracker.end("KILLED")
+            raise
+        tracker.end(_terminal_status(context))
 
 
 def tracking_uri(settings: Settings, home: Home) -> str:

@@ -30,7 +30,7 @@ from ares_resources.settings import (
 from ares_resources.timeframes import DAY_MS, timeframe_ms
 
 if TYPE_CHECKING:
-    from ares_resources.backtesting.strategy import BacktestPath
+    from ares_resources.backtesting.results import BacktestPath
 
 _FORMAT = 1
 
@@ -117,13 +117,30 @@ class PartitionModel:
         signals = make_signals(frame, rows, raw, self.settings.labels)
         context = self.settings.context
         known = context.features(frame, regimes, signals, context.label(frame, signals))
+        votes, wait = self.tactician.votes(known, self.settings.timeframe)
         yearly = annual_volatility(signals.spread[rows], self.settings.timeframe)
-        decisions = self.tactician.decide(context, known, raw, yearly)
-        decisions = decisions.rename(columns={"probability": "raw_probability"})
+        decisions = self.decide_from_votes(raw, votes, wait, yearly)
         decisions.insert(0, "row", rows)
         decisions.insert(1, "timestamp", frame["timestamp"].to_numpy()[rows])
-        decisions.insert(3, "probability", self.calibrator.predict(raw))
         return decisions
+
+    def decide_from_votes(
+        self,
+        raw: np.ndarray,
+        votes: Mapping[str, np.ndarray],
+        wait: np.ndarray | None,
+        yearly_volatility: np.ndarray,
+    ) -> pd.DataFrame:
+        """Decisions from the analyst's probability and the tacticians' votes, (m,) each.
+
+        The votes are the members' own in serving, and out-of-fold ones in the search.
+        """
+        decided = self.tactician.decide(
+            raw, votes, wait, yearly_volatility, self.settings.tactician
+        )
+        decided = decided.rename(columns={"probability": "raw_probability"})
+        decided.insert(1, "probability", self.calibrator.predict(raw))
+        return decided
 
     def trade(
         self,

@@ -95,27 +95,33 @@ class TacticianModel:
     parameters: Mapping[str, Any]
     wait: FittedExpert | None
 
-    def decide(
-        self,
-        context: TacticianContext,
-        features: Mapping[str, pd.DataFrame],
-        probability: np.ndarray,
-        annual_volatility: np.ndarray,
-    ) -> pd.DataFrame:
-        """Side, take, wait and size for (n,) signals in time order; see ``decisions.decide``."""
+    def votes(
+        self, features: Mapping[str, pd.DataFrame], timeframe: str
+    ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+        """Each member's take probability, and the wait classifier's where it was kept."""
         votes = {
             name: member.probability(features[self.timeframes[name]])
             for name, member in sorted(self.members.items())
         }
-        wait = None if self.wait is None else self.wait.probability(features[context.timeframe])
+        return votes, None if self.wait is None else self.wait.probability(features[timeframe])
+
+    def decide(
+        self,
+        probability: np.ndarray,
+        votes: Mapping[str, np.ndarray],
+        wait: np.ndarray | None,
+        yearly_volatility: np.ndarray,
+        settings: TacticianSettings,
+    ) -> pd.DataFrame:
+        """Side, take, wait and size for (n,) signals in time order; see ``decisions.decide``."""
         return decide(
             probability,
             votes,
             self.parameters,
             wait_probability=wait,
-            annual_volatility=annual_volatility,
+            annual_volatility=yearly_volatility,
             drawdown=0.0,
-            settings=context.settings,
+            settings=settings,
         )
 
     def to_files(self) -> dict[str, Any]:

@@ -16,13 +16,14 @@ import pandas as pd
 from ares_resources.settings import CostSettings
 
 if TYPE_CHECKING:
-    from ares_resources.backtesting.strategy import MarketArrays, StrategyParameters
+    from ares_resources.backtesting.market import MarketArrays
+    from ares_resources.backtesting.strategy import StrategyParameters
 
 
 def market_arrays(frame: pd.DataFrame, timeframe_ms: int) -> MarketArrays:
     """The bars of a market frame with their average true range, for the kernel."""
     from ares_assets.analyst.indicators import BarSeries
-    from ares_resources.backtesting.strategy import MarketArrays
+    from ares_resources.backtesting.market import MarketArrays
 
     return MarketArrays.from_frame(frame, BarSeries(frame, timeframe_ms).average_true_range)
 

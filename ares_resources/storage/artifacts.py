@@ -87,7 +87,9 @@ class Artifact:
             If a file is missing or differs from its recorded hash.
         """
         self.verify()
-        return decode(self.folder, sorted(self.manifest["files"]))
+        return decode(
+            self.folder, {name: file["type"] for name, file in self.manifest["files"].items()}
+        )
 
     def verify(self) -> None:
         """Re-hash every file."""
@@ -146,13 +148,14 @@ class ArtifactStore:
             shutil.rmtree(target)
 
         def fill(folder: Path) -> None:
-            names = [] if skipped is not None else encode_into(folder, value, kind)
+            types = {} if skipped is not None else encode_into(folder, value, kind)
             files = {
                 name: {
                     "sha256": sha256_file(folder / name),
                     "bytes": (folder / name).stat().st_size,
+                    "type": types[name],
                 }
-                for name in sorted(names)
+                for name in sorted(types)
             }
             manifest = {
                 "asset": place.asset,

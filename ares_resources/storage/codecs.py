@@ -26,24 +26,26 @@ Bundle: TypeAlias = dict[str, Any]
 Kind = Literal["frame", "report", "bundle"]
 
 
-def encode_into(folder: Path, value: pd.DataFrame | Mapping[str, Any], kind: Kind) -> list[str]:
-    """Write a value's files into a folder; returns their names."""
-    members = _members(value, kind)
-    for name, member in members.items():
+def encode_into(
+    folder: Path, value: pd.DataFrame | Mapping[str, Any], kind: Kind
+) -> dict[str, str]:
+    """Write a value's files into a folder; returns name -> type (frame, json or bytes)."""
+    types: dict[str, str] = {}
+    for name, member in _members(value, kind).items():
         path = folder / name
         if folder.resolve() != path.resolve().parent:
             raise AresError(f"a bundle member may not be named {name!r}")
-        _write_member(path, member)
-    return sorted(members)
+        types[name] = _write_member(path, member)
+    return types
 
 
-def decode(folder: Path, names: list[str]) -> Any:
-    """The inverse of :func:`encode_into`."""
-    if names == [FRAME_FILE]:
-        return read_parquet(folder / FRAME_FILE)
-    if names == [REPORT_FILE]:
-        return json.loads((folder / REPORT_FILE).read_text())
-    return {name: _read_member(folder / name) for name in names}
+def decode(folder: Path, types: Mapping[str, str]) -> Any:
+    """The inverse of :func:`encode_into`, given what it returned."""
+    values = {name: _read_member(folder / name, types[name]) for name in sorted(types)}
+    for single in (FRAME_FILE, REPORT_FILE):
+        if list(values) == [single]:
+            return values[single]
+    return values
 
 
 def to_json_bytes(value: Any) -> bytes:
@@ -57,20 +59,22 @@ def _members(value: pd.DataFrame | Mapping[str, Any], kind: Kind) -> Mapping[str
     return {FRAME_FILE if kind == "frame" else REPORT_FILE: value}
 
 
-def _write_member(path: Path, member: Any) -> None:
+def _write_member(path: Path, member: Any) -> str:
+    if isinstance(member, bytes):
+        path.write_bytes(member)
+        return "bytes"
     if path.suffix == ".parquet":
         write_parquet(path, member)
-    elif path.suffix == ".json" and not isinstance(member, bytes):
-        path.write_bytes(to_json_bytes(member))
-    elif isinstance(member, bytes):
-        path.write_bytes(member)
-    else:
-        raise AresError(f"{path.name}: a {type(member).__name__} cannot be stored under that name")
-
-
-def _read_member(path: Path) -> Any:
-    if path.suffix == ".parquet":
-        return read_parquet(path)
+        return "frame"
     if path.suffix == ".json":
+        path.write_bytes(to_json_bytes(member))
+        return "json"
+    raise AresError(f"{path.name}: a {type(member).__name__} cannot be stored under that name")
+
+
+def _read_member(path: Path, member_type: str) -> Any:
+    if member_type == "frame":
+        return read_parquet(path)
+    if member_type == "json":
         return json.loads(path.read_text())
     return path.read_bytes()

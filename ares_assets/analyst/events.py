@@ -1,0 +1,49 @@
+"""A regime's decisions as labelled, weighted events.
+
+Belongs here: one call from rows to an event frame, the same for training and for judging.
+Does not belong here: barriers (``labels.py``), weights (``weights.py``), roles of time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ares_assets.analyst.labels import sample_events, triple_barrier, volatility
+from ares_assets.analyst.weights import average_uniqueness, uniqueness_weights
+from ares_resources.settings import LabelSettings
+
+
+def labelled_events(
+    frame: pd.DataFrame, rows: np.ndarray, *, settings: LabelSettings, timeframe_ms: int
+) -> pd.DataFrame:
+    """Events among ``rows`` whose label is known by the end of ``frame``.
+
+    The frame has to end where the role of the rows ends: a label then cannot have seen the
+    next role's bars.
+
+    Returns
+    -------
+    ``timestamp, row, t1_row, label, barrier, gross_return, volatility, uniqueness, weight``;
+    weights have mean 1 over the frame returned.
+    """
+    timestamps = frame["timestamp"].to_numpy()
+    chosen = sample_events(
+        timestamps, rows, every_bars=settings.event_every_bars, timeframe_ms=timeframe_ms
+    )
+    spread = volatility(frame["close"].to_numpy(), settings.volatility_halflife_bars)
+    events = triple_barrier(
+        frame,
+        chosen,
+        horizon_bars=settings.horizon_bars,
+        upper_width=settings.upper_width,
+        lower_width=settings.lower_width,
+        volatility=spread,
+        timeframe_ms=timeframe_ms,
+    )
+    row, t1_row = events["row"].to_numpy(), events["t1_row"].to_numpy()
+    events.insert(0, "timestamp", timestamps[row])
+    events["volatility"] = spread[row]
+    events["uniqueness"] = average_uniqueness(row + 1, t1_row)
+    events["weight"] = uniqueness_weights(row, t1_row)
+    return events

@@ -1,0 +1,254 @@
+"""Judging a partition's model on the holdout: frozen, refitted, and for drift.
+
+Belongs here: running models over holdout rows and putting the figures together.
+Does not belong here: fitting anything that is released, verdicts, and disk.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ares_assets.analyst.cross_validation import CombinatorialPurged
+from ares_assets.analyst.dataset import Examples, from_events
+from ares_assets.analyst.ensemble import combine
+from ares_assets.analyst.events import labelled_events
+from ares_assets.analyst.experts.base import get_expert
+from ares_assets.analyst.scores import auc, event_log_loss, log_loss
+from ares_assets.evidence.drift import feature_drift, prequential_drift
+from ares_assets.evidence.jsonable import jsonable
+from ares_assets.evidence.performance import performance_report
+from ares_assets.evidence.walk_forward import Scheme, run_walk_forward, walk_forward_blocks
+from ares_assets.release.partition_model import PartitionModel, decision_rows
+from ares_resources.timeframes import timeframe_ms
+
+_SCHEMES: tuple[Scheme, ...] = ("anchored", "rolling")
+_CPCV = CombinatorialPurged(groups=6, test_groups=2)
+
+
+@dataclass(frozen=True)
+class HoldoutCase:
+    """The model, the bars, and what was known before the holdout.
+
+    ``members`` maps the ensemble's members to ``kind, parameters, features``; ``rows`` are the
+    regime's holdout rows; ``first_row`` is the holdout's first.
+    """
+
+    model: PartitionModel
+    members: Mapping[str, Mapping[str, Any]]
+    frame: pd.DataFrame
+    features: pd.DataFrame
+    regimes: pd.DataFrame
+    past: Examples
+    rows: np.ndarray
+    first_row: int
+
+    @functools.cached_property
+    def decision_rows(self) -> np.ndarray:
+        """Holdout rows at which a decision is taken."""
+        settings = self.model.settings
+        return decision_rows(self.frame, self.rows, settings.labels, settings.timeframe)
+
+    @functools.cached_property
+    def events(self) -> pd.DataFrame:
+        """The decisions whose label is known by the end of the data."""
+        settings = self.model.settings
+        return labelled_events(
+            self.frame,
+            self.rows,
+            settings=settings.labels,
+            timeframe_ms=timeframe_ms(settings.timeframe),
+        )
+
+    @functools.cached_property
+    def holdout(self) -> Examples:
+        """The labelled decisions with their features."""
+        names = list(self.past.features.columns)
+        return from_events(self.events, self.features[names].iloc[self.events["row"]])
+
+
+@dataclass(frozen=True)
+class FrozenResult:
+    """How the model that would be released did: figures, decisions, returns, trades."""
+
+    report: dict[str, Any]
+    decisions: pd.DataFrame
+    returns: pd.DataFrame
+    trades: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class RefitResult:
+    """How refits of the same recipe did, and their predictions beside the labels."""
+
+    report: dict[str, Any]
+    predictions: pd.DataFrame
+
+
+def judge_frozen(case: HoldoutCase) -> FrozenResult:
+    """The model as it would be released, over the whole holdout."""
+    decisions = case.model.decide(case.frame, case.features, case.regimes, case.decision_rows)
+    report, path = _traded(case, decisions)
+    known = case.holdout
+    predicted = _at(decisions, known.rows)
+    base = float(np.average(case.past.labels, weights=case.past.weights))
+    report |= {
+        "events": len(known),
+        "auc": auc(known.labels, predicted, known.weights),
+        "log_loss": log_loss(known.labels, predicted, known.weights),
+        "base_log_loss": log_loss(known.labels, np.full(len(known), base), known.weights),
+        "taken": int(decisions["take"].sum()),
+        "trades": int(path.result.trades),
+    }
+    stamps = case.frame["timestamp"].to_numpy()[case.first_row :]
+    returns = pd.DataFrame({"timestamp": stamps, "net_return": path.net_return})
+    trades = pd.DataFrame(
+        {
+            "entry": stamps[path.entry_row],
+            "exit": stamps[path.exit_row],
+            "side": path.side,
+            "net_return": path.trade_return,
+            "exit_reason": path.exit_reason,
+        }
+    )
+    return FrozenResult(jsonable(report), decisions, returns, trades)
+
+
+def judge_refits(
+    case: HoldoutCase,
+    *,
+    refits: int,
+    embargo_bars: int,
+    seed: int,
+    threads: int,
+    progress: Callable[[str, int, int], None],
+) -> RefitResult:
+    """Rolling and anchored refits through the holdout, and CPCV on what lies before it."""
+    known, past = case.holdout, case.past
+    both = _joined(past, known)
+    table = pd.DataFrame({"row": known.rows, "label": known.labels, "weight": known.weights})
+    schemes: dict[str, Any] = {}
+    for number, scheme in enumerate(_SCHEMES):
+        progress("refit scheme", number, len(_SCHEMES))
+        blocks = walk_forward_blocks(
+            both.rows,
+            both.t1_rows,
+            known.rows,
+            refits=refits,
+            scheme=scheme,
+            embargo_bars=embargo_bars,
+        )
+        found = run_walk_forward(
+            blocks,
+            lambda train: _fit_members(case, both.part(train), seed=seed, threads=threads),
+            lambda model, test: _vote(case, model, both.part(test)),
+        )
+        table[scheme] = found.prediction
+        schemes[scheme] = _scheme_report(case, known, found.prediction, found)
+    cpcv = _combinatorial(case, embargo_bars=embargo_bars, seed=seed, threads=threads)
+    return RefitResult(jsonable({"schemes": schemes, "cpcv": cpcv}), table)
+
+
+def measure_drift(case: HoldoutCase, frozen: FrozenResult, *, seed: int) -> dict[str, Any]:
+    """Drift of the features against the past, and of the frozen model's loss over time."""
+    known = case.holdout
+    predicted = _at(frozen.decisions, known.rows)
+    brier = (predicted - known.labels) ** 2
+    names = case.model.analyst.feature_names()
+    return jsonable(
+        {
+            "features": feature_drift(case.past.features[names], known.features[names]),
+            "loss": prequential_drift(brier, seed=seed).as_dict(),
+            "mean_brier": float(brier.mean()),
+            "mean_log_loss": float(event_log_loss(known.labels, predicted).mean()),
+        }
+    )
+
+
+def _traded(case: HoldoutCase, decisions: pd.DataFrame) -> tuple[dict[str, Any], Any]:
+    path = case.model.trade(case.frame, decisions, first_row=case.first_row)
+    stamps = case.frame["timestamp"].to_numpy()[case.first_row :]
+    figures = performance_report(path.net_return, stamps, trade_returns=path.trade_return)
+    return {"performance": figures, "turnover": path.result.turnover}, path
+
+
+def _at(decisions: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+    """The calibrated probability of the decisions at these rows."""
+    return decisions.set_index("row")["probability"].reindex(rows).to_numpy(np.float64)
+
+
+def _joined(first: Examples, second: Examples) -> Examples:
+    return Examples(
+        pd.concat([first.features, second.features], ignore_index=True),
+        np.concatenate([first.labels, second.labels]),
+        np.concatenate([first.weights, second.weights]),
+        np.concatenate([first.rows, second.rows]),
+        np.concatenate([first.t1_rows, second.t1_rows]),
+        np.concatenate([first.timestamps, second.timestamps]),
+    )
+
+
+def _fit_members(case: HoldoutCase, known: Examples, *, seed: int, threads: int) -> dict[str, Any]:
+    return {
+        name: get_expert(member["kind"]).fit(
+            known.features[list(member["features"])],
+            known.labels,
+            known.weights,
+            parameters=member["parameters"],
+            seed=seed,
+            threads=threads,
+        )
+        for name, member in sorted(case.members.items())
+    }
+
+
+def _vote(case: HoldoutCase, models: Mapping[str, Any], known: Examples) -> np.ndarray:
+    votes = {name: model.probability(known.features) for name, model in models.items()}
+    return combine(votes, case.model.analyst.weights)
+
+
+def _scheme_report(
+    case: HoldoutCase, known: Examples, predicted: np.ndarray, found: Any
+) -> dict[str, Any]:
+    calibrated = case.model.calibrator.predict(predicted)
+    decisions = case.model.decide(
+        case.frame, case.features, case.regimes, known.rows, raw=predicted
+    )
+    traded, path = _traded(case, decisions)
+    return {
+        "auc": auc(known.labels, calibrated, known.weights),
+        "log_loss": log_loss(known.labels, calibrated, known.weights),
+        "auc_by_block": [
+            auc(
+                known.labels[found.block == b],
+                calibrated[found.block == b],
+                known.weights[found.block == b],
+            )
+            for b in np.unique(found.block)
+        ],
+        "trained_on": found.trained_on.tolist(),
+        "trades": int(path.result.trades),
+        "sharpe": traded["performance"]["sharpe"],
+        "performance": traded["performance"],
+    }
+
+
+def _combinatorial(
+    case: HoldoutCase, *, embargo_bars: int, seed: int, threads: int
+) -> dict[str, Any]:
+    """AUC of each combinatorial path over what lies before the holdout (AFML 12.3)."""
+    from dataclasses import replace
+
+    known, splitter = case.past, replace(_CPCV, embargo_bars=embargo_bars)
+    predictions = []
+    for train, test in splitter.split(known.rows, known.t1_rows):
+        models = _fit_members(case, known.part(train), seed=seed, threads=threads)
+        predictions.append(_vote(case, models, known.part(test)))
+    paths = splitter.paths(known.rows, predictions)
+    scores = [auc(known.labels, path, known.weights) for path in paths]
+    return {"paths": len(scores), "auc": scores, "auc_median": float(np.median(scores))}

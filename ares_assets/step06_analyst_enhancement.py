@@ -1,0 +1,133 @@
+"""Step 6, Analyst Enhancement: one study over expert, hyperparameters and features.
+
+Belongs here: reading, the trial ledger, training what is kept.  Does not belong here: the
+study (``analyst/enhancement.py``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ares_assets.engine import Result, StepSpec, Work
+from ares_resources.provenance import code_fingerprint
+from ares_resources.storage.artifacts import Artifact
+
+if TYPE_CHECKING:
+    from ares_assets.analyst.dataset import Examples
+
+
+def enhanced_analysts(
+    work: Work, analyst_dataset: Artifact, analyst_specialists: Artifact
+) -> Result:
+    """The study's winner if its gain held up on later events, else the defaults; trained."""
+    import pandas as pd
+
+    from ares_assets.analyst.dataset import examples_of
+    from ares_assets.analyst.enhancement import enhance
+    from ares_assets.analyst.scores import auc, log_loss
+
+    known = examples_of(analyst_dataset.load(), "development")
+    settings = work.settings.analyst
+    trials = _TrialNotes(work, analyst_dataset.sha256)
+    found = enhance(
+        known.features,
+        known.labels,
+        known.weights,
+        known.rows,
+        known.t1_rows,
+        kinds=sorted(settings.experts),
+        n_trials=work.settings.n_trials,
+        folds=settings.folds,
+        embargo_bars=settings.embargo_bars,
+        search_share=settings.search_share,
+        gain_confidence=settings.gain_confidence,
+        seed=work.seed,
+        threads=work.settings.threads,
+        on_trial=trials.note,
+    )
+    trials.flush()
+    predicted, files = _train(work, known, found.kind, found.parameters, found.features)
+    metadata = {
+        "trials": len(found.trials),
+        "kept": found.kept,
+        "finding": found.reason,
+        "kind": found.kind,
+        "features": len(found.features),
+        "gain": None if found.gain is None else found.gain.gain,
+        "gain_confidence": None if found.gain is None else found.gain.confidence,
+        "auc": auc(known.labels, predicted, known.weights),
+        "log_loss": log_loss(known.labels, predicted, known.weights),
+        "best_before": analyst_specialists.metadata["best"],
+    }
+    value = {
+        **{f"enhanced-{name}": content for name, content in files.items()},
+        "enhancement.json": found.as_dict(),
+        "trials.parquet": found.trials,
+        "ranking.parquet": found.ranking,
+        "out_of_fold.parquet": pd.DataFrame({"row": known.rows, "enhanced": predicted}),
+    }
+    return Result(value, metadata)
+
+
+class _TrialNotes:
+    """Notes each trial for the ledger, and tells whoever watches."""
+
+    def __init__(self, work: Work, data: str) -> None:
+        from ares_assets.step14_monte_carlo_validation import study_prefix
+
+        self._work = work
+        # Whatever changes a trial's value makes it another trial; a repeated one counts once.
+        self._identity = (code_fingerprint(), data, work.seed, work.settings.canonical())
+        self._study = f"{study_prefix(work)}enhancement"
+        self._entries: list[Any] = []
+
+    def note(
+        self, number: int, state: str, parameters: dict[str, Any], value: float | None
+    ) -> None:
+        """Called by the study after each trial."""
+        from ares_resources.hashing import cache_key
+
+        key = cache_key((self._identity, parameters))
+        values = [] if value is None else [value]
+        self._entries.append((key, state.lower(), values, None))
+        self._work.advanced("trial", number + 1, self._work.settings.n_trials)
+
+    def flush(self) -> None:
+        """Enter them all at once."""
+        self._work.workspace.ledger.record(self._study, self._entries)
+
+
+def _train(
+    work: Work, known: Examples, kind: str, parameters: Any, features: tuple[str, ...]
+) -> tuple[Any, dict[str, bytes]]:
+    from ares_assets.analyst.cross_validation import PurgedKFold
+    from ares_assets.analyst.experts.base import get_expert
+    from ares_assets.analyst.out_of_fold import out_of_fold
+
+    settings, expert, chosen = work.settings.analyst, get_expert(kind), list(features)
+    common = {"parameters": parameters, "seed": work.seed, "threads": work.settings.threads}
+    predicted = out_of_fold(
+        expert,
+        known.features[chosen],
+        known.labels,
+        known.weights,
+        known.rows,
+        known.t1_rows,
+        splitter=PurgedKFold(settings.folds, settings.embargo_bars),
+        **common,
+    )
+    fitted = expert.fit(known.features[chosen], known.labels, known.weights, **common)
+    return predicted, fitted.to_files()
+
+
+SPEC = StepSpec(
+    number=6,
+    name="enhanced_analysts",
+    title="Analyst Enhancement",
+    description="Nested search of expert, hyperparameters and features; kept if the gain holds.",
+    group="analyst",
+    kind="bundle",
+    inputs=("analyst_dataset", "analyst_specialists"),
+    uses=("analyst", "n_trials"),
+    function=enhanced_analysts,
+)

@@ -1,0 +1,257 @@
+"""Step 12, Final Parameters Optimization: thresholds and exits by search over the backtester.
+
+Belongs here: reading, the search on development, the assembled model.  Does not belong here:
+the search, the cache and the kernel (``ares_resources/backtesting``).
+
+The decisions searched over are out of fold: each probability comes from models that never saw
+its time, so the search cannot reward what training has memorised.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ares_assets.engine import Result, StepSpec, Work
+from ares_resources.storage.artifacts import Artifact
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ares_assets.release.partition_model import PartitionModel
+    from ares_resources.backtesting.cached import CachedBacktester
+    from ares_resources.backtesting.engine import Signals
+    from ares_resources.backtesting.search import SearchResult
+
+_NEVER = 10**9
+
+
+@dataclass(frozen=True)
+class Development:
+    """The development bars with the out-of-fold decisions on them."""
+
+    signals: Signals
+    decisions: pd.DataFrame
+
+
+def final_parameters(
+    work: Work,
+    market_data: Artifact,
+    analyst_ensemble: Artifact,
+    tactician_ensemble: Artifact,
+    calibrated_confidence: Artifact,
+) -> Result:
+    """The chosen parameters, every trial, and the whole model that steps 13 to 16 use."""
+    from dataclasses import replace
+
+    draft = _draft(work, market_data, analyst_ensemble, tactician_ensemble, calibrated_confidence)
+    bars = _development(work, market_data, draft, tactician_ensemble)
+    backtester = _backtester(work, bars)
+    found = _search(work, backtester)
+    never = bool(tactician_ensemble.metadata["never_trades"])
+    chosen = None if found.chosen is None else dict(found.chosen.parameters)
+    model = replace(draft, parameters=chosen or dict(draft.parameters))
+    degraded = () if chosen or never else (f"step 12: {found.rule}; the middle of each range",)
+    value = {
+        **model.to_files(),
+        "trials.parquet": _trial_table(found),
+        "daily_returns.parquet": _daily_returns(work, bars, found),
+        "search.json": {"rule": found.rule, "stopped_early": found.stopped_early},
+    }
+    metadata = {
+        "trials": len(found.trials),
+        "pareto_points": len(found.pareto),
+        "rule": found.rule,
+        "stopped_early": found.stopped_early,
+        "never_trades": never,
+        "decisions": len(bars.decisions),
+        **{f"chosen_{name}": value for name, value in sorted(model.parameters.items())},
+        **_chosen_figures(found),
+    }
+    return Result(value, metadata, degraded)
+
+
+def _draft(
+    work: Work,
+    market_data: Artifact,
+    analyst_ensemble: Artifact,
+    tactician_ensemble: Artifact,
+    calibrated_confidence: Artifact,
+) -> PartitionModel:
+    """The model before the search, with the middle of every range."""
+    from ares_assets.analyst.model import AnalystModel
+    from ares_assets.evidence.calibrators import calibrator_from_dict
+    from ares_assets.release.partition_model import ModelSettings, PartitionModel
+    from ares_assets.tactician.model import TacticianModel
+
+    settings, calibrated = work.settings, calibrated_confidence.load()
+    middle = {name: (low + high) / 2 for name, (low, high) in _ranges(work).items()}
+    return PartitionModel(
+        regime=work.request.regime,
+        settings=ModelSettings(
+            timeframe=market_data.metadata["timeframe"],
+            labels=settings.labels,
+            features=settings.features,
+            regimes=settings.regimes,
+            costs=settings.costs,
+            tactician=settings.tactician,
+        ),
+        analyst=AnalystModel.from_files(analyst_ensemble.load()),
+        calibrator=calibrator_from_dict(calibrated["calibrator.json"]),
+        conformal=calibrated["conformal.json"],
+        tactician=TacticianModel.from_files(tactician_ensemble.load()),
+        parameters=middle,
+    )
+
+
+def _ranges(work: Work) -> dict[str, tuple[float, float]]:
+    search = work.settings.search
+    return {name: getattr(search, name) for name in ("enter_margin", "stop_width", "target_width")}
+
+
+def _development(
+    work: Work, market_data: Artifact, draft: PartitionModel, tactician_ensemble: Artifact
+) -> Development:
+    """Bars from the first development row to the first calibration row, and what is decided."""
+    from ares_assets.market.roles import first_row, roles_of
+    from ares_assets.release.partition_model import annual_volatility, make_signals
+    from ares_assets.tactician.trading import decision_arrays, market_arrays
+    from ares_resources.backtesting.engine import Signals
+    from ares_resources.timeframes import timeframe_ms
+
+    frame, settings = market_data.load(), draft.settings
+    roles = roles_of(
+        frame, market_data.metadata, work.settings.window, settings.labels.horizon_bars
+    )
+    start, end = first_row(roles, "development"), first_row(roles, "calibration")
+    frame = frame.iloc[:end]
+    known = tactician_ensemble.load()["out_of_fold.parquet"]
+    raw, rows = known["probability"].to_numpy(), known["row"].to_numpy()
+    spread = make_signals(frame, rows, raw, settings.labels).spread[rows]
+    decisions = draft.decide_from_votes(
+        raw,
+        {name: known[f"take-{name}"].to_numpy() for name in draft.tactician.members},
+        known["wait"].to_numpy(),
+        annual_volatility(spread, settings.timeframe),
+    )
+    decisions.insert(0, "row", rows)
+    delay = settings.tactician.delay_bars
+    probability, size = decision_arrays(decisions, end, delay_bars=delay)
+    market = market_arrays(frame, timeframe_ms(settings.timeframe)).rows(start, end)
+    return Development(Signals(market, probability[start:], size[start:]), decisions)
+
+
+def _backtester(work: Work, bars: Development) -> CachedBacktester:
+    from ares_assets.step14_monte_carlo_validation import study_prefix
+    from ares_resources.backtesting.cached import CachedBacktester
+
+    optimisation = work.settings.computational_optimization
+    manager = work.settings.enhanced_training_manager
+    parallel = optimisation.parallelization.enabled and manager.enable_parallelization
+    workers = min(optimisation.parallelization.max_workers, os.cpu_count() or 1)
+    return CachedBacktester(
+        work.workspace.home.cache / "backtests",
+        market=bars.signals.market,
+        probability=bars.signals.probability,
+        size=bars.signals.size,
+        max_cache_size=optimisation.caching.max_cache_size,
+        ledger=work.workspace.ledger,
+        study=f"{study_prefix(work)}parameters",
+        threads=workers if parallel else 1,
+        enabled=optimisation.caching.enabled and manager.enable_caching,
+    )
+
+
+def _search(work: Work, backtester: CachedBacktester) -> SearchResult:
+    from ares_resources.backtesting.search import Range, search_parameters
+
+    settings = work.settings
+    stopping = settings.computational_optimization.early_stopping
+    early = stopping.enabled and settings.enhanced_training_manager.enable_early_stopping
+    journal = work.workspace.home.cache / "searches" / f"{work.request.symbol.folder}"
+    name = f"{work.request.regime}-{backtester.data_fingerprint[:16]}-{work.seed}.jsonl"
+    return search_parameters(
+        lambda points: backtester.evaluate_many([_strategy(work, point) for point in points]),
+        {name: Range(low, high) for name, (low, high) in _ranges(work).items()},
+        n_trials=settings.max_trials,
+        batch=settings.search.batch,
+        patience=stopping.patience if early else _NEVER,
+        seed=work.seed,
+        minimum_trades=settings.search.minimum_trades,
+        journal_path=journal / name,
+        journal_key=repr((backtester.data_fingerprint, settings.costs, settings.labels)),
+        progress=lambda done, total: work.advanced("trial", done, total),
+    )
+
+
+def _strategy(work: Work, point: dict[str, Any]) -> Any:
+    from ares_assets.tactician.trading import strategy_parameters
+
+    settings = work.settings
+    return strategy_parameters(
+        point, horizon_bars=settings.labels.horizon_bars, costs=settings.costs
+    )
+
+
+def _trial_table(found: SearchResult) -> pd.DataFrame:
+    import pandas as pd
+
+    front = {trial.number for trial in found.pareto}
+    best = None if found.chosen is None else found.chosen.number
+    return pd.DataFrame(
+        [
+            {
+                "number": trial.number,
+                **trial.parameters,
+                "sharpe": trial.sharpe,
+                "max_drawdown": trial.max_drawdown,
+                "turnover": trial.turnover,
+                "trades": trial.trades,
+                "pareto": trial.number in front,
+                "chosen": trial.number == best,
+            }
+            for trial in found.trials
+        ]
+    )
+
+
+def _daily_returns(work: Work, bars: Development, found: SearchResult) -> pd.DataFrame:
+    """Daily net returns of every trial on development, (days, trials): what PBO is made of."""
+    import pandas as pd
+
+    sets = [_strategy(work, dict(trial.parameters)) for trial in found.trials]
+    returns = bars.signals.sweep(sets, threads=1, daily=True).daily_return
+    names = [str(trial.number) for trial in found.trials]
+    return pd.DataFrame(None if returns is None else returns.T, columns=names)
+
+
+def _chosen_figures(found: SearchResult) -> dict[str, float]:
+    if found.chosen is None:
+        return {}
+    names = ("sharpe", "max_drawdown", "turnover", "trades")
+    return {f"development_{name}": getattr(found.chosen, name) for name in names}
+
+
+SPEC = StepSpec(
+    number=12,
+    name="final_parameters",
+    title="Final Parameters Optimization",
+    description="Entry margin, stop and target by multi-objective search on development.",
+    group="evidence",
+    kind="bundle",
+    inputs=("market_data", "analyst_ensemble", "tactician_ensemble", "calibrated_confidence"),
+    uses=(
+        "computational_optimization",
+        "costs",
+        "enhanced_training_manager",
+        "features",
+        "labels",
+        "max_trials",
+        "regimes",
+        "search",
+        "tactician",
+        "window",
+    ),
+    function=final_parameters,
+)

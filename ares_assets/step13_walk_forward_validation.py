@@ -1,0 +1,143 @@
+"""Step 13, Walk Forward Validation: the first look at the holdout, block by block.
+
+Belongs here: reading, calling the evaluation, key numbers.  Does not belong here: how a
+holdout is walked (``release/holdout.py``) and the statistics (``evidence/``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ares_assets.engine import Result, StepSpec, Work
+from ares_resources.errors import PartitionSkipped
+from ares_resources.storage.artifacts import Artifact
+
+if TYPE_CHECKING:
+    from ares_assets.release.holdout import HoldoutCase
+
+
+def walk_forward_report(
+    work: Work,
+    market_data: Artifact,
+    market_regimes: Artifact,
+    regime_dataset: Artifact,
+    analyst_dataset: Artifact,
+    analyst_ensemble: Artifact,
+    final_parameters: Artifact,
+) -> Result:
+    """The frozen model and its refits on the holdout, with drift beside them."""
+    from ares_assets.release.holdout import judge_frozen, judge_refits, measure_drift
+
+    case = holdout_case(
+        work,
+        market_data,
+        market_regimes,
+        regime_dataset,
+        analyst_dataset,
+        analyst_ensemble,
+        final_parameters,
+    )
+    settings = work.settings
+    frozen = judge_frozen(case)
+    refits = judge_refits(
+        case,
+        refits=settings.validation.refits,
+        embargo_bars=settings.analyst.embargo_bars,
+        seed=work.seed,
+        threads=settings.threads,
+        progress=work.advanced,
+    )
+    drift = measure_drift(case, frozen, seed=work.seed)
+    report = {"frozen": frozen.report, "refits": refits.report, "drift": drift}
+    value = {
+        "report.json": report,
+        "decisions.parquet": frozen.decisions,
+        "returns.parquet": frozen.returns,
+        "trades.parquet": frozen.trades,
+        "predictions.parquet": refits.predictions,
+    }
+    return Result(value, _key_numbers(report))
+
+
+def holdout_case(
+    work: Work,
+    market_data: Artifact,
+    market_regimes: Artifact,
+    regime_dataset: Artifact,
+    analyst_dataset: Artifact,
+    analyst_ensemble: Artifact,
+    final_parameters: Artifact,
+) -> HoldoutCase:
+    """Everything that judging the holdout needs, loaded once.
+
+    Raises
+    ------
+    PartitionSkipped
+        If the regime took no decision in the holdout whose outcome is known.
+    """
+    from ares_assets.analyst.dataset import examples_of
+    from ares_assets.market.roles import first_row, roles_of
+    from ares_assets.release.holdout import HoldoutCase
+    from ares_assets.release.partition_model import PartitionModel
+    from ares_assets.shared_features import features_of
+
+    frame, settings = market_data.load(), work.settings
+    rows = regime_dataset.load()
+    roles = roles_of(frame, market_data.metadata, settings.window, settings.labels.horizon_bars)
+    case = HoldoutCase(
+        model=PartitionModel.from_files(final_parameters.load()),
+        members=analyst_ensemble.load()["members.json"],
+        frame=frame,
+        features=features_of(work, market_data),
+        regimes=market_regimes.load()["regimes.parquet"],
+        past=examples_of(analyst_dataset.load(), None),
+        rows=rows["row"].to_numpy()[rows["role"].to_numpy() == "holdout"],
+        first_row=first_row(roles, "holdout"),
+    )
+    if len(case.events) < settings.validation.refits:
+        raise PartitionSkipped(
+            f"{len(case.events)} {work.request.regime} decisions with a known outcome in the "
+            f"holdout; {settings.validation.refits} are the least that can be walked through"
+        )
+    return case
+
+
+def _key_numbers(report: dict[str, Any]) -> dict[str, Any]:
+    frozen, refits, drift = report["frozen"], report["refits"], report["drift"]
+    return {
+        "auc": frozen["auc"],
+        "log_loss": frozen["log_loss"],
+        "base_log_loss": frozen["base_log_loss"],
+        "events": frozen["events"],
+        "trades": frozen["trades"],
+        "net_return": frozen["performance"]["total_return"],
+        "sharpe": frozen["performance"]["sharpe"],
+        "maximum_drawdown": frozen["performance"]["max_drawdown"],
+        "days": frozen["performance"]["days"],
+        **{f"auc_{scheme}": found["auc"] for scheme, found in refits["schemes"].items()},
+        **{f"sharpe_{scheme}": found["sharpe"] for scheme, found in refits["schemes"].items()},
+        "cpcv_auc_median": refits["cpcv"]["auc_median"],
+        "drift_alarms": len(drift["loss"]["alarms"]),
+        "drift_chance": drift["loss"]["chance"],
+        "drifted_features": sum(row["drifted"] for row in drift["features"]),
+    }
+
+
+SPEC = StepSpec(
+    number=13,
+    name="walk_forward_report",
+    title="Walk Forward Validation",
+    description="The frozen model, rolling and anchored refits through the holdout; drift.",
+    group="evidence",
+    kind="bundle",
+    inputs=(
+        "market_data",
+        "market_regimes",
+        "regime_dataset",
+        "analyst_dataset",
+        "analyst_ensemble",
+        "final_parameters",
+    ),
+    uses=("analyst", "features", "labels", "validation", "window"),
+    function=walk_forward_report,
+)

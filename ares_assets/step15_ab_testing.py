@@ -1,0 +1,205 @@
+"""Step 15, A/B Testing: challenger against champion on the same bars, and the verdict.
+
+Belongs here: reading, running the rivals, asking the gate.  Does not belong here: the tests
+(``evidence/sequential.py``) and the requirements (``evidence/gate.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ares_assets.engine import Result, StepSpec, Work
+from ares_resources.errors import BadInput
+from ares_resources.storage.artifacts import Artifact
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ares_assets.evidence.gate import Comparison
+    from ares_resources.storage.releases import Release, ReleaseStore
+
+_NO_CHAMPION = "none"
+
+
+def release_store(work: Work) -> ReleaseStore:
+    """The releases of this partition."""
+    from ares_resources.storage.releases import ReleaseStore
+
+    home, request = work.workspace.home, work.request
+    return ReleaseStore(home.releases, request.symbol.folder, request.regime)
+
+
+def challenger_identity(inputs: Mapping[str, Artifact]) -> str:
+    """What makes a challenger the same one: its model and the bars it is judged on."""
+    return f"{inputs['final_parameters'].sha256}-{inputs['market_data'].sha256}"
+
+
+def champion_state(work: Work, inputs: Mapping[str, Artifact]) -> str:
+    """The champion's content hash; a challenger that was promoted faces whom it replaced."""
+    champion = release_store(work).champion_against(challenger_identity(inputs))
+    return _NO_CHAMPION if champion is None else champion.sha256
+
+
+def ab_test_report(
+    work: Work,
+    market_data: Artifact,
+    regime_dataset: Artifact,
+    final_parameters: Artifact,
+    walk_forward_report: Artifact,
+    monte_carlo_report: Artifact,
+) -> Result:
+    """Always-valid tests of daily differences, the gate as a table, the rollout plan."""
+    from ares_assets.evidence.gate import release_gate
+    from ares_assets.evidence.jsonable import jsonable
+    from ares_assets.evidence.performance import aggregate_returns
+    from ares_assets.evidence.rollout import RolloutPlan
+
+    returns = walk_forward_report.load()["returns.parquet"]
+    stamps = returns["timestamp"].to_numpy()
+    days, daily = aggregate_returns(returns["net_return"].to_numpy(), stamps)
+    rivals, notes = _rivals(work, market_data, regime_dataset, len(stamps), stamps)
+    comparisons, tests = [], {}
+    for name, rival in rivals.items():
+        comparison, test = _compare(work, daily, rival, against=name)
+        comparisons.append(comparison)
+        tests[name] = test
+    measured = _measured(walk_forward_report.metadata, monte_carlo_report.metadata, comparisons)
+    degraded = sorted({*final_parameters.degraded, *market_data.degraded, *notes})
+    gate = release_gate(measured, work.settings.gate, degraded)
+    reason = _in_plain_words(gate.reason, final_parameters.metadata)
+    report = {
+        "verdict": gate.verdict,
+        "reason": reason,
+        "gate": gate.table(),
+        "tests": tests,
+        "champion": work.outside,
+        "days": len(days),
+        "rollout": RolloutPlan(work.settings.tactician.drawdown_brake).as_dict()
+        if gate.verdict == "promote"
+        else None,
+    }
+    metadata = {
+        "verdict": gate.verdict,
+        "reason": reason,
+        "champion": work.outside,
+        "gate_passed": sum(row.passed for row in gate.rows if row.required),
+        "gate_rows": sum(row.required for row in gate.rows),
+        "p_value": min(c.p_value for c in comparisons if c.required),
+    }
+    return Result({"report.json": jsonable(report)}, jsonable(metadata))
+
+
+def _rivals(
+    work: Work, market_data: Artifact, regime_dataset: Artifact, bars: int, stamps: np.ndarray
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Daily returns of the rivals over the same bars; the first is the one to beat."""
+    import numpy as np
+
+    from ares_assets.evidence.performance import aggregate_returns
+
+    frame = market_data.load().iloc[-bars:]
+    close, first = frame["close"].to_numpy(), frame["open"].to_numpy()[0]
+    held = close / np.concatenate([[first], close[:-1]]) - 1.0
+    idle = np.zeros(len(np.unique(stamps // 86_400_000)))
+    champion, notes = _champion_returns(work, market_data, regime_dataset, bars)
+    rivals = {} if champion is None else {"champion": aggregate_returns(champion, stamps)[1]}
+    rivals["no trade"] = idle
+    rivals["buy and hold"] = aggregate_returns(held, stamps)[1]
+    return rivals, notes
+
+
+def _champion_returns(
+    work: Work, market_data: Artifact, regime_dataset: Artifact, bars: int
+) -> tuple[np.ndarray | None, list[str]]:
+    if work.outside == _NO_CHAMPION:
+        return None, []
+    champion = release_store(work).find(work.outside)
+    if champion is None:
+        return None, [f"the champion {work.outside[:16]} is not in the release store"]
+    return _replayed(champion, market_data, regime_dataset, bars), []
+
+
+def _replayed(
+    champion: Release, market_data: Artifact, regime_dataset: Artifact, bars: int
+) -> np.ndarray:
+    """The champion's per-bar net returns over the last ``bars`` bars, by its own regimes."""
+    from ares_assets.release.served_model import ServedModel
+
+    served = ServedModel.from_files(champion.files())
+    frame = market_data.load()
+    if served.model.settings.timeframe != market_data.metadata["timeframe"]:
+        raise BadInput(
+            f"the champion trades {served.model.settings.timeframe} bars, the challenger "
+            f"{market_data.metadata['timeframe']}; release them under different symbols"
+        )
+    return served.trade(frame, first_row=len(frame) - bars).net_return
+
+
+def _compare(
+    work: Work, daily: np.ndarray, rival: np.ndarray, *, against: str
+) -> tuple[Comparison, dict[str, Any]]:
+    import numpy as np
+
+    from ares_assets.evidence.gate import Comparison
+    from ares_assets.evidence.performance import sharpe_ratio
+    from ares_assets.evidence.sequential import always_valid_test
+
+    difference = daily - rival
+    test = always_valid_test(difference, level=1.0 - work.settings.validation.confidence)
+    varies = difference.size > 1 and np.ptp(difference) > 0.0
+    comparison = Comparison(
+        against=against,
+        decision=test.decision,
+        p_value=test.p_value,
+        annual_sharpe=sharpe_ratio(difference) if varies else None,
+        required=against != "buy and hold",
+    )
+    return comparison, test.as_dict()
+
+
+def _measured(
+    walk: Mapping[str, Any], luck: Mapping[str, Any], comparisons: list[Comparison]
+) -> Any:
+    from ares_assets.evidence.gate import GateEvidence
+
+    return GateEvidence(
+        deflated_sharpe=luck["deflated_sharpe"],
+        trials=luck["trials"],
+        overfitting=luck["overfitting"],
+        ruin_share=luck["ruin_share"],
+        trades=walk["trades"],
+        days=float(walk["days"]),
+        annual_sharpe=walk["sharpe"],
+        track_record_days=luck["track_record_days"],
+        comparisons=tuple(comparisons),
+        drift_alarms=walk["drift_alarms"],
+        drift_chance=walk["drift_chance"],
+    )
+
+
+def _in_plain_words(reason: str, searched: Mapping[str, Any]) -> str:
+    """The gate's reason, led by the tactician's own finding where it never trades."""
+    if searched["never_trades"]:
+        return f"no signal paid after costs on development, so it does not trade; {reason}"
+    return reason
+
+
+SPEC = StepSpec(
+    number=15,
+    name="ab_test_report",
+    title="A/B Testing",
+    description="Challenger against champion, no trade and buy-and-hold; the release gate.",
+    group="evidence",
+    kind="bundle",
+    inputs=(
+        "market_data",
+        "regime_dataset",
+        "final_parameters",
+        "walk_forward_report",
+        "monte_carlo_report",
+    ),
+    uses=("gate", "tactician", "validation"),
+    function=ab_test_report,
+    fingerprint=champion_state,
+)

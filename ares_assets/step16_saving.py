@@ -1,0 +1,152 @@
+"""Step 16, Saving: an inference-only bundle, its record, and the registry.
+
+Belongs here: assembling the bundle, publishing it, moving the alias by the verdict alone.
+Does not belong here: the verdict (step 15), the release store and MLflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ares_assets.engine import Result, StepSpec, Work
+from ares_assets.step15_ab_testing import challenger_identity, release_store
+from ares_resources.errors import AresError
+from ares_resources.provenance import code_fingerprint, commit, library_versions
+from ares_resources.storage.artifacts import Artifact
+
+_STATUS = {
+    "promote": "released",
+    "keep": "kept",
+    "insufficient evidence": "insufficient evidence",
+}
+_UNREGISTERED = "trained, not registered"
+
+
+def model_release(
+    work: Work,
+    market_data: Artifact,
+    market_regimes: Artifact,
+    final_parameters: Artifact,
+    walk_forward_report: Artifact,
+    ab_test_report: Artifact,
+) -> Result:
+    """The files of the served model, verified against the decisions that were validated.
+
+    Raises
+    ------
+    AresError
+        If the bundle, loaded anew, would decide differently.
+    """
+    from ares_assets.release.partition_model import PartitionModel
+    from ares_assets.release.served_model import ServedModel
+    from ares_assets.release.verification import reload_difference
+
+    model = PartitionModel.from_files(final_parameters.load())
+    files = ServedModel(model, market_regimes.load()["model.json"]).to_files()
+    frame, walk = market_data.load(), walk_forward_report.load()
+    first_row = len(frame) - len(walk["returns.parquet"])
+    difference = reload_difference(files, frame, walk["decisions.parquet"], first_row=first_row)
+    if difference is not None:
+        raise AresError(f"the bundle does not decide as the validated model did: {difference}")
+    verdict = ab_test_report.metadata["verdict"]
+    metadata = {
+        "status": _STATUS[verdict],
+        "verdict": verdict,
+        "reason": ab_test_report.metadata["reason"],
+        "bundle_files": len(files),
+        "bundle_bytes": sum(len(data) for data in files.values()),
+        "validated_decisions": len(walk["decisions.parquet"]),
+        "identity": challenger_identity(
+            {"final_parameters": final_parameters, "market_data": market_data}
+        ),
+    }
+    return Result(files, metadata)
+
+
+def publish(work: Work, artifact: Artifact) -> dict[str, Any]:
+    """Put the bundle among the releases, promote by the verdict, and register it.
+
+    Safe to repeat: the same bundle is one version, promoted and registered once.  With the
+    registry away the model is trained and released locally, and the next run registers it.
+    """
+    store = release_store(work)
+    release = store.publish(artifact.load(), _record(work, artifact))
+    if artifact.metadata["verdict"] == "promote":
+        store.promote(release, identity=artifact.metadata["identity"])
+    registered = _register(work, artifact, release.sha256, release.folder)
+    store.prune(work.request.settings.release.keep_versions)
+    return {
+        "bundle": str(release.folder),
+        "bundle_sha256": release.sha256,
+        "registered": registered,
+    }
+
+
+def _record(work: Work, artifact: Artifact) -> dict[str, Any]:
+    """How, when and from what the bundle was made."""
+    return {
+        "run_id": work.request.run_id,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "code": code_fingerprint(),
+        "libraries": library_versions(),
+        "partition": work.request.partition,
+        "mode": work.request.settings.mode,
+        "settings": work.request.settings.model_dump(mode="json"),
+        "inputs": dict(artifact.manifest["inputs"]),
+        "degraded": artifact.degraded,
+        "result": artifact.metadata,
+    }
+
+
+def _register(work: Work, artifact: Artifact, sha256: str, folder: Any) -> str:
+    """The registry's version, or why there is none."""
+    from ares_resources.tracking import move_alias, register
+
+    settings, store = work.request.settings, release_store(work)
+    if not settings.tracking.enabled:
+        return f"{_UNREGISTERED}: tracking is switched off"
+    name = f"ares-{work.request.symbol.folder}-{work.request.regime}"
+    promoted = artifact.metadata["verdict"] == "promote"
+    wanted = {"registered": name, "alias_moved": promoted}
+    known: Mapping[str, Any] = store.record(sha256)
+    if all(known.get(key) == value for key, value in wanted.items()):
+        return str(known["registered_version"])
+    home = work.workspace.home
+    try:
+        version = register(
+            home,
+            settings,
+            name=name,
+            bundle=folder,
+            sha256=sha256,
+            run_id=work.tracking_run_id,
+        )
+        if promoted:
+            move_alias(home, settings, name=name, version=version)
+    except AresError as away:
+        return f"{_UNREGISTERED}: {away}"
+    store.amend_record(sha256, **wanted, registered_version=version)
+    return version
+
+
+SPEC = StepSpec(
+    number=16,
+    name="model_release",
+    title="Saving",
+    description="The inference-only bundle with its record, in the release store and registry.",
+    group="release",
+    kind="bundle",
+    inputs=(
+        "market_data",
+        "market_regimes",
+        "final_parameters",
+        "walk_forward_report",
+        "ab_test_report",
+    ),
+    uses=(),
+    function=model_release,
+    after=publish,
+)
