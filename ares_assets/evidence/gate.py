@@ -171,7 +171,7 @@ def _data_needed(measured: GateEvidence) -> str:
 
 def _degraded_row(degraded: Sequence[str]) -> GateRow:
     words = "; ".join(degraded)
-    return GateRow("degraded", "no fallback used", words or "none", not words, "against")
+    return GateRow("degraded", "no fallback used", words or "none", not words, "too little")
 
 
 def _trades_row(measured: GateEvidence, minimum: int) -> GateRow:

@@ -19,7 +19,8 @@ def test_folders_are_reversible_and_distinct(a: str, x: str, b: str, y: str) -> 
     assert SymbolKey.from_folder(first.folder) == first
     assert SymbolKey.parse(str(first)) == first
     assert (first.folder == second.folder) == (first == second)
-    assert "/" not in first.folder and not first.folder.startswith(".")
+    assert "/" not in first.folder
+    assert not first.folder.startswith(".")
 
 
 def test_three_bitcoins_have_three_folders() -> None:
@@ -43,4 +44,5 @@ def test_three_bitcoins_have_three_folders() -> None:
 def test_what_is_not_allowed_is_named_in_one_line(text: str) -> None:
     with pytest.raises(BadInput) as refused:
         SymbolKey.parse(text)
-    assert "\n" not in str(refused.value) and len(str(refused.value)) < 250
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 250

@@ -88,8 +88,10 @@ def test_a_run_sees_its_own_result_before_the_latest(store: ArtifactStore) -> No
     store.point(publish(store, "k2", {"b.json": {"z": 2}}), run_id="run-2", mode="blank")
     mine = store.pointed(PLACE, run_id="run-1", mode="blank")
     latest = store.pointed(PLACE, run_id=None, mode="blank")
-    assert mine is not None and mine.key == "k1"
-    assert latest is not None and latest.key == "k2"
+    assert mine is not None
+    assert mine.key == "k1"
+    assert latest is not None
+    assert latest.key == "k2"
     assert store.pointed(PLACE, run_id=None, mode="full") is None
 
 
