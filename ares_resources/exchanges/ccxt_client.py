@@ -6,6 +6,7 @@ Belongs here: making the client and naming exchanges.  Does not belong here: wha
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,14 +18,29 @@ from ares_resources.settings import DataSettings
 
 @dataclass
 class LastAnswer:
-    """Status and headers of the last response; None and empty where none came."""
+    """Status, headers and body of the last response; None and empty where none came."""
 
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    body: str | None = None
 
     def forget(self) -> None:
         """Before a request: nothing has come."""
-        self.status, self.headers = None, {}
+        self.status, self.headers, self.body = None, {}, None
+
+    def rows(self) -> int | None:
+        """Length of a body that is a list; 0 for an object; None for what is neither.
+
+        ccxt's unified calls take a text for an empty list: a torn body would pass for "no
+        data".
+        """
+        try:
+            content = json.loads(self.body or "")
+        except (ValueError, RecursionError):
+            return None
+        if isinstance(content, list):
+            return len(content)
+        return 0 if isinstance(content, dict) else None
 
     def retry_after(self) -> float | None:
         """Seconds that the exchange asked to wait for, if it said so."""
@@ -70,10 +86,12 @@ def _bound(client: Any, seconds: float) -> None:
 def _note_answers(client: Any, answer: LastAnswer) -> None:
     inherited = client.on_rest_response
 
-    def noting(code: int, reason: str, url: str, method: str, headers: Any, *rest: Any) -> Any:
-        answer.status = int(code)
+    def noting(
+        code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any
+    ) -> Any:
+        answer.status, answer.body = int(code), body
         answer.headers = {str(name).lower(): str(value) for name, value in headers.items()}
-        return inherited(code, reason, url, method, headers, *rest)
+        return inherited(code, reason, url, method, headers, body, *rest)
 
     client.on_rest_response = noting
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from ares_resources.errors import AresError, BadInput, ExchangeUnavailable
+from ares_resources.errors import BadInput, ExchangeUnavailable
 from ares_resources.exchanges import ccxt_faults
 from ares_resources.exchanges.ccxt_client import make_client
 from ares_resources.exchanges.ccxt_markets import Market, binance_market_types, find_market
@@ -243,7 +243,7 @@ class CcxtExchange:
             return self._ask(
                 f"{instrument} {kind.replace('_', ' ')}",
                 lambda: ask(since),
-                lambda rows: records_page(rows, kind, fields, since, end_ms),
+                lambda rows: records_page(self._whole(rows), kind, fields, since, end_ms),
             )
 
         pages, cursor = [empty_frame(kind)], start_ms
@@ -252,6 +252,13 @@ class CcxtExchange:
             pages.append(page)
             cursor = int(page["timestamp"].iloc[-1]) + 1 if len(page) else cursor + empty_step
         return pd.concat(pages, ignore_index=True)
+
+    def _whole(self, records: object) -> object:
+        """``records``, unless ccxt silently left out rows that it could not read."""
+        sent = self._answer.rows()
+        if self._client.id in BINANCES and sent and records == []:
+            raise TransientFailure(f"none of {sent} records can be read")
+        return records
 
     def _ask(self, what: str, action: Callable[[], Any], read: Callable[[Any], T]) -> T:
         """One request, tried again as its failures deserve, its answer read by ``read``."""
@@ -271,14 +278,15 @@ class CcxtExchange:
 
         self._answer.forget()
         try:
-            return action()
-        except (AresError, TransientFailure):
-            raise
+            content = action()
         except (ccxt.BaseError, *ccxt_faults.SHAPE_ERRORS) as error:
             failure = ccxt_faults.translate(error, self._answer, what)
             if self._answer.status == ccxt_faults.BANNED:
                 self._stopped = str(failure)
             raise failure from None  # the cause's message may hold a whole address
+        if self._answer.body is not None and self._answer.rows() is None:
+            raise TransientFailure("the body is neither a JSON list nor an object")
+        return content
 
 
 def _plausible_time(answer: object) -> float:

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import bisect
 import json
+import socket
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -65,7 +67,7 @@ class FakeBinance:
 
     def __enter__(self) -> FakeBinance:
         handler = type("Handler", (_Handler,), {"fake": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
@@ -168,6 +170,13 @@ class FakeBinance:
         }
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that gave up, as it does on purpose here, is not worth a traceback."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class _Handler(BaseHTTPRequestHandler):
     fake: FakeBinance
     protocol_version = "HTTP/1.1"
@@ -195,7 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
         _, body = self.fake.answer(path, query)
         if fault.kind == "drop":
             self.close_connection = True
-            self.connection.close()
+            self.connection.shutdown(socket.SHUT_RDWR)
         elif fault.kind == "cut":
             self.send_response(200)
             self.send_header("Content-Length", "100000")
@@ -314,6 +323,7 @@ _YEAR_MS = 365 * 86_400_000
 _BODIES = {
     "truncated": lambda rows, now: json.dumps(rows).encode()[:-30],
     "dict": lambda rows, now: b'{"rows": []}',
+    "objects": lambda rows, now: b'[{"a": 1}, {"a": 2}]',
     "null": lambda rows, now: b"null",
     "text": lambda rows, now: b'"ok"',
     "none row": lambda rows, now: json.dumps([*rows[:-1], None]).encode(),
