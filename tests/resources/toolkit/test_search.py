@@ -1,0 +1,394 @@
+"""The search: deterministic, resumable, honest about what it chose, and better than chance."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ares_resources.backtesting.pareto import (
+    crowding_distances,
+    domination_ranks,
+    hypervolume,
+    preference_order,
+)
+from ares_resources.backtesting.sampler import AdaptiveSampler
+from ares_resources.backtesting.search import (
+    Choice,
+    Range,
+    SearchResult,
+    choose,
+    pareto_front,
+    search_parameters,
+)
+from ares_resources.backtesting.search_journal import FinishedTrial
+from ares_resources.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Outcome:
+    sharpe: float
+    max_drawdown: float
+    turnover: float
+    trades: int
+
+
+SPACE = {
+    "stop": Range(0.5, 8.0),
+    "target": Range(0.5, 16.0, log=True),
+    "bars": Range(1, 240, integer=True),
+    "side": Choice(("both", "long", "short")),
+}
+
+
+def judge(parameters: dict) -> Outcome:
+    away = (parameters["stop"] - 3) ** 2 + (math.log(parameters["target"]) - 1) ** 2
+    away += ((parameters["bars"] - 60) / 100) ** 2 + (parameters["side"] != "long")
+    return Outcome(2 - away, min(1.0, 0.05 * parameters["stop"]), 500 / parameters["bars"], 40)
+
+
+def judge_many(batch: list[dict]) -> list[Outcome]:
+    return [judge(parameters) for parameters in batch]
+
+
+def run(evaluate=judge_many, **options) -> SearchResult:
+    given_options = {"n_trials": 90, "batch": 15, "patience": 99, "seed": 3, **options}
+    return search_parameters(evaluate, SPACE, **given_options)
+
+
+def test_the_same_seed_gives_the_same_trials_and_another_seed_others():
+    assert run().trials == run().trials
+    assert run().trials != run(seed=4).trials
+
+
+def test_batches_and_progress():
+    sizes, seen = [], []
+    run(
+        lambda batch: sizes.append(len(batch)) or judge_many(batch),
+        n_trials=40,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert sizes == [15, 15, 10]
+    assert seen == [(15, 40), (30, 40), (40, 40)]
+
+
+def test_parameters_stay_in_their_ranges():
+    for trial in run(n_trials=150).trials:
+        assert 0.5 <= trial.parameters["stop"] <= 8
+        assert 0.5 <= trial.parameters["target"] <= 16
+        assert trial.parameters["bars"] in range(1, 241)
+        assert isinstance(trial.parameters["bars"], int)
+        assert trial.parameters["side"] in ("both", "long", "short")
+
+
+class Killed(BaseException):
+    """Stands for a kill in the middle of a batch."""
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 6])
+def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, stop_at):
+    calls = []
+
+    def dying(batch):
+        calls.append(len(batch))
+        if len(calls) == stop_at:
+            raise Killed
+        return judge_many(batch)
+
+    journal = tmp_path / "search.jsonl"
+    with pytest.raises(Killed):
+        run(dying, journal_path=journal)
+    evaluated = []
+    resumed = run(lambda b: evaluated.extend(b) or judge_many(b), journal_path=journal)
+    whole = run()
+    assert resumed.trials == whole.trials
+    assert resumed.chosen == whole.chosen
+    assert resumed.hypervolumes == whole.hypervolumes
+    assert resumed.resumed == 15 * (stop_at - 1)
+    assert len(evaluated) == 90 - resumed.resumed
+
+
+def _slow_search(journal):
+    def slow(batch):
+        time.sleep(0.05)
+        return judge_many(batch)
+
+    run(slow, journal_path=journal)
+
+
+def test_a_killed_process_leaves_a_journal_to_go_on_from(tmp_path):
+    journal = tmp_path / "search.jsonl"
+    process = multiprocessing.get_context("fork").Process(target=_slow_search, args=(journal,))
+    process.start()
+    deadline = time.monotonic() + 30
+    while not (journal.exists() and journal.read_bytes().count(b"\n") >= 3):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    resumed = run(journal_path=journal)
+    assert resumed.resumed >= 30
+    assert resumed.trials == run().trials
+
+
+@pytest.mark.parametrize("damage", ["torn", "flipped", "garbage"])
+def test_a_damaged_journal_is_used_up_to_the_damage(tmp_path, damage):
+    journal = tmp_path / "search.jsonl"
+    whole = run(journal_path=journal)
+    data = bytearray(journal.read_bytes())
+    lines = data.splitlines(keepends=True)
+    keep = sum(map(len, lines[:4]))
+    if damage == "torn":
+        data = data[: keep + len(lines[4]) // 2]
+    elif damage == "flipped":
+        data[keep + 100] ^= 1
+    else:
+        data = data[:keep] + b"{}\n"
+    journal.write_bytes(data)
+    resumed = run(journal_path=journal)
+    assert resumed.resumed == 45
+    assert resumed.trials == whole.trials
+    assert run(journal_path=journal).resumed == 90
+
+
+def test_a_longer_or_shorter_search_uses_what_there_is(tmp_path):
+    journal = tmp_path / "search.jsonl"
+    run(journal_path=journal, n_trials=40)
+    longer = run(journal_path=journal, n_trials=90)
+    assert longer.resumed == 40
+    assert longer.trials == run(n_trials=90).trials
+    assert run(journal_path=journal, n_trials=90).resumed == 90
+    assert run(journal_path=journal, n_trials=20).trials == longer.trials[:20]
+
+
+def test_a_journal_of_another_search_is_refused(tmp_path):
+    journal = tmp_path / "search.jsonl"
+    run(journal_path=journal, n_trials=15)
+    for change in ({"seed": 5}, {"batch": 5}, {"minimum_trades": 7}, {"journal_key": "data"}):
+        with pytest.raises(BadInput, match="another search"):
+            run(journal_path=journal, **change)
+
+
+def test_patience_stops_a_search_that_no_longer_gains():
+    flat = run(lambda batch: [Outcome(1.0, 0.1, 5.0, 40)] * len(batch), patience=3, n_trials=900)
+    assert flat.stopped_early
+    assert len(flat.trials) == 15 * 4
+    assert len(run(patience=99).trials) == 90
+    assert not run(patience=99).stopped_early
+
+
+def test_nothing_feasible_chooses_nothing_and_says_why():
+    result = run(minimum_trades=41)
+    assert result.chosen is None
+    assert result.pareto == ()
+    assert "none completed with 41 trades" in result.rule
+    assert len(result.trials) == 90
+
+
+def test_failed_trials_are_kept_as_failed_and_never_chosen():
+    def half(batch):
+        return [
+            Outcome(math.nan, 0.0, 0.0, 40) if number % 2 else judge(parameters)
+            for number, parameters in enumerate(batch)
+        ]
+
+    result = run(half)
+    failed = [trial for trial in result.trials if trial.state == "failed"]
+    assert len(failed) == 6 * 7
+    assert not any(trial.feasible for trial in failed)
+    assert result.chosen.state == "complete"
+
+
+def trial(number: int, sharpe: float, drawdown: float, turnover: float) -> FinishedTrial:
+    return FinishedTrial(number, {}, sharpe, drawdown, turnover, 40, True, "complete")
+
+
+def test_the_chosen_point_is_the_calmest_near_the_best():
+    points = [trial(0, 2.0, 0.3, 9), trial(1, 1.85, 0.1, 9), trial(2, 1.7, 0.01, 9)]
+    chosen, rule = choose(pareto_front(points), minimum_trades=1)
+    assert chosen.number == 1
+    assert "2 feasible Pareto points" in rule
+    losing = [trial(0, -1.0, 0.3, 9), trial(1, -1.05, 0.1, 9), trial(2, -2, 0.01, 9)]
+    assert choose(pareto_front(losing), minimum_trades=1)[0].number == 1
+
+
+def test_it_finds_more_than_chance_does():
+    def best(sampler):
+        runs = [run(seed=seed, n_trials=120, sampler=sampler) for seed in range(5)]
+        return [max(trial.sharpe for trial in one.trials) for one in runs]
+
+    adaptive = best(None)
+    chance = best(lambda seed: optuna.samplers.RandomSampler(seed=seed))
+    assert np.mean(adaptive) > np.mean(chance) + 0.05
+    assert min(adaptive) > 1.7
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda seed: optuna.samplers.TPESampler(seed=seed),
+        lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=15),
+    ],
+    ids=["tpe", "nsga2"],
+)
+def test_other_samplers_resume_too(tmp_path, make):
+    journal = tmp_path / "search.jsonl"
+    run(journal_path=journal, n_trials=30, sampler=make)
+    resumed = run(journal_path=journal, n_trials=60, sampler=make)
+    assert resumed.resumed == 30
+    assert resumed.trials == run(n_trials=60, sampler=make).trials
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"n_trials": 0}, "n_trials 0"), ({"batch": 0}, "batch 0"), ({"patience": 0}, "patience 0")],
+)
+def test_bad_numbers_are_named(options, message):
+    with pytest.raises(BadInput, match=message):
+        run(**options)
+
+
+def test_bad_ranges_and_results_are_named():
+    with pytest.raises(BadInput, match="'x'"):
+        search_parameters(
+            judge_many, {"x": Range(2.0, 1.0)}, n_trials=1, batch=1, patience=1, seed=0
+        )
+    with pytest.raises(BadInput, match="14 results for 15 trials"):
+        run(lambda batch: judge_many(batch)[1:])
+
+
+# --- the sampler alone -------------------------------------------------------------------
+
+
+def study_of(sampler, *, directions=("minimize",)) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(directions=list(directions), sampler=sampler)
+
+
+def bowl(trial: optuna.Trial) -> float:
+    x, y = trial.suggest_float("x", -5, 5), trial.suggest_int("n", -10, 10, step=2)
+    return (x - 2) ** 2 + (y - 4) ** 2 / 4
+
+
+def test_sampler_works_with_optimize_and_concentrates():
+    study = study_of(AdaptiveSampler(1))
+    study.optimize(bowl, n_trials=80)
+    assert study.best_value < 0.05
+    late = [abs(one.params["x"] - 2) for one in study.trials[50:]]
+    early = [abs(one.params["x"] - 2) for one in study.trials[:12]]
+    assert np.median(late) < np.median(early) / 3
+
+
+def test_sampler_handles_several_objectives_and_constraints():
+    study = study_of(AdaptiveSampler(1), directions=("minimize", "maximize"))
+    for _ in range(80):
+        one = study.ask()
+        x = one.suggest_float("x", 0, 1)
+        one.set_constraint("c", 0.6 - x)
+        study.tell(one, (x, math.sqrt(x)))
+    late = [trial.params["x"] for trial in study.trials[40:]]
+    assert np.mean([x >= 0.6 for x in late]) > 0.7
+
+
+def test_sampler_handles_conditional_and_single_parameters():
+    def objective(trial: optuna.Trial) -> float:
+        kind = trial.suggest_categorical("kind", ["a", "b"])
+        trial.suggest_float("fixed", 1.0, 1.0)
+        return trial.suggest_float("only_a", 0, 1) if kind == "a" else 2.0
+
+    study = study_of(AdaptiveSampler(1))
+    study.optimize(objective, n_trials=50)
+    assert study.best_value < 0.2
+    assert sum(trial.params["kind"] == "a" for trial in study.trials[25:]) > 18
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(
+        [
+            optuna.distributions.FloatDistribution(-2, 3),
+            optuna.distributions.FloatDistribution(1e-4, 1e2, log=True),
+            optuna.distributions.FloatDistribution(0, 1, step=0.25),
+            optuna.distributions.IntDistribution(-3, 9),
+            optuna.distributions.IntDistribution(1, 1000, log=True),
+            optuna.distributions.IntDistribution(2, 20, step=3),
+            optuna.distributions.CategoricalDistribution([1, "a", None]),
+        ]
+    ),
+    st.floats(0, 1),
+)
+def test_unit_coordinates_return_values_inside_and_round_trip(distribution, unit):
+    from ares_resources.backtesting.sampler import _from_unit, _to_unit
+
+    value = _from_unit(distribution, unit)
+    assert distribution._contains(distribution.to_internal_repr(value))
+    again = _from_unit(distribution, _to_unit(distribution, value))
+    assert again == value or again == pytest.approx(value, rel=1e-9, abs=1e-9)
+
+
+def test_bad_sampler_options_are_named():
+    with pytest.raises(BadInput, match="seed -1"):
+        AdaptiveSampler(-1)
+    with pytest.raises(BadInput, match=r"elite_share 1\.5"):
+        AdaptiveSampler(1, elite_share=1.5)
+
+
+# --- orders of points --------------------------------------------------------------------
+
+_POINTS = st.lists(st.tuples(*[st.integers(0, 4)] * 3), min_size=1, max_size=12)
+
+
+def naive_ranks(points: np.ndarray) -> list[int]:
+    ranks = [-1] * len(points)
+    rank = 0
+    while -1 in ranks:
+        left = [i for i, known in enumerate(ranks) if known < 0]
+        for i in left:
+            beaten = any(
+                (points[j] <= points[i]).all() and (points[j] < points[i]).any() for j in left
+            )
+            if not beaten:
+                ranks[i] = -2
+        ranks = [rank if known == -2 else known for known in ranks]
+        rank += 1
+    return ranks
+
+
+@settings(max_examples=150, deadline=None)
+@given(_POINTS)
+def test_domination_ranks_equal_the_definition(points):
+    array = np.array(points, dtype=float)
+    assert domination_ranks(array).tolist() == naive_ranks(array)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_POINTS)
+def test_hypervolume_equals_a_count_of_cells(points):
+    cells = {(x, y, z) for a, b, c in points for x in range(a) for y in range(b) for z in range(c)}
+    assert hypervolume(np.array(points, dtype=float)) == pytest.approx(len(cells))
+
+
+def test_hypervolume_of_fewer_objectives():
+    assert hypervolume(np.array([[2.0], [3.0]])) == 3
+    assert hypervolume(np.array([[2.0, 1.0], [1.0, 3.0]])) == 4
+    assert hypervolume(np.empty((0, 3))) == 0
+    with pytest.raises(BadInput, match="hypervolume"):
+        hypervolume(np.ones((2, 4)))
+
+
+def test_preference_puts_feasible_fronts_first_and_edges_before_crowds():
+    losses = np.array([[0.0, 4.0], [2.0, 2.0], [2.1, 1.9], [4.0, 0.0], [9.0, 9.0], [0.0, 0.0]])
+    violations = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 3.0])
+    order = preference_order(losses, violations).tolist()
+    assert set(order[:2]) == {0, 3}
+    assert order[-2:] == [4, 5]
+    assert np.isinf(crowding_distances(losses[:4])[[0, 3]]).all()
