@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pandas as pd
 
-from ares_resources.errors import BadInput, ExchangeUnavailable
-from ares_resources.exchanges import ccxt_faults
+from ares_resources.errors import BadInput
+from ares_resources.exchanges.ccxt_candles import BINANCES, PAGE_BARS, candle_rows, page_limit
 from ares_resources.exchanges.ccxt_client import make_client
 from ares_resources.exchanges.ccxt_markets import Market, binance_market_types, find_market
+from ares_resources.exchanges.ccxt_requests import Requests
 from ares_resources.exchanges.pages import (
     INVERSE_KLINE,
     KLINE,
@@ -25,15 +26,13 @@ from ares_resources.exchanges.pages import (
     records_page,
     wanted_bars,
 )
-from ares_resources.exchanges.retries import Deadline, TransientFailure, call_with_retries
+from ares_resources.exchanges.retries import TransientFailure
 from ares_resources.settings import DataSettings
 from ares_resources.storage.frames import EARLIEST_MS, empty_frame
 from ares_resources.timeframes import DAY_MS, TIMEFRAMES, timeframe_ms
 
 T = TypeVar("T")
 
-BINANCES = ("binance", "binanceusdm", "binancecoinm", "binanceus")
-PAGE_BARS = 1000
 _LATEST_MS = 4_102_444_800_000  # 2100: a clock beyond it is broken
 _INVERSE_SPAN_MS = 200 * DAY_MS  # Binance's limit on a coin-margined request
 _SETTLEMENT_MS = 8 * 3_600_000
@@ -74,12 +73,10 @@ class CcxtExchange:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = exchange_id.upper()
-        self._settings = settings
-        self._client, self._answer = make_client(exchange_id, settings, base_url)
+        self._client, answer = make_client(exchange_id, settings, base_url)
+        self._requests = Requests(self.name, answer, settings, sleep, clock)
         self._as_of_ms = as_of_ms
-        self._sleep, self._clock = sleep, clock
-        self._deadline = Deadline(settings.deadline_seconds, clock)
-        self._stopped: str | None = None
+        self._clock = clock
         self._clock_offset_ms: float | None = None
         self._loaded_types: set[str] = set()
 
@@ -154,10 +151,12 @@ class CcxtExchange:
     def _exchange_time(self) -> float:
         if not self._client.has.get("fetchTime"):
             return time.time() * 1000
-        return self._ask("its clock", self._client.fetch_time, _plausible_time)
+        return self._requests.ask("its clock", self._client.fetch_time, _plausible_time)
 
     def _market(self, instrument: str) -> Market:
-        markets = self._ask("its markets", lambda: self._load_markets(instrument), _some_markets)
+        markets = self._requests.ask(
+            "its markets", lambda: self._load_markets(instrument), _some_markets
+        )
         return find_market(markets, instrument, self.name)
 
     def _load_markets(self, instrument: str) -> object:
@@ -187,10 +186,10 @@ class CcxtExchange:
         stop = min(end, cursor + _INVERSE_SPAN_MS) if raw and market.get("inverse") else end
         asked = Asked(cursor, stop, step, self.now_ms(), strict=raw)
         shape = (INVERSE_KLINE if market.get("inverse") else KLINE) if raw else UNIFIED
-        limit = PAGE_BARS if raw else self._page_limit(market)
-        page = self._ask(
+        limit = PAGE_BARS if raw else page_limit(self._client, market)
+        page = self._requests.ask(
             f"{market['id']} {timeframe} bars",
-            lambda: self._rows(market, timeframe, asked, limit, raw=raw),
+            lambda: candle_rows(self._client, market, timeframe, asked, limit),
             lambda rows: bars_page(rows, shape, asked),
         )
         wanted = wanted_bars(page, asked)
@@ -200,34 +199,6 @@ class CcxtExchange:
         if raw or len(later):
             return wanted, stop
         return wanted, cursor + limit * step
-
-    def _rows(
-        self, market: Market, timeframe: str, asked: Asked, limit: int, *, raw: bool
-    ) -> object:
-        if not raw:
-            return self._client.fetch_ohlcv(market["symbol"], timeframe, asked.start_ms, limit)
-        # The raw endpoint, since ccxt's unified bars leave out the taker's volume.
-        ask = (
-            self._client.publicGetKlines
-            if market.get("spot")
-            else self._client.dapiPublicGetKlines
-            if market.get("inverse")
-            else self._client.fapiPublicGetKlines
-        )
-        interval = self._client.timeframes[timeframe]
-        return ask(
-            {
-                "symbol": market["id"],
-                "interval": interval,
-                "startTime": asked.start_ms,
-                "endTime": asked.end_ms - 1,
-                "limit": limit,
-            }
-        )
-
-    def _page_limit(self, market: Market) -> int:
-        offered = self._client.feature_value(market["symbol"], "fetchOHLCV", "limit", 500)
-        return max(1, min(int(offered or 500), PAGE_BARS))
 
     def _records(
         self,
@@ -240,7 +211,7 @@ class CcxtExchange:
         empty_step: int,
     ) -> pd.DataFrame:
         def page_from(since: int) -> pd.DataFrame:
-            return self._ask(
+            return self._requests.ask(
                 f"{instrument} {kind.replace('_', ' ')}",
                 lambda: ask(since),
                 lambda rows: records_page(self._whole(rows), kind, fields, since, end_ms),
@@ -255,38 +226,10 @@ class CcxtExchange:
 
     def _whole(self, records: object) -> object:
         """``records``, unless ccxt silently left out rows that it could not read."""
-        sent = self._answer.rows()
+        sent = self._requests.answer.rows()
         if self._client.id in BINANCES and sent and records == []:
             raise TransientFailure(f"none of {sent} records can be read")
         return records
-
-    def _ask(self, what: str, action: Callable[[], Any], read: Callable[[Any], T]) -> T:
-        """One request, tried again as its failures deserve, its answer read by ``read``."""
-        what = f"{self.name}: {what}"
-        if self._stopped is not None:
-            raise ExchangeUnavailable(f"{what}: not asked: {self._stopped}")
-        return call_with_retries(
-            lambda: read(self._attempt(what, action)),
-            what=what,
-            max_retries=self._settings.max_retries,
-            deadline=self._deadline,
-            sleep=self._sleep,
-        )
-
-    def _attempt(self, what: str, action: Callable[[], Any]) -> Any:
-        import ccxt
-
-        self._answer.forget()
-        try:
-            content = action()
-        except (ccxt.BaseError, *ccxt_faults.SHAPE_ERRORS) as error:
-            failure = ccxt_faults.translate(error, self._answer, what)
-            if self._answer.status == ccxt_faults.BANNED:
-                self._stopped = str(failure)
-            raise failure from None  # the cause's message may hold a whole address
-        if self._answer.body is not None and self._answer.rows() is None:
-            raise TransientFailure("the body is neither a JSON list nor an object")
-        return content
 
 
 def _plausible_time(answer: object) -> float:

@@ -19,22 +19,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ares_resources.errors import BadInput, CorruptArtifact, DataConflict
+from ares_resources.errors import CorruptArtifact
 from ares_resources.storage import gap_ledger
 from ares_resources.storage.atomic import file_lock
 from ares_resources.storage.fingerprints import frame_fingerprint
-from ares_resources.storage.frames import conform, empty_frame, first_fault
+from ares_resources.storage.frames import empty_frame
 from ares_resources.storage.gap_ledger import Span
-from ares_resources.storage.merging import Merged, check_on_conflict, merge
-from ares_resources.storage.month_files import by_month, read_month, remove_unlisted, write_month
+from ares_resources.storage.merging import Merged, check_on_conflict
+from ares_resources.storage.month_files import read_month, remove_unlisted, write_month
 from ares_resources.storage.series import AppendReport, Coverage, Series
 from ares_resources.storage.series_manifest import (
     Manifest,
-    Month,
     Source,
     load_manifest,
     publish_manifest,
 )
+from ares_resources.storage.series_rows import checked, merged_months, refuse_conflicts
 from ares_resources.storage.source_ledger import Sources, append_reports, with_sources
 from ares_resources.symbols import SymbolKey
 
@@ -79,13 +79,13 @@ class Catalogue:
             If a row cannot be true.
         """
         check_on_conflict(on_conflict)
-        frames = [_checked(series, source, frame) for source, frame in parts]
+        frames = [checked(series, source, frame) for source, frame in parts]
         folder = self._folder(series)
         with file_lock(folder / ".lock"):
             manifest = load_manifest(folder)
-            merged = _merged(series, folder, manifest, frames, on_conflict)
+            merged = merged_months(series, folder, manifest, frames, on_conflict)
             if on_conflict == "refuse":
-                _refuse_conflicts(series, merged, [source for source, _ in parts])
+                refuse_conflicts(series, merged, [source for source, _ in parts])
             reports = append_reports(merged, len(parts))
             sources = with_sources(manifest.sources, parts, reports)
             self._publish(series, manifest, merged, sources)
@@ -200,52 +200,6 @@ class Catalogue:
         newer = dataclasses.replace(manifest, months=dict(sorted(months.items())), sources=sources)
         publish_manifest(folder, newer)
         remove_unlisted(folder, newer)
-
-
-def _checked(series: Series, source: str, frame: pd.DataFrame) -> pd.DataFrame:
-    conforming = conform(frame, series.kind)
-    fault = first_fault(conforming, series.kind, step_ms=series.step_ms)
-    if fault is not None:
-        raise BadInput(f"{source}: {series}: {fault}")
-    return conforming
-
-
-def _merged(
-    series: Series,
-    folder: Path,
-    manifest: Manifest,
-    frames: Sequence[pd.DataFrame],
-    on_conflict: str,
-) -> dict[str, Merged]:
-    parts = [by_month(frame) for frame in frames]
-    nothing = empty_frame(series.kind)
-    merged = {}
-    for name in sorted(set().union(*parts)):
-        known = manifest.months.get(name)
-        old = nothing if known is None else _held(folder, known)
-        rows = [part.get(name, nothing) for part in parts]
-        merged[name] = merge(old, rows, series.kind, on_conflict)
-    return merged
-
-
-def _held(folder: Path, month: Month) -> pd.DataFrame:
-    try:
-        return read_month(folder, month)
-    except FileNotFoundError as error:
-        raise CorruptArtifact(f"{folder / month.file} is missing") from error
-
-
-def _refuse_conflicts(series: Series, merged: dict[str, Merged], names: Sequence[str]) -> None:
-    conflicts = [month.conflict for month in merged.values() if month.conflict is not None]
-    if conflicts:
-        total = sum(conflict.timestamps for conflict in conflicts)
-        duplicates = sum(month.duplicates for month in merged.values())
-        whole = dataclasses.replace(conflicts[0], timestamps=total, duplicates=duplicates)
-        origin = names[0] if len(names) == 1 else f"{len(names)} sources"
-        raise DataConflict(
-            f"{series} from {origin}: {whole}; nothing was written; "
-            "allowed: rows that agree, or on_conflict keep_first or keep_last"
-        )
 
 
 def _read(
