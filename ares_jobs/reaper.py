@@ -108,9 +108,9 @@ def _exists(pid: int, noted_at: float | None) -> bool:
 
 
 def _is_local(instance: dg.DagsterInstance) -> bool:
-    from dagster._core.storage.runs import SqliteRunStorage
+    from dagster._core.storage.runs import InMemoryRunStorage, SqliteRunStorage
 
-    return isinstance(instance.run_storage, SqliteRunStorage)
+    return isinstance(instance.run_storage, SqliteRunStorage | InMemoryRunStorage)
 
 
 def _is_quiet(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
