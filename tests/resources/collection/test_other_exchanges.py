@@ -1,0 +1,113 @@
+"""Exchanges of ccxt whose candles come unified: each has its own idea of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+from fakes.binance_history import BARS, MINUTE, NOW, START
+
+from ares_resources.errors import ExchangeUnavailable
+from ares_resources.exchanges.ccxt_candles import page_limit
+from ares_resources.exchanges.ccxt_exchange import CcxtExchange
+from ares_resources.exchanges.pages import KLINE, Asked, bars_page, wanted_bars
+from ares_resources.settings import DataSettings
+
+Row = list[float]
+ROWS: list[Row] = [
+    [int(row[0]), *row[1:6]] for row in BARS.itertuples(index=False, name=None) if row[0] <= NOW
+]
+PLAIN = BARS.columns[:6]
+
+
+def _honours_start(since: int, limit: int) -> list[Row]:
+    return [row for row in ROWS if row[0] >= since][:limit]
+
+
+def _starts_one_early(since: int, limit: int) -> list[Row]:
+    return [row for row in ROWS if row[0] >= since - MINUTE][:limit]
+
+
+def _only_within_the_span(since: int, limit: int) -> list[Row]:
+    """Empty where nothing traded between the start and ``limit`` bars later."""
+    return [row for row in ROWS if since <= row[0] < since + limit * MINUTE]
+
+
+def _only_the_latest(since: int, limit: int) -> list[Row]:
+    return [row for row in ROWS[-720:] if row[0] >= since]
+
+
+def _ignores_start(since: int, limit: int) -> list[Row]:
+    return ROWS[-limit:]
+
+
+@pytest.fixture
+def other(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CcxtExchange]:
+    """A Kraken that answers from ``ROWS`` the way ``pages`` does."""
+
+    def make(pages: Callable[[int, int], list[Row]], retries: int = 0) -> CcxtExchange:
+        settings = DataSettings(max_retries=retries)
+        exchange = CcxtExchange("kraken", settings=settings, sleep=lambda _: None)
+        client = exchange._client
+        market = {"id": "XETHZUSD", "symbol": "ETH/USD", "base": "ETH", "quote": "USD"}
+        client.set_markets([client.safe_market_structure({**market, "type": "spot", "spot": True})])
+        monkeypatch.setattr(client, "fetch_time", lambda: NOW)
+        monkeypatch.setattr(client, "fetch_ohlcv", lambda _, __, since, limit: pages(since, limit))
+        return exchange
+
+    return make
+
+
+def _all(exchange: CcxtExchange, start: int = START) -> pd.DataFrame:
+    return pd.concat(exchange.bars("ETHUSD", "1m", start, NOW), ignore_index=True)
+
+
+@pytest.mark.parametrize("pages", [_honours_start, _starts_one_early, _only_within_the_span])
+@pytest.mark.parametrize("early", [0, 3000])
+def test_every_closed_bar_arrives_once(other, pages, early: int) -> None:
+    frame = _all(other(pages), START - early * MINUTE)
+    pd.testing.assert_frame_equal(frame[PLAIN], BARS[PLAIN].iloc[:2500])
+    assert frame["taker_buy_share"].isna().all()
+
+
+@pytest.mark.parametrize("pages", [_only_the_latest, _ignores_start])
+def test_what_an_exchange_does_not_give_is_absent(other, pages) -> None:
+    frame = _all(other(pages))
+    held = len(frame)
+    assert 0 < held < 2500
+    pd.testing.assert_frame_equal(
+        frame[PLAIN], BARS[PLAIN].iloc[2500 - held : 2500].reset_index(drop=True)
+    )
+
+
+def test_the_own_name_of_a_market_counts(other) -> None:
+    exchange = other(_honours_start)
+    for name in ("XETHZUSD", "ETH/USD", "ETHUSD", "ETH-USD"):
+        exchange.check_symbol(name)
+
+
+@pytest.mark.parametrize("bad", [None, "<html>", {"a": 1}, [None], [[START, 1, 1, 1, 1]]])
+def test_bad_pages_are_unavailable(other, bad: object) -> None:
+    with pytest.raises(ExchangeUnavailable, match="tried 2 times"):
+        _all(other(lambda since, limit: bad, retries=1))
+
+
+def test_failures_inside_the_client_are_unavailable(other) -> None:
+    def broken(since: int, limit: int) -> list[Row]:
+        raise KeyError(0)
+
+    with pytest.raises(ExchangeUnavailable, match=r"unexpected shape \(KeyError\)"):
+        _all(other(broken))
+
+
+def test_page_limits_come_from_the_exchange(other) -> None:
+    exchange = other(_honours_start)
+    assert page_limit(exchange._client, exchange._market("ETH/USD")) == 720
+
+
+def test_only_closed_bars_are_wanted() -> None:
+    asked = Asked(START, START + 10 * MINUTE, MINUTE, START + 4 * MINUTE - 1, strict=True)
+    rows = [[*map(str, row), 0, 0, 0, "0", 0, 0] for row in ROWS[:4]]
+    page = wanted_bars(bars_page(rows, KLINE, asked), asked)
+    assert page["timestamp"].tolist() == [START + n * MINUTE for n in range(3)]
