@@ -65,7 +65,7 @@ def monte_carlo_report(
         "deflation": _deflation(daily, ledger),
         "stress": _stress(work, model, market_data, walk),
     }
-    return Result({"report.json": jsonable(report)}, _key_numbers(jsonable(report)))
+    return Result(jsonable(report), _key_numbers(jsonable(report)))
 
 
 def _deflation(daily: np.ndarray, ledger: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,7 +174,7 @@ SPEC = StepSpec(
     title="Monte Carlo Validation",
     description="Stationary bootstrap, jitter and stress; PSR, DSR, PBO with every trial counted.",
     group="evidence",
-    kind="bundle",
+    kind="report",
     inputs=("market_data", "final_parameters", "walk_forward_report"),
     uses=("validation",),
     function=monte_carlo_report,

@@ -16,7 +16,7 @@ from ares_resources.storage.artifacts import Artifact
 if TYPE_CHECKING:
     import numpy as np
 
-    from ares_assets.evidence.gate import Comparison
+    from ares_assets.evidence.gate import Comparison, GateEvidence, GateReport
     from ares_resources.storage.releases import Release, ReleaseStore
 
 _NO_CHAMPION = "none"
@@ -67,10 +67,11 @@ def ab_test_report(
     measured = _measured(walk_forward_report.metadata, monte_carlo_report.metadata, comparisons)
     degraded = sorted({*final_parameters.degraded, *market_data.degraded, *notes})
     gate = release_gate(measured, work.settings.gate, degraded)
-    reason = _in_plain_words(gate.reason, final_parameters.metadata)
+    reason = _in_plain_words(gate, measured, never_trades=final_parameters.metadata["never_trades"])
     report = {
         "verdict": gate.verdict,
         "reason": reason,
+        "in_full": gate.reason,
         "gate": gate.table(),
         "tests": tests,
         "champion": work.outside,
@@ -87,7 +88,7 @@ def ab_test_report(
         "gate_rows": sum(row.required for row in gate.rows),
         "p_value": min(c.p_value for c in comparisons if c.required),
     }
-    return Result({"report.json": jsonable(report)}, jsonable(metadata))
+    return Result(jsonable(report), jsonable(metadata))
 
 
 def _rivals(
@@ -160,7 +161,7 @@ def _compare(
 
 def _measured(
     walk: Mapping[str, Any], luck: Mapping[str, Any], comparisons: list[Comparison]
-) -> Any:
+) -> GateEvidence:
     from ares_assets.evidence.gate import GateEvidence
 
     return GateEvidence(
@@ -178,11 +179,22 @@ def _measured(
     )
 
 
-def _in_plain_words(reason: str, searched: Mapping[str, Any]) -> str:
-    """The gate's reason, led by the tactician's own finding where it never trades."""
-    if searched["never_trades"]:
-        return f"no signal paid after costs on development, so it does not trade; {reason}"
-    return reason
+def _in_plain_words(gate: GateReport, measured: GateEvidence, *, never_trades: bool) -> str:
+    """One sentence or two for people; the whole table stands in the report."""
+    from ares_assets.evidence.power import describe_data_needed
+
+    passed = sum(row.passed for row in gate.rows if row.required)
+    words = [f"{passed} of {sum(row.required for row in gate.rows)} requirements hold"]
+    if gate.verdict == "keep":
+        against = [row.name for row in gate.rows if row.failure == "against"]
+        words.append(f"against it: {', '.join(against)}")
+    elif never_trades:
+        words.append("no signal paid after costs on development, so the model does not trade")
+    elif gate.verdict == "insufficient evidence":
+        words.append(f"{measured.trades} trades in {measured.days:.0f} days are too few to know")
+        if measured.annual_sharpe is not None:
+            words.append(describe_data_needed(measured.annual_sharpe, measured.days))
+    return "; ".join(words)
 
 
 SPEC = StepSpec(
@@ -191,7 +203,7 @@ SPEC = StepSpec(
     title="A/B Testing",
     description="Challenger against champion, no trade and buy-and-hold; the release gate.",
     group="evidence",
-    kind="bundle",
+    kind="report",
     inputs=(
         "market_data",
         "regime_dataset",

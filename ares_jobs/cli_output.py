@@ -43,30 +43,50 @@ def show_outcomes(outcomes: Sequence[PartitionOutcome], *, as_json: bool) -> Non
     if as_json:
         _print_json({"exit_code": exit_code(outcomes), "partitions": [asdict(o) for o in outcomes]})
         return
+    console = _console()
+    console.print(_results_table(outcomes))
+    for outcome in outcomes:
+        console.print()
+        console.print(f"[bold]{outcome.partition}: {outcome.status}[/bold]", soft_wrap=True)
+        console.print(f"  {outcome.reason}", soft_wrap=True)
+        if any(not row["passed"] for row in outcome.gate):
+            console.print(_unmet(outcome.gate))
+    console.print("\nWhere to look next")
+    for outcome in outcomes:
+        if outcome.release is not None:
+            console.print(f"  {outcome.release['path']}", soft_wrap=True)
+    console.print("  ares status      what stands in this home")
+    console.print("  make ui          every run, asset and figure in the browser")
+
+
+def _results_table(outcomes: Sequence[PartitionOutcome]) -> Any:
     from rich.table import Table
 
-    table = Table(title="Results on the holdout, which no step before 13 has seen")
-    table.add_column("partition")
-    table.add_column("verdict", style="bold")
+    table = Table(title="Judged on the holdout, which no step before the 13th has seen")
+    table.add_column("partition", no_wrap=True)
+    table.add_column("verdict", style="bold", no_wrap=True)
     for title, _, _ in _COLUMNS:
-        table.add_column(title, justify="right")
-    table.add_column("time", justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
     for outcome in outcomes:
         cells = [_cell(outcome.metrics.get(name), shown) for _, name, shown in _COLUMNS]
         took = "no change" if outcome.reused else f"{outcome.seconds:.0f} s"
         table.add_row(outcome.partition, outcome.status, *cells, took)
-    console = _console()
-    console.print(table)
-    for outcome in outcomes:
-        console.print(f"[bold]{outcome.partition}[/bold]: {outcome.reason}", soft_wrap=True)
-        for reason in outcome.degraded:
-            console.print(f"  degraded: {reason}", soft_wrap=True)
-    console.print("\nWhere to look next")
-    for outcome in outcomes:
-        if outcome.release is not None:
-            console.print(f"  {outcome.partition}: {outcome.release['path']}", soft_wrap=True)
-    console.print("  ares status      what stands in this home")
-    console.print("  make ui          every run, asset and figure in the browser")
+    return table
+
+
+def _unmet(gate: Sequence[dict[str, Any]]) -> Any:
+    """The requirements that do not hold, with what was measured."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    for row in gate:
+        if not row["passed"] and row["requirement"] != "for information":
+            measured = row["measured"]
+            shown = "not measurable" if measured is None else measured
+            shown = f"{shown:.4g}" if isinstance(shown, float) else str(shown)
+            table.add_row("   ", row["name"], shown, f"[dim]required: {row['requirement']}[/dim]")
+    return table
 
 
 def show_ingest(report: Any, *, as_json: bool) -> None:
@@ -131,4 +151,5 @@ def _print_json(value: Any) -> None:
 def _console() -> Any:
     from rich.console import Console
 
-    return Console(highlight=False)
+    # Output that goes to a file or a log is not folded at a terminal's eighty columns.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)

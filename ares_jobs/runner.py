@@ -42,7 +42,7 @@ class PartitionOutcome:
     """How one partition ended.
 
     ``status`` is ``released``, ``kept`` (the champion stays), ``insufficient evidence``,
-    ``skipped`` or ``failed``; ``reason`` says why in plain words.
+    ``skipped`` or ``failed``; ``reason`` says why in plain words, ``gate`` row by row.
     """
 
     partition: str
@@ -54,6 +54,7 @@ class PartitionOutcome:
     metrics: dict[str, Any]
     release: dict[str, Any] | None
     seconds: float = 0.0
+    gate: list[dict[str, Any]] = field(default_factory=list)
 
 
 def request_tags(request: TrainingRequest) -> dict[str, str]:
@@ -240,7 +241,17 @@ def _outcome(
         metrics={f"{name}/{k}": v for name, a in results.items() for k, v in a.metadata.items()},
         release=None if skipped is not None else {**metadata, "path": str(last.folder)},
         seconds=round(seconds, 1),
+        gate=_gate(results),
     )
+
+
+def _gate(results: Mapping[str, Artifact]) -> list[dict[str, Any]]:
+    """The release gate's table, where the run came that far."""
+    tested = results.get("ab_test_report")
+    if tested is None or tested.skipped is not None:
+        return []
+    rows: list[dict[str, Any]] = tested.load()["gate"]
+    return rows
 
 
 def _failed(

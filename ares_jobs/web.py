@@ -82,6 +82,7 @@ def _environment(home: Home) -> dict[str, str]:
     return {
         **os.environ,
         "PYTHONUNBUFFERED": "1",
+        "PYTHONWARNINGS": "ignore",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
@@ -102,7 +103,11 @@ def _prepare(home: Home) -> None:
 def _dagster_command(host: str, port: int) -> list[str]:
     workspace = Path(__file__).resolve().parents[1] / "workspace.yaml"
     what = ["-w", str(workspace)] if workspace.is_file() else ["-m", "ares_jobs.definitions"]
-    return [sys.executable, "-m", "dagster", "dev", *what, "-h", host, "-p", str(port)]
+    return [
+        *(sys.executable, "-m", "dagster", "dev", *what, "-h", host, "-p", str(port)),
+        # At level info every look at the inbox is a line.
+        *("--log-level", "warning"),
+    ]
 
 
 def _mlflow_command(home: Home, host: str, port: int) -> list[str]:
@@ -115,6 +120,7 @@ def _mlflow_command(home: Home, host: str, port: int) -> list[str]:
         *("--host", host, "--port", str(port), "--workers", "1"),
         *("--backend-store-uri", tracking_uri(load_settings(), home), "--no-serve-artifacts"),
         *("--default-artifact-root", (home.mlflow / "artifacts").as_uri()),
+        *("--uvicorn-opts", "--log-level warning"),
         *("--allowed-hosts", ",".join(f"{_in_url(name)}:{port}" for name in names)),
         *("--cors-allowed-origins", ",".join(_address(name, port) for name in names)),
     ]
