@@ -1,0 +1,108 @@
+"""Memory is measured, caches are freed first, and a step stops with a sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from ares_resources.errors import BadInput, MemoryExceeded
+from ares_resources.memory import MemoryManager, MemorySample, measure
+
+MIB = 2**20
+
+
+class Machine:
+    """A machine of 1000 MiB whose caches can be emptied."""
+
+    def __init__(self, used: int, cached: int = 0) -> None:
+        self.used, self.cached, self.frees = used, cached, 0
+
+    def probe(self) -> MemorySample:
+        return MemorySample(
+            (self.used + self.cached) // 2 * MIB, (self.used + self.cached) * MIB, 1000 * MIB
+        )
+
+    def free(self) -> None:
+        self.cached, self.frees = 0, self.frees + 1
+
+
+def manager(machine: Machine, threshold: float = 0.8, enabled: bool = True) -> MemoryManager:
+    made = MemoryManager(threshold, enabled, probe=machine.probe)
+    made.register("backtests", machine.free)
+    return made
+
+
+def test_below_the_threshold_nothing_is_freed():
+    machine = Machine(500, 100)
+    assert manager(machine).guard("step 5").share == 0.6
+    assert machine.frees == 0
+
+
+def test_past_the_threshold_caches_are_freed_and_the_step_goes_on():
+    machine = Machine(500, 400)
+    watch = manager(machine)
+    assert watch.guard("step 5").share == 0.5
+    assert machine.frees == 1
+    figures = watch.figures()
+    assert figures["memory_freed_mib"] == 200
+    assert figures["memory_cleanups"] == 1
+    assert figures["memory_peak_mib"] == 450
+    assert figures["memory_rss_mib"] == 250
+    assert figures["memory_share"] == 0.5
+
+
+def test_what_the_step_will_need_counts():
+    watch = manager(Machine(500))
+    watch.guard("step 4", 300 * MIB)
+    with pytest.raises(
+        MemoryExceeded, match=r"step 4: memory is at 50% of 1,000 MiB and needs 301 MiB more"
+    ):
+        watch.guard("step 4", 301 * MIB)
+
+
+def test_the_error_names_step_peak_and_remedy():
+    with pytest.raises(MemoryExceeded, match=r"step 9.*80%.*peak 475 MiB.*lookback_days") as caught:
+        manager(Machine(900, 50)).guard("step 9")
+    assert "\n" not in str(caught.value)
+
+
+def test_switched_off_it_only_measures():
+    machine = Machine(990, 5)
+    assert manager(machine, enabled=False).guard("step 9", 10**12).share == 0.995
+    assert machine.frees == 0
+
+
+def test_a_cache_that_is_gone_is_not_called():
+    machine = Machine(500, 400)
+    watch = manager(machine)
+    watch.unregister("backtests")
+    with pytest.raises(MemoryExceeded):
+        watch.guard("step 5")
+    assert machine.frees == 0
+
+
+def test_real_figures_are_those_of_this_process():
+    watch = MemoryManager(1.0)
+    before = watch.sample()
+    block = bytearray(64 * MIB)
+    block[::4096] = b"x" * len(block[::4096])
+    after = watch.sample()
+    assert 48 * MIB < after.rss - before.rss < 96 * MIB
+    assert 0 < after.share < 1
+    del block
+
+
+def test_a_control_group_tighter_than_the_machine_counts(tmp_path):
+    (tmp_path / "memory.max").write_text(f"{1000 * MIB}\n")
+    (tmp_path / "memory.current").write_text(f"{700 * MIB}\n")
+    (tmp_path / "memory.stat").write_text(f"anon 5\ninactive_file {200 * MIB}\n")
+    sample = measure(tmp_path)
+    assert (sample.used, sample.total) == (500 * MIB, 1000 * MIB)
+    (tmp_path / "memory.max").write_text("max\n")
+    assert measure(tmp_path).total > 1000 * MIB
+    assert measure(tmp_path / "none").total == measure(tmp_path).total
+
+
+@pytest.mark.parametrize("threshold", [0.0, -1.0, 1.01, float("nan")])
+def test_bad_thresholds_are_named(threshold):
+    with pytest.raises(BadInput, match="memory threshold"):
+        MemoryManager(threshold)
