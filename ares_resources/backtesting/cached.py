@@ -7,6 +7,8 @@ entry of every look into the trial ledger.  Does not belong here: running backte
 
 from __future__ import annotations
 
+import hashlib
+import operator
 import struct
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -23,10 +25,13 @@ from ares_resources.backtesting.market import MarketArrays
 from ares_resources.backtesting.results import ENGINE_VERSION, BacktestResult
 from ares_resources.backtesting.strategy import StrategyParameters
 from ares_resources.errors import BadInput
-from ares_resources.hashing import arrays_fingerprint, cache_key
+from ares_resources.hashing import arrays_fingerprint
 
 # total_return, sharpe, max_drawdown, turnover, trades, win_rate, bars, days
 _ENTRY = struct.Struct("<ddddqdqq")
+# The fields of StrategyParameters in their order.
+_PARAMETERS = struct.Struct("<ddddqddqd")
+_in_order = operator.attrgetter(*StrategyParameters.__dataclass_fields__)
 
 Parameters = StrategyParameters | Mapping[str, Any]
 
@@ -78,7 +83,7 @@ class CachedBacktester:
         self.hits = self.misses = 0
         self._size = max_cache_size
         self._entries = EntryFolder(folder, capacity=max_cache_size) if enabled else None
-        self._memory: OrderedDict[StrategyParameters, BacktestResult] = OrderedDict()
+        self._memory: OrderedDict[str, BacktestResult] = OrderedDict()
         self._ledger, self._study, self._threads = ledger, study, threads
 
     @property
@@ -88,9 +93,10 @@ class CachedBacktester:
 
     def generate_cache_key(self, parameters: Parameters) -> str:
         """The key of a result: data, parameters and engine version; the same everywhere."""
-        return cache_key(
-            (ENGINE_VERSION, self.data_fingerprint, astuple(as_parameters(parameters)))
-        )
+        # A fixed layout after a fixed head: as collision-free as a nested key, and faster.
+        numbers = _PARAMETERS.pack(*_in_order(as_parameters(parameters)))
+        head = f"{ENGINE_VERSION}:{self.data_fingerprint}:".encode()
+        return hashlib.sha256(head + numbers).hexdigest()
 
     def evaluate(self, parameters: Parameters) -> BacktestResult:
         """One result, from the cache if it is there."""
@@ -119,8 +125,8 @@ class CachedBacktester:
     def _lookup(self, parameters: StrategyParameters) -> BacktestResult | None:
         if self._entries is None:
             return None
-        result = self._memory.get(parameters)
         key = self.generate_cache_key(parameters)
+        result = self._memory.get(key)
         if result is not None:
             self._entries.touch(key)
         else:
@@ -128,7 +134,7 @@ class CachedBacktester:
             if payload is None or len(payload) != _ENTRY.size:
                 return None
             result = BacktestResult(*_ENTRY.unpack(payload))
-        self._remember(parameters, result)
+        self._remember(key, result)
         return result
 
     def _compute(
@@ -142,13 +148,13 @@ class CachedBacktester:
             for parameters, result in results.items():
                 key = self.generate_cache_key(parameters)
                 self._entries.write(key, _ENTRY.pack(*astuple(result)))
-                self._remember(parameters, result)
+                self._remember(key, result)
             self._entries.settle()
         return results
 
-    def _remember(self, parameters: StrategyParameters, result: BacktestResult) -> None:
-        self._memory[parameters] = result
-        self._memory.move_to_end(parameters)
+    def _remember(self, key: str, result: BacktestResult) -> None:
+        self._memory[key] = result
+        self._memory.move_to_end(key)
         while len(self._memory) > self._size:
             self._memory.popitem(last=False)
 

@@ -131,6 +131,14 @@ def test_data_and_engine_are_part_of_the_key(tmp_path, monkeypatch):
     assert len(keys) == 6
 
 
+@pytest.mark.parametrize("name", list(StrategyParameters.__dataclass_fields__))
+def test_every_parameter_is_part_of_the_key(tmp_path, name):
+    other = replace(BASE, **{name: getattr(BASE, name) + (1 if name.endswith("bars") else 1e-15)})
+    backtester = cache(tmp_path)
+    assert other != BASE
+    assert backtester.generate_cache_key(other) != backtester.generate_cache_key(BASE)
+
+
 def test_the_least_recently_used_entry_goes_first(tmp_path):
     first, second, third, fourth = points(4)
     backtester = cache(tmp_path, capacity=3)
