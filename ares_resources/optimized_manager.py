@@ -26,6 +26,7 @@ from ares_resources.backtesting.progressive import (
 from ares_resources.backtesting.results import BacktestResult
 from ares_resources.errors import BadInput
 from ares_resources.hashing import cache_key
+from ares_resources.home import Home
 from ares_resources.incremental import IncrementalTrainer, Kind
 from ares_resources.memory import MemoryManager
 from ares_resources.settings import Settings
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_CACHE = "backtest-cache"
-
 
 class EnhancedTrainingManagerOptimized:
     """Every tool of the toolkit, with the switches and budgets of the settings.
@@ -49,11 +48,11 @@ class EnhancedTrainingManagerOptimized:
         The configuration; ``enable_*`` and the groups of ``computational_optimization``
         both have to allow a tool.
     home
-        Folder for the caches and the trial ledger.
+        The home's root: cache and trial ledger are the ones that the pipeline uses.
     """
 
     def __init__(self, settings: Settings, home: Path) -> None:
-        self.settings, self.home = settings, Path(home)
+        self.settings, self.home = settings, Home(Path(home))
         manager, budget = settings.enhanced_training_manager, settings.computational_optimization
         self._caching = manager.enable_caching and budget.caching.enabled
         self._parallel = manager.enable_parallelization and budget.parallelization.enabled
@@ -62,9 +61,9 @@ class EnhancedTrainingManagerOptimized:
         self.memory_manager = MemoryManager(budget.memory_management.memory_threshold, watching)
         self.streaming_processor = StreamingDataProcessor()
         self.data_manager = MemoryEfficientDataManager(
-            self.home / "csv-copies", streaming=self.streaming_processor
+            self.home.cache / "csv", streaming=self.streaming_processor
         )
-        self.ledger = TrialLedger(self.home / "trials.sqlite")
+        self.ledger = TrialLedger(self.home.ledger)
         self._backtester: CachedBacktester | None = None
         self._evaluator: ProgressiveEvaluator | None = None
 
@@ -99,7 +98,7 @@ class EnhancedTrainingManagerOptimized:
     ) -> CachedBacktester:
         """A backtester on the home's cache and ledger, watched by the memory manager."""
         made = CachedBacktester(
-            self.home / _CACHE,
+            self.home.cache / "backtests",
             market=market,
             probability=probability,
             size=size,
@@ -109,7 +108,7 @@ class EnhancedTrainingManagerOptimized:
             threads=self.threads,
             enabled=self._caching,
         )
-        self.memory_manager.register(f"{_CACHE}: {study}", made.clear_memory)
+        self.memory_manager.register(f"backtests of {study}", made.clear_memory)
         return made
 
     def parallel_backtester(

@@ -119,7 +119,8 @@ def search_parameters(
         A point that trades less often is infeasible.
     journal_path, journal_key
         Where finished batches rest, and what else identifies the search (the data's
-        fingerprint); while it runs, another search on the same journal waits.
+        fingerprint).  The key of the search is added to the file's name, so that another
+        search on the same path has its own file; an equal one, running at once, waits.
     progress
         Called with trials done and trials in all after every batch.
     sampler
@@ -128,15 +129,16 @@ def search_parameters(
     Raises
     ------
     BadInput
-        If a number or range is not usable, or the journal belongs to another search.
+        If a number or range is not usable, or the journal is not what this search asks for.
     """
     for name, value in (("n_trials", n_trials), ("batch", batch), ("patience", patience)):
         if value < 1:
             raise BadInput(f"{name} {value} must be at least 1")
     run = _Search(evaluate_many, space, seed=seed, minimum_trades=minimum_trades, sampler=sampler)
     key = cache_key((dict(space), batch, seed, minimum_trades, run.sampler_name, journal_key))
-    with _locked(journal_path):
-        journal = SearchJournal(journal_path, search=key)
+    path = None if journal_path is None else journal_file(journal_path, key)
+    with _locked(path):
+        journal = SearchJournal(path, search=key)
         while len(run.trials) < n_trials and run.idle_batches < patience:
             run.step(journal, min(batch, n_trials - len(run.trials)))
             if progress is not None:
@@ -152,6 +154,11 @@ def search_parameters(
         stopped_early=len(run.trials) < n_trials,
         hypervolumes=tuple(run.hypervolumes),
     )
+
+
+def journal_file(path: Path, key: str) -> Path:
+    """The journal of the search with this key, beside those of others on the same path."""
+    return path.with_name(f"{path.stem}-{key[:16]}{path.suffix}")
 
 
 def pareto_front(trials: Sequence[FinishedTrial]) -> list[FinishedTrial]:

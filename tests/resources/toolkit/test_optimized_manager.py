@@ -8,8 +8,10 @@ import pytest
 from toolkit_markets import random_market
 
 from ares_resources.backtesting import StrategyParameters, backtest
+from ares_resources.backtesting.ledger import TrialLedger
 from ares_resources.errors import BadInput
 from ares_resources.hashing import cache_key
+from ares_resources.home import Home
 from ares_resources.optimized_manager import EnhancedTrainingManagerOptimized
 from ares_resources.settings import load_settings
 
@@ -32,6 +34,7 @@ def test_cached_backtesting_is_shared_counted_and_survives_the_process(tmp_path)
     figures = second.statistics()
     assert (figures["hits"], figures["misses"], figures["trials_in_ledger"]) == (1, 0, 1)
     assert figures["memory_rss_mib"] > 0
+    assert TrialLedger(Home(tmp_path).ledger).count() == 1
     assert second.generate_cache_key(PARAMETERS) == first.generate_cache_key(PARAMETERS)
 
 
@@ -49,7 +52,7 @@ def test_switches_are_honoured(tmp_path):
     backtester.evaluate_many([PARAMETERS])
     backtester.evaluate_many([PARAMETERS])
     assert backtester.misses == 2
-    assert not (tmp_path / "backtest-cache").exists()
+    assert not (tmp_path / "cache" / "backtests").exists()
     assert off.threads == 1
     assert not off.get_progressive_evaluator().enabled
     assert not off.memory_manager.enabled
@@ -68,7 +71,7 @@ def test_budgets_are_honoured(tmp_path):
     backtester = small.attach_market(MARKET, PROBABILITY, SIZE, study="s")
     sets = [StrategyParameters(0.6, 0.4, 2.0, 3.0, bars, 0, 0) for bars in range(1, 6)]
     backtester.evaluate_many(sets)
-    assert len(list((tmp_path / "backtest-cache").glob("*.entry"))) == 2
+    assert len(list((tmp_path / "cache" / "backtests").glob("*.entry"))) == 2
     assert small.threads == 1
     assert small.memory_manager.threshold == 0.5
 

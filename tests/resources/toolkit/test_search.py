@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import optuna
@@ -90,6 +91,12 @@ def test_parameters_stay_in_their_ranges():
         assert trial.parameters["side"] in ("both", "long", "short")
 
 
+def only(folder: Path) -> Path:
+    """The one journal in a folder."""
+    (journal,) = folder.glob("*.jsonl")
+    return journal
+
+
 class Killed(BaseException):
     """Stands for a kill in the middle of a batch."""
 
@@ -130,7 +137,7 @@ def test_a_killed_process_leaves_a_journal_to_go_on_from(tmp_path):
     process = multiprocessing.get_context("fork").Process(target=_slow_search, args=(journal,))
     process.start()
     deadline = time.monotonic() + 30
-    while not (journal.exists() and journal.read_bytes().count(b"\n") >= 3):
+    while sum(path.read_bytes().count(b"\n") for path in tmp_path.glob("*.jsonl")) < 3:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
@@ -144,7 +151,8 @@ def test_a_killed_process_leaves_a_journal_to_go_on_from(tmp_path):
 def test_a_damaged_journal_is_used_up_to_the_damage(tmp_path, damage):
     journal = tmp_path / "search.jsonl"
     whole = run(journal_path=journal)
-    data = bytearray(journal.read_bytes())
+    stored = only(tmp_path)
+    data = bytearray(stored.read_bytes())
     lines = data.splitlines(keepends=True)
     keep = sum(map(len, lines[:4]))
     if damage == "torn":
@@ -153,7 +161,7 @@ def test_a_damaged_journal_is_used_up_to_the_damage(tmp_path, damage):
         data[keep + 100] ^= 1
     else:
         data = data[:keep] + b"{}\n"
-    journal.write_bytes(data)
+    stored.write_bytes(data)
     resumed = run(journal_path=journal)
     assert resumed.resumed == 45
     assert resumed.trials == whole.trials
@@ -170,12 +178,25 @@ def test_a_longer_or_shorter_search_uses_what_there_is(tmp_path):
     assert run(journal_path=journal, n_trials=20).trials == longer.trials[:20]
 
 
-def test_a_journal_of_another_search_is_refused(tmp_path):
+def test_another_search_on_the_same_path_has_its_own_journal(tmp_path):
     journal = tmp_path / "search.jsonl"
     run(journal_path=journal, n_trials=15)
-    for change in ({"seed": 5}, {"batch": 5}, {"minimum_trades": 7}, {"journal_key": "data"}):
-        with pytest.raises(BadInput, match="another search"):
-            run(journal_path=journal, **change)
+    changes = ({"seed": 5}, {"batch": 5}, {"minimum_trades": 7}, {"journal_key": "data"})
+    for number, change in enumerate(changes):
+        assert run(journal_path=journal, n_trials=15, **change).resumed == 0
+        assert len(list(tmp_path.glob("search-*.jsonl"))) == number + 2
+    assert run(journal_path=journal, n_trials=15).resumed == 15
+
+
+def test_a_journal_under_another_name_is_refused(tmp_path):
+    journal = tmp_path / "search.jsonl"
+    run(journal_path=journal, n_trials=15)
+    mine = only(tmp_path)
+    run(journal_path=journal, n_trials=15, seed=5)
+    (other,) = (path for path in tmp_path.glob("*.jsonl") if path != mine)
+    other.rename(mine)
+    with pytest.raises(BadInput, match="another search"):
+        run(journal_path=journal, n_trials=15)
 
 
 def test_patience_stops_a_search_that_no_longer_gains():
