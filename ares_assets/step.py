@@ -97,7 +97,7 @@ def _work(context: dg.AssetExecutionContext, spec: StepSpec) -> Work:
         settings=resource.request_settings(),
         as_of_ms=resource.as_of_ms(),
         offline=resource.offline(),
-        run_id=context.run_id,
+        run_id=context.run.run_id,
     )
     tracker = context.resources.tracking
     return Work(spec, request, resource.workspace(), tracking_run_id=tracker.run_id)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Result, StepSpec, Work
-from ares_resources.errors import PartitionSkipped
 from ares_resources.storage.artifacts import Artifact
 
 if TYPE_CHECKING:
@@ -28,10 +27,6 @@ def calibrated_confidence(
     from ares_assets.evidence.jsonable import jsonable
 
     known = examples_of(analyst_dataset.load(), "calibration")
-    if not len(known):
-        raise PartitionSkipped(
-            f"no {work.request.regime} decision falls into the calibration slice"
-        )
     raw = AnalystModel.from_files(analyst_ensemble.load()).probability(known.features)
     settings = work.settings.calibration
     calibrator, report = choose_calibrator(
@@ -44,7 +39,7 @@ def calibrated_confidence(
         bins=settings.bins,
         seed=work.seed,
     )
-    sets = _conformal(report["method"], raw, known, settings.coverage)
+    sets = _conformal(report, raw, known, settings.coverage)
     degraded = (f"calibration: {report['degraded']}",) if report["degraded"] else ()
     value = {
         "calibrator.json": calibrator.to_dict(),
@@ -55,21 +50,26 @@ def calibrated_confidence(
 
 
 def _conformal(
-    method: str, raw: np.ndarray, known: Examples, coverage: float
+    chosen: dict[str, Any], raw: np.ndarray, known: Examples, coverage: float
 ) -> dict[str, dict[str, Any]]:
     """Sets fitted on the first half of the forward-calibrated events, judged on the second.
 
     The released threshold comes from all of them; the reported coverage from events that
-    fitted neither calibrator nor threshold.
+    fitted neither calibrator nor threshold.  Without events every set is full.
     """
     import numpy as np
 
     from ares_assets.evidence.calibration import forward_calibrated
-    from ares_assets.evidence.conformal import conformal_report, fit_conformal
+    from ares_assets.evidence.conformal import ConformalSets, conformal_report, fit_conformal
 
-    forward = forward_calibrated(
-        method, raw, known.labels, known.weights, known.rows, known.t1_rows
-    )
+    if not len(known):
+        always_full = ConformalSets("lac", coverage, np.inf, 0)
+        return {"fitted": always_full.to_dict(), "report": {"judged": 0}}
+    forward = None
+    if chosen["degraded"] is None:
+        forward = forward_calibrated(
+            chosen["method"], raw, known.labels, known.weights, known.rows, known.t1_rows
+        )
     if forward is None:
         forward = raw
     tested = np.flatnonzero(~np.isnan(forward))

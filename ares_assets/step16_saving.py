@@ -103,8 +103,6 @@ def _record(work: Work, artifact: Artifact) -> dict[str, Any]:
 
 def _register(work: Work, artifact: Artifact, sha256: str, folder: Any) -> str:
     """The registry's version, or why there is none."""
-    from ares_resources.tracking import move_alias, register
-
     settings, store = work.request.settings, release_store(work)
     if not settings.tracking.enabled:
         return f"{_UNREGISTERED}: tracking is switched off"
@@ -114,6 +112,8 @@ def _register(work: Work, artifact: Artifact, sha256: str, folder: Any) -> str:
     known: Mapping[str, Any] = store.record(sha256)
     if all(known.get(key) == value for key, value in wanted.items()):
         return str(known["registered_version"])
+    from ares_resources.tracking import move_alias, register
+
     home = work.workspace.home
     try:
         version = register(

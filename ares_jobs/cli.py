@@ -239,3 +239,7 @@ def _complain(message: str, code: int, arguments: list[str] | None) -> int:
 def main() -> None:
     """Entry point of the console script."""
     sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

@@ -54,7 +54,9 @@ def show_outcomes(outcomes: Sequence[PartitionOutcome], *, as_json: bool) -> Non
     console.print("\nWhere to look next")
     for outcome in outcomes:
         if outcome.release is not None:
-            console.print(f"  {outcome.release['path']}", soft_wrap=True)
+            registered = outcome.release["registered"]
+            shown = f"model version {registered}" if registered.isdigit() else registered
+            console.print(f"  {outcome.release['bundle']}  {shown}", soft_wrap=True)
     console.print("  ares status      what stands in this home")
     console.print("  make ui          every run, asset and figure in the browser")
 

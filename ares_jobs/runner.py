@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ares_assets.engine import Request
     from ares_resources.storage.artifacts import Artifact
+    from ares_resources.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -162,13 +163,13 @@ def _train_partition(request: TrainingRequest, regime: str, home: Home) -> Parti
     workspace = Workspace(home)
     found = stored_results(engine_request(request, regime, "planned"), workspace)
     if found is not None:
-        return _outcome(request, regime, found, None, True, time.perf_counter() - started)
+        return _outcome(request, regime, found, workspace, None, time.perf_counter() - started)
     run_id, problem = _execute_job(request, regime)
     results = latest_results(engine_request(request, regime, run_id), workspace)
     seconds = time.perf_counter() - started
     if problem is not None:
         return _failed(request, regime, run_id, problem, seconds)
-    return _outcome(request, regime, results, run_id, False, seconds)
+    return _outcome(request, regime, results, workspace, run_id, seconds)
 
 
 def engine_request(request: TrainingRequest, regime: str, run_id: str) -> Request:
@@ -221,8 +222,8 @@ def _outcome(
     request: TrainingRequest,
     regime: str,
     results: Mapping[str, Artifact],
+    workspace: Workspace,
     run_id: str | None,
-    reused: bool,
     seconds: float,
 ) -> PartitionOutcome:
     partition = f"{regime}|{request.symbol}"
@@ -236,13 +237,24 @@ def _outcome(
         status="skipped" if skipped is not None else str(metadata["status"]),
         reason=skipped if skipped is not None else str(metadata["reason"]),
         run_id=run_id,
-        reused=reused,
+        reused=run_id is None,
         degraded=last.degraded,
         metrics={f"{name}/{k}": v for name, a in results.items() for k, v in a.metadata.items()},
-        release=None if skipped is not None else {**metadata, "path": str(last.folder)},
+        release=None if skipped is not None else _release(request, regime, last, workspace),
         seconds=round(seconds, 1),
         gate=_gate(results),
     )
+
+
+def _release(
+    request: TrainingRequest, regime: str, artifact: Artifact, workspace: Workspace
+) -> dict[str, Any]:
+    """Where the bundle stands; one that the registry did not take before is offered again."""
+    from ares_assets.engine import Work
+    from ares_assets.step16_saving import SPEC, publish
+
+    work = Work(SPEC, engine_request(request, regime, "planned"), workspace)
+    return {**artifact.metadata, **publish(work, artifact)}
 
 
 def _gate(results: Mapping[str, Artifact]) -> list[dict[str, Any]]:

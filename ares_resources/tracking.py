@@ -11,6 +11,7 @@ imported when a run starts, not when definitions load.
 import atexit
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -178,7 +179,6 @@ def _start(context: dg.InitResourceContext, settings: Settings, home: Home) -> T
     _quieten()
     if not settings.tracking.uri:
         prepare_database(home, settings.tracking.experiment)
-    from dagster_mlflow.resources import MlFlow
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import fluent
 
@@ -188,11 +188,20 @@ def _start(context: dg.InitResourceContext, settings: Settings, home: Home) -> T
         "extra_tags": _run_tags(context),
     }
     try:
-        run = MlFlow(context.replace_config(configuration))
+        run = _open_run(context.replace_config(configuration))
     except MlflowException as error:
         return Tracker(away=f"the tracking server is away: {error.message}")
     atexit.unregister(fluent._safe_end_run)
     return Tracker(run)
+
+
+def _open_run(context: dg.InitResourceContext) -> Any:
+    with warnings.catch_warnings():
+        # What dagster-mlflow calls is beta or deprecated in the Dagster it is released with.
+        warnings.simplefilter("ignore")
+        from dagster_mlflow.resources import MlFlow
+
+        return MlFlow(context)
 
 
 def _run_tags(context: dg.InitResourceContext) -> dict[str, str]:
@@ -213,12 +222,16 @@ def _parameters(run: dg.DagsterRun, settings: Settings) -> dict[str, Any]:
 
 def _terminal_status(context: dg.InitResourceContext) -> str:
     assert context.instance is not None and context.run is not None
-    failures = context.instance.all_logs(context.run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    failures = context.instance.all_logs(
+        context.run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE
+    )
     return "FAILED" if failures else "FINISHED"
 
 
 def _quieten() -> None:
-    """Keep MLflow from writing its own progress over ours, and from job workers."""
+    """Keep MLflow from writing over our progress, from job workers, and from waiting long."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import logging

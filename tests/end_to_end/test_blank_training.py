@@ -1,0 +1,146 @@
+"""A whole blank training: its outcomes, and the traces it leaves."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+
+import dagster as dg
+import pandas as pd
+
+from ares_assets.release.served_model import ServedModel
+from ares_assets.steps import STEPS
+from ares_jobs.runner import train
+from ares_jobs.status import home_status
+from ares_resources.backtesting.ledger import TrialLedger
+from ares_resources.progress import listening
+from ares_resources.storage.artifacts import ArtifactStore, Place
+from ares_resources.storage.releases import ReleaseStore
+
+from .conftest import REQUEST, Trained
+
+REGIMES = ("bull", "bear", "sideways")
+
+
+def artifacts(trained: Trained, regime: str) -> dict:  # type: ignore[type-arg]
+    store = ArtifactStore(trained.home.artifacts, trained.home.runs)
+    return {
+        spec.name: store.pointed(
+            Place(spec.name, "ETHUSDT.SIM", None if spec.shared else regime),
+            run_id=None,
+            mode="blank",
+        )
+        for spec in STEPS
+    }
+
+
+class Outcomes:
+    """Remembers how each step ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+
+    def step_started(self, number: int, name: str, partition: str) -> None:
+        pass
+
+    def step_ended(self, number: int, name: str, partition: str, outcome: str) -> None:
+        self.ended.append(outcome)
+
+    def advanced(self, what: str, done: int, total: int) -> None:
+        pass
+
+
+def test_every_regime_ends_with_a_verdict_and_a_reason(trained: Trained) -> None:
+    assert [o.partition for o in trained.outcomes] == [f"{r}|ETHUSDT.SIM" for r in REGIMES]
+    for outcome in trained.outcomes:
+        assert outcome.status in ("released", "kept", "insufficient evidence")
+        assert outcome.reason
+        assert len(outcome.gate) >= 8
+
+
+def test_all_sixteen_steps_left_a_verified_result(trained: Trained) -> None:
+    for regime in REGIMES:
+        for artifact in artifacts(trained, regime).values():
+            assert artifact is not None
+            artifact.verify()
+
+
+def test_the_regimes_share_one_collection_and_one_classification(trained: Trained) -> None:
+    for asset in ("market_data", "market_regimes"):
+        places = list((trained.home.artifacts / asset / "ETHUSDT.SIM").iterdir())
+        assert [place.name for place in places] == ["shared"]
+        assert len([path for path in places[0].iterdir() if path.is_dir()]) == 1
+
+
+def test_blank_mode_makes_five_and_three_trials(trained: Trained) -> None:
+    ledger = TrialLedger(trained.home.ledger)
+    for regime in REGIMES:
+        assert ledger.count(f"ETHUSDT.SIM/{regime}/enhancement") == 5
+        assert ledger.count(f"ETHUSDT.SIM/{regime}/parameters") == 3
+
+
+def test_again_nothing_is_computed_and_dagster_is_not_started(trained: Trained) -> None:
+    heard = Outcomes()
+    with listening(heard):
+        again = train(REQUEST, home=trained.home)
+    assert heard.ended == []
+    assert all(outcome.reused for outcome in again)
+    assert [o.status for o in again] == [o.status for o in trained.outcomes]
+    assert [o.metrics for o in again] == [o.metrics for o in trained.outcomes]
+
+
+def test_the_runs_are_in_dagster_and_succeeded(trained: Trained) -> None:
+    with dg.DagsterInstance.from_config(str(trained.home.dagster)) as instance:
+        runs = instance.get_runs()
+        assert sorted(run.tags["dagster/partition"] for run in runs) == sorted(
+            outcome.partition for outcome in trained.outcomes
+        )
+        assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}
+
+
+def test_mlflow_has_finished_runs_with_metrics_and_registered_bundles(trained: Trained) -> None:
+    with closing(sqlite3.connect(trained.home.mlflow / "mlflow.db")) as database:
+        statuses = {row[0] for row in database.execute("select status from runs")}
+        models = {
+            row[0]: row[1] for row in database.execute("select name, source from model_versions")
+        }
+        metrics = {row[0] for row in database.execute("select distinct key from latest_metrics")}
+    assert statuses == {"FINISHED"}
+    assert sorted(models) == sorted(f"ares-ETHUSDT.SIM-{regime}" for regime in REGIMES)
+    assert {"walk_forward_report/auc", "monte_carlo_report/trials"} <= metrics
+
+
+def test_a_bundle_is_inference_only_and_answers_from_bars_alone(trained: Trained) -> None:
+    for regime in REGIMES:
+        found = artifacts(trained, regime)
+        (version,) = (trained.home.releases / "ETHUSDT.SIM" / regime / "versions").iterdir()
+        store = ReleaseStore(trained.home.releases, "ETHUSDT.SIM", regime)
+        sha256 = json.loads((version / "manifest.json").read_text())["sha256"]
+        release = store.find(sha256)
+        assert release is not None
+        files = release.files()
+        assert not any(name.endswith((".pkl", ".pickle", ".joblib")) for name in files)
+        frame = found["market_data"].load()
+        walk = found["walk_forward_report"].load()
+        first = len(frame) - len(walk["returns.parquet"])
+        signals = ServedModel.from_files(files).signals(frame, first_row=first)
+        pd.testing.assert_frame_equal(signals, walk["decisions.parquet"])
+
+
+def test_the_training_record_says_from_what_the_bundle_was_made(trained: Trained) -> None:
+    outcome = trained.outcomes[0]
+    (record,) = (trained.home.releases / "ETHUSDT.SIM" / "bull" / "records").iterdir()
+    told = json.loads(record.read_text())
+    assert told["run_id"] == outcome.run_id
+    assert told["partition"] == "bull|ETHUSDT.SIM"
+    assert told["settings"]["seed"] == 7
+    assert set(told["inputs"]) == set(STEPS[-1].inputs)
+
+
+def test_status_shows_bars_and_partitions(trained: Trained) -> None:
+    status = home_status(trained.home)
+    assert {row.series for row in status.series} >= {"ETHUSDT.SIM 1m bars", "ETHUSDT.SIM funding"}
+    assert {(row.partition, row.steps) for row in status.partitions} == {
+        (f"{regime}|ETHUSDT.SIM", 16) for regime in REGIMES
+    }

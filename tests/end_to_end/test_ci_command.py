@@ -1,0 +1,50 @@
+"""The command that CI uses, as it is documented, in a home that nothing has prepared."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from ares_assets.steps import STEPS
+from ares_resources.backtesting.ledger import TrialLedger
+
+TAGS = {
+    "dagster/partition": "bull|ETHUSDT.SIM",
+    "dagster/partition/regime": "bull",
+    "dagster/partition/symbol": "ETHUSDT.SIM",
+}
+
+
+def job_execute(home: Path, tags: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    (home / "dagster").mkdir(parents=True)
+    environment = {**os.environ, "ARES_HOME": str(home), "DAGSTER_HOME": str(home / "dagster")}
+    command = [str(Path(sys.executable).parent / "dagster"), "job", "execute"]
+    return subprocess.run(
+        [*command, "-m", "ares_jobs", "-j", "blank_training", "--tags", json.dumps(tags)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_sixteen_steps_and_eight_trials(tmp_path: Path) -> None:
+    done = job_execute(tmp_path / "home", TAGS)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for spec in STEPS:
+        assert f" - {spec.name} - STEP_SUCCESS" in done.stderr
+    ledger = TrialLedger(tmp_path / "home" / "trials.db")
+    assert ledger.studies() == {
+        "ETHUSDT.SIM/bull/enhancement": 5,
+        "ETHUSDT.SIM/bull/parameters": 3,
+    }
+
+
+def test_tags_that_disagree_are_refused_before_step_1(tmp_path: Path) -> None:
+    done = job_execute(tmp_path / "home", {**TAGS, "dagster/partition": "bear|ETHUSDT.SIM"})
+    assert done.returncode == 1
+    assert "does not agree" in done.stderr
+    assert not (tmp_path / "home" / "artifacts").exists()

@@ -1,0 +1,117 @@
+"""The two promises, on whole pipelines: no look at the holdout; same in, same out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ares_assets.engine import Request, Work, execute
+from ares_assets.steps import STEPS
+from ares_resources.exchanges.simulated.exchange import SimulatedExchange
+from ares_resources.home import Home
+from ares_resources.settings import load_settings
+from ares_resources.storage.artifacts import Artifact
+from ares_resources.storage.catalogue import Catalogue, Series
+from ares_resources.symbols import SymbolKey
+from ares_resources.timeframes import DAY_MS
+from ares_resources.workspace import Workspace
+
+CLOCK = 1_704_067_200_000
+SYMBOL = SymbolKey("ETHUSDT", "BINANCE")
+
+
+def simulated_bars(days: int) -> pd.DataFrame:
+    exchange = SimulatedExchange(as_of_ms=CLOCK)
+    pages = exchange.bars("FLIPUSDT", "1m", CLOCK - days * DAY_MS, CLOCK)
+    return pd.concat(list(pages), ignore_index=True)
+
+
+def with_noise_from(bars: pd.DataFrame, first_ms: int) -> pd.DataFrame:
+    """The same bars, but a random walk with random volumes from a moment on."""
+    noisy = bars.copy()
+    late = (bars["timestamp"] >= first_ms).to_numpy()
+    stream = np.random.default_rng(3)
+    start = bars.loc[~late, "close"].iloc[-1]
+    close = start * np.exp(np.cumsum(stream.normal(0, 0.002, late.sum())))
+    opened = np.concatenate([[start], close[:-1]])
+    noisy.loc[late, "open"] = opened
+    noisy.loc[late, "close"] = close
+    noisy.loc[late, "high"] = np.maximum(opened, close) * 1.001
+    noisy.loc[late, "low"] = np.minimum(opened, close) * 0.999
+    noisy.loc[late, "volume"] = stream.uniform(1, 1000, late.sum())
+    noisy.loc[late, "taker_buy_share"] = stream.uniform(0, 1, late.sum())
+    return noisy
+
+
+def results(root: Path, bars: pd.DataFrame, steps: int) -> dict[str, Artifact]:
+    home = Home(root)
+    home.create()
+    Catalogue(home.catalogue).append(Series(SYMBOL, "bars", "1m"), bars, source="test")
+    settings = load_settings({"tracking": {"enabled": False}}, mode="blank")
+    request = Request(SYMBOL, "sideways", settings, CLOCK, True, "run")
+    found: dict[str, Artifact] = {}
+    for spec in STEPS[:steps]:
+        inputs = {name: found[name] for name in spec.inputs}
+        found[spec.name], _ = execute(Work(spec, request, Workspace(home)), inputs)
+        assert found[spec.name].skipped is None
+    return found
+
+
+def test_noise_in_place_of_the_holdout_changes_no_artifact_of_steps_4_to_12(
+    tmp_path: Path,
+) -> None:
+    bars = simulated_bars(40)
+    holdout = CLOCK - 6 * DAY_MS
+    true = results(tmp_path / "true", bars, 13)
+    noisy = results(tmp_path / "noisy", with_noise_from(bars, holdout), 13)
+    changed = [
+        spec.number for spec in STEPS[:13] if true[spec.name].sha256 != noisy[spec.name].sha256
+    ]
+    assert changed == [1, 2, 3, 13]
+
+
+def contents(home: Path) -> dict[str, str]:
+    """The content hash of every artifact and bundle of a home, by its place."""
+    found = {}
+    for manifest in sorted((home / "artifacts").rglob("manifest.json")):
+        told = json.loads(manifest.read_text())
+        found[f"{told['asset']} {manifest.parents[1].name} {told['key']}"] = told["sha256"]
+    for manifest in sorted((home / "releases").rglob("manifest.json")):
+        found[str(manifest.relative_to(home))] = json.loads(manifest.read_text())["sha256"]
+    return found
+
+
+@pytest.mark.parametrize("regime", ["bear"])
+def test_two_fresh_homes_and_hash_seeds_give_the_same_bundles(tmp_path: Path, regime: str) -> None:
+    running = []
+    for number in (1, 2):
+        home = tmp_path / f"home{number}"
+        environment = {
+            **os.environ,
+            "ARES_HOME": str(home),
+            "DAGSTER_HOME": str(home / "dagster"),
+            "PYTHONHASHSEED": str(number),
+        }
+        command = [sys.executable, "-m", "ares_jobs.cli", "blank", "ETHUSDT", "SIM"]
+        running.append(
+            subprocess.Popen(
+                [*command, "--regime", regime, "--json"],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    for process in running:
+        _, complaints = process.communicate(timeout=300)
+        assert process.returncode in (0, 3), complaints
+    first, second = contents(tmp_path / "home1"), contents(tmp_path / "home2")
+    assert len(first) == 17
+    assert first == second
