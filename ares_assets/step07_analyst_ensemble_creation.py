@@ -34,7 +34,7 @@ def analyst_ensemble(
     if enhanced["enhancement.json"]["kept"]:
         votes["enhanced"] = enhanced["out_of_fold.parquet"]["enhanced"].to_numpy()
     chosen = select_ensemble(
-        votes,
+        _judged(votes, settings.search_share),
         known.labels,
         known.weights,
         known.rows,
@@ -70,6 +70,25 @@ def analyst_ensemble(
         "out_of_fold.parquet": out_of_fold,
     }
     return Result(value, metadata)
+
+
+def _judged(votes: Mapping[str, Any], search_share: float) -> dict[str, Any]:
+    """The votes on which weights may be chosen.
+
+    The enhanced member's parameters were chosen on the first part of development, so there
+    it would look better than it is; weights are chosen on what came later.
+    """
+    import numpy as np
+
+    from ares_assets.analyst.cross_validation import initial_count
+
+    judged = dict(votes)
+    if "enhanced" in judged:
+        searched = initial_count(len(judged["enhanced"]), search_share)
+        judged["enhanced"] = np.concatenate(
+            [np.full(searched, np.nan), judged["enhanced"][searched:]]
+        )
+    return judged
 
 
 def _members(

@@ -221,7 +221,8 @@ def _parameters(run: dg.DagsterRun, settings: Settings) -> dict[str, Any]:
 
 
 def _terminal_status(context: dg.InitResourceContext) -> str:
-    assert context.instance is not None and context.run is not None
+    assert context.instance is not None
+    assert context.run is not None
     failures = context.instance.all_logs(
         context.run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE
     )
