@@ -120,7 +120,7 @@ def test_forward_filter_is_hmmlearns_posterior_without_the_future() -> None:
     from hmmlearn.hmm import GaussianHMM
 
     rng = np.random.default_rng(4)
-    level = rng.standard_normal((400, 1)) + np.repeat([0.0, 2.0, -2.0, 0.0], 100)[:, None]
+    level = rng.standard_normal((400, 1)) + np.repeat([0.0, 0.5, -0.5, 0.0], 100)[:, None]
     fitted = GaussianHMM(3, n_iter=20, random_state=0).fit(level)
     filtered = forward_filter(fitted, level)
     for end in (1, 2, 57, 101, 400):
