@@ -18,24 +18,21 @@ the caller says that it handed them over.  A kill at any moment therefore loses 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from ares_jobs.inbox_state import FoundFile, InboxState, find_files
 from ares_resources.errors import AresError, BadInput
 from ares_resources.home import Home
 from ares_resources.storage.atomic import file_lock, write_bytes
 from ares_resources.symbols import SymbolKey
 
 REJECTED = "rejected"
-SETTLE_SECONDS = 3.0
 _STATE = ".state.json"
-_UNFINISHED = (".tmp", ".part")
 _LAYOUT = "allowed: inbox/<EXCHANGE>/<SYMBOL>/<file>, such as inbox/BINANCE/ETHUSDT/bars.csv"
 
 
@@ -65,20 +62,6 @@ class Reading:
     waiting: int = 0
 
 
-@dataclass(frozen=True)
-class _Found:
-    """A file of the inbox; ``stamp`` changes whenever its content may have."""
-
-    path: Path
-    relative: str
-    stamp: list[int]
-    modified: float
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        return Path(self.relative).parts
-
-
 def read_inbox(home: Home, *, handed_over: Iterable[str], budget_seconds: float = 20) -> Reading:
     """Ingest what is complete and tell which bars are due for training.
 
@@ -101,60 +84,18 @@ def read_inbox(home: Home, *, handed_over: Iterable[str], budget_seconds: float 
             held.enter_context(file_lock(home.locks / "inbox.lock", timeout_seconds=0))
         except AresError as error:
             raise InboxBusy("another process reads the inbox just now") from error
-        state = _State(home.inbox / _STATE)
+        state = InboxState(home.inbox / _STATE)
         state.forget_tickets(set(handed_over))
         reading = _read(home, state, time.monotonic() + budget_seconds)
         state.save()
     return reading
 
 
-class _State:
-    """What is known of the inbox's files, and the tickets not yet handed over."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stored = path.read_bytes() if path.is_file() else b"{}"
-        try:
-            record = json.loads(self._stored)
-            self.files: dict[str, dict[str, Any]] = dict(record.get("files", {}))
-            self.tickets: dict[str, dict[str, Any]] = dict(record.get("tickets", {}))
-        except (ValueError, AttributeError, TypeError):
-            # Everything is read once more; the catalogue finds nothing new in it.
-            self.files, self.tickets = {}, {}
-
-    def save(self) -> None:
-        """Publish the state if it changed."""
-        record = {"files": self.files, "tickets": self.tickets}
-        data = json.dumps(record, indent=1, sort_keys=True).encode()
-        if data != self._stored:
-            write_bytes(self._path, data)
-            self._stored = data
-
-    def forget_tickets(self, handed_over: set[str]) -> None:
-        """Drop the notes whose runs have been asked for."""
-        self.tickets = {
-            symbol: note
-            for symbol, note in self.tickets.items()
-            if note["ticket"] not in handed_over
-        }
-
-    def is_settled(self, found: _Found) -> bool:
-        """Whether the file has been left alone long enough to be complete."""
-        entry, now = self.files.get(found.relative), time.time()
-        if entry is None or entry["stamp"] != found.stamp:
-            entry = {"stamp": found.stamp, "seen": now, "done": False}
-            self.files[found.relative] = entry
-        return now - min(found.modified, entry["seen"]) >= SETTLE_SECONDS
-
-    def is_done(self, found: _Found) -> bool:
-        """Whether this very content at this place was ingested or rejected."""
-        entry = self.files.get(found.relative)
-        return entry is not None and entry["done"] and entry["stamp"] == found.stamp
-
-
-def _read(home: Home, state: _State, deadline: float) -> Reading:
+def _read(home: Home, state: InboxState, deadline: float) -> Reading:
     reading, unread = Reading(), set()
-    files = sorted(_files(home.inbox), key=lambda found: found.relative)
+    files = sorted(
+        find_files(home.inbox, leave=home.inbox / REJECTED), key=lambda found: found.relative
+    )
     state.files = {f.relative: state.files[f.relative] for f in files if f.relative in state.files}
     for found in files:
         if state.is_done(found):
@@ -175,29 +116,7 @@ def _read(home: Home, state: _State, deadline: float) -> Reading:
     return reading
 
 
-def _files(inbox: Path) -> Iterator[_Found]:
-    for folder, folders, names in os.walk(inbox):
-        here = Path(folder)
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and (here / name) != inbox / REJECTED
-        ]
-        for name in names:
-            if name.startswith(".") or name.endswith(_UNFINISHED):
-                continue
-            path = here / name
-            try:
-                status = path.stat()
-            except FileNotFoundError:
-                continue
-            if path.is_file():
-                stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-                relative = path.relative_to(inbox).as_posix()
-                yield _Found(path, relative, stamp, status.st_mtime)
-
-
-def _take(home: Home, state: _State, found: _Found, reading: Reading) -> None:
+def _take(home: Home, state: InboxState, found: FoundFile, reading: Reading) -> None:
     """Ingest or reject one file; what is not the file's fault leaves it for the next time."""
     try:
         reading.ingested.append(_ingest(home, state, found))
@@ -209,7 +128,7 @@ def _take(home: Home, state: _State, found: _Found, reading: Reading) -> None:
         state.files[found.relative]["done"] = True
 
 
-def _ingest(home: Home, state: _State, found: _Found) -> str:
+def _ingest(home: Home, state: InboxState, found: FoundFile) -> str:
     from ares_resources.exchanges.files.ingest import ingest
     from ares_resources.storage.catalogue import Catalogue
 
@@ -222,7 +141,7 @@ def _ingest(home: Home, state: _State, found: _Found) -> str:
     return f"{found.relative}: {report.added} bars added to {report.series}"
 
 
-def _symbol(found: _Found) -> SymbolKey:
+def _symbol(found: FoundFile) -> SymbolKey:
     if len(found.parts) != 3:
         raise BadInput(f"{found.relative} is at the wrong place; {_LAYOUT}")
     exchange, folder, _ = found.parts
@@ -234,7 +153,7 @@ def _symbol(found: _Found) -> SymbolKey:
     return symbol
 
 
-def _due(home: Home, state: _State, symbol: SymbolKey) -> list[Due]:
+def _due(home: Home, state: InboxState, symbol: SymbolKey) -> list[Due]:
     """What changed of a noted symbol since its note; the note goes if nothing did."""
     note, now = state.tickets[str(symbol)], _fingerprints(home, symbol)
     changed = {frame: mark for frame, mark in now.items() if note["before"].get(frame) != mark}
@@ -271,7 +190,9 @@ def _last_close(home: Home, symbol: SymbolKey, timeframe: str) -> int:
     return coverage.last_ms + series.step_ms
 
 
-def _reject(home: Home, state: _State, found: _Found, error: BadInput, reading: Reading) -> None:
+def _reject(
+    home: Home, state: InboxState, found: FoundFile, error: BadInput, reading: Reading
+) -> None:
     """Move a file aside with the reason beside it; remembered first, so never tried again."""
     state.files[found.relative]["done"] = True
     state.save()

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ares_jobs import inbox
+from ares_jobs import inbox, inbox_state
 from ares_jobs.inbox import Due, InboxBusy, Reading, read_inbox
 from ares_resources.errors import CorruptArtifact
 from ares_resources.home import Home
@@ -163,7 +163,7 @@ def test_a_file_from_the_future_settles_by_staying_the_same(
     path = drop(home, "a.csv", bars())
     os.utime(path, (time.time() + 9_999, time.time() + 9_999))
     assert look(home).waiting == 1
-    monkeypatch.setattr(inbox, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(inbox_state, "SETTLE_SECONDS", 0.0)
     assert len(look(home).due) == 1
 
 
