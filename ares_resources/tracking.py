@@ -110,6 +110,7 @@ def prepare_database(home: Home, experiment: str) -> None:
         _quieten()
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+        _quieten()  # importing it has set up its own logging
         artifacts = home.mlflow / _ARTIFACTS
         artifacts.mkdir(parents=True, exist_ok=True)
         store = SqlAlchemyStore(f"sqlite:///{home.mlflow / _DATABASE}", artifacts.as_uri())
@@ -237,5 +238,5 @@ def _quieten() -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import logging
 
-    for name in ("mlflow", "alembic"):
+    for name in ("mlflow", "mlflow.store.db.utils", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
