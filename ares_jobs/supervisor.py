@@ -139,8 +139,7 @@ class Supervisor:
         for child in self._children:
             _signal_group(child.process, signal.SIGINT)
         psutil.wait_procs(leaders, timeout=self._polite_seconds)
-        left = [p for p in family if p.is_running()]
-        left = _with_descendants([p.pid for p in left])
+        left = _with_descendants([p.pid for p in family if _computes(p)])
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.terminate()
@@ -148,6 +147,8 @@ class Supervisor:
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+        # Not gone at once: a return means that nothing is left.
+        psutil.wait_procs([p for p in left if _computes(p)], timeout=_RUDE_SECONDS)
         for child in self._children:
             _signal_group(child.process, signal.SIGKILL)
             child.process.wait()
@@ -164,6 +165,15 @@ def _with_descendants(pids: list[int]) -> list[psutil.Process]:
             process = psutil.Process(pid)
             family |= {p.pid: p for p in (process, *process.children(recursive=True))}
     return [family[pid] for pid in sorted(family)]
+
+
+def _computes(process: psutil.Process) -> bool:
+    """Whether the process still is, and is more than an entry that nobody has collected."""
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _signal_group(leader: subprocess.Popen[str], number: signal.Signals) -> None:
