@@ -45,8 +45,10 @@ def final_parameters(
     """The chosen parameters, every trial, and the whole model that steps 13 to 16 use."""
     from dataclasses import replace
 
-    draft = _draft(work, market_data, analyst_ensemble, tactician_ensemble, calibrated_confidence)
-    bars = _development(work, market_data, draft, tactician_ensemble)
+    draft = draft_model(
+        work, market_data, analyst_ensemble, tactician_ensemble, calibrated_confidence
+    )
+    bars = development_signals(work, market_data, draft, tactician_ensemble)
     backtester = _backtester(work, bars)
     found = _search(work, backtester)
     never = bool(tactician_ensemble.metadata["never_trades"])
@@ -72,7 +74,7 @@ def final_parameters(
     return Result(value, metadata, degraded)
 
 
-def _draft(
+def draft_model(
     work: Work,
     market_data: Artifact,
     analyst_ensemble: Artifact,
@@ -110,7 +112,7 @@ def _ranges(work: Work) -> dict[str, tuple[float, float]]:
     return {name: getattr(search, name) for name in ("enter_margin", "stop_width", "target_width")}
 
 
-def _development(
+def development_signals(
     work: Work, market_data: Artifact, draft: PartitionModel, tactician_ensemble: Artifact
 ) -> Development:
     """Bars from the first development row to the first calibration row, and what is decided."""

@@ -6,10 +6,11 @@ Does not belong here: printing, options, and the async face.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -85,9 +86,22 @@ def train(request: TrainingRequest, *, home: Home | None = None) -> list[Partiti
     check_request(request, home)
     request = _pinned(request)
     home.create()
+    with _current(home):
+        return [_train_partition(request, regime, home) for regime in request.regimes]
+
+
+@contextlib.contextmanager
+def _current(home: Home) -> Iterator[None]:
+    """Let the jobs' resources find this home; they look it up when a run starts."""
+    before = os.environ.get("ARES_HOME")
     os.environ["ARES_HOME"] = str(home.root)
-    os.environ.setdefault("DAGSTER_HOME", str(home.dagster))
-    return [_train_partition(request, regime, home) for regime in request.regimes]
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["ARES_HOME"]
+        else:
+            os.environ["ARES_HOME"] = before
 
 
 def check_request(request: TrainingRequest, home: Home) -> None:
@@ -164,7 +178,7 @@ def _train_partition(request: TrainingRequest, regime: str, home: Home) -> Parti
     found = stored_results(engine_request(request, regime, "planned"), workspace)
     if found is not None:
         return _outcome(request, regime, found, workspace, None, time.perf_counter() - started)
-    run_id, problem = _execute_job(request, regime)
+    run_id, problem = _execute_job(request, regime, home)
     results = latest_results(engine_request(request, regime, run_id), workspace)
     seconds = time.perf_counter() - started
     if problem is not None:
@@ -187,7 +201,7 @@ def engine_request(request: TrainingRequest, regime: str, run_id: str) -> Reques
     )
 
 
-def _execute_job(request: TrainingRequest, regime: str) -> tuple[str, str | None]:
+def _execute_job(request: TrainingRequest, regime: str, home: Home) -> tuple[str, str | None]:
     """Run the mode's job; returns the run's id, and what failed, if anything did."""
     import dagster as dg
 
@@ -195,7 +209,7 @@ def _execute_job(request: TrainingRequest, regime: str) -> tuple[str, str | None
     from ares_jobs.definitions import defs
     from ares_jobs.jobs import JOBS
 
-    with dg.DagsterInstance.get() as instance:
+    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
         instance.add_dynamic_partitions(SYMBOLS, [str(request.symbol)])
         job = defs.resolve_job_def(JOBS[request.mode].name)
         result = job.execute_in_process(

@@ -5,7 +5,6 @@ Belongs here: what ``ares init`` does.  Does not belong here: installing package
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from ares_resources.home import Home
@@ -35,20 +34,18 @@ def initialise(home: Home, symbols: list[str]) -> Initialised:
     """
     keys = [SymbolKey.parse(text) for text in symbols]
     home.create()
-    os.environ["ARES_HOME"] = str(home.root)
-    os.environ.setdefault("DAGSTER_HOME", str(home.dagster))
     with file_lock(home.locks / "init.lock"):
-        registered = _open_dagster(keys)
+        registered = _open_dagster(home, keys)
         _open_mlflow(home)
     return Initialised(str(home.root), str(home.dagster), registered)
 
 
-def _open_dagster(keys: list[SymbolKey]) -> list[str]:
+def _open_dagster(home: Home, keys: list[SymbolKey]) -> list[str]:
     import dagster as dg
 
     from ares_assets.partitions import SYMBOLS
 
-    with dg.DagsterInstance.get() as instance:
+    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
         instance.get_runs(limit=1)
         instance.all_instigator_state()
         if keys:

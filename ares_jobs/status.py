@@ -115,14 +115,11 @@ def _reaped(home: Home) -> list[str]:
     """Runs whose process died are marked failed on the way."""
     if not (home.dagster / "history").is_dir():
         return []
-    import os
-
     import dagster as dg
 
     from ares_jobs.reaper import reap
 
-    os.environ.setdefault("DAGSTER_HOME", str(home.dagster))
-    with dg.DagsterInstance.get() as instance:
+    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
         return [f"run {run_id} had died; marked failed" for run_id in reap(instance, home)]
 
 

@@ -54,6 +54,8 @@ def trained_market(
         )
     work = Work(step12.SPEC, engine, workspace)
     inputs = {name: results[name] for name in step12.SPEC.inputs}
-    draft = step12._draft(work, **inputs)
-    bars = step12._development(work, inputs["market_data"], draft, inputs["tactician_ensemble"])
+    draft = step12.draft_model(work, **inputs)
+    bars = step12.development_signals(
+        work, inputs["market_data"], draft, inputs["tactician_ensemble"]
+    )
     return TrainedMarket(bars.signals, f"{study_prefix(work)}parameters")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,13 +25,6 @@ class Trained:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     home = Home(tmp_path_factory.mktemp("trained"))
-    before = {name: os.environ.get(name) for name in ("ARES_HOME", "DAGSTER_HOME")}
-    os.environ.pop("DAGSTER_HOME", None)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DAGSTER_HOME", raising=False)
         yield Trained(home, train(REQUEST, home=home))
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
