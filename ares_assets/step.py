@@ -83,7 +83,7 @@ def event_metadata(
 
 
 def _displayed(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith("<svg"):
+    if isinstance(value, str) and value.startswith("!["):
         return dg.MetadataValue.md(value)
     return value
 

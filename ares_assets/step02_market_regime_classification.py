@@ -14,6 +14,7 @@ def market_regimes(work: Work, market_data: Artifact) -> Result:
     """Probabilities and the decided regime per bar, with the fitted model as JSON."""
     from ares_assets.market.classification import classify
     from ares_assets.market.roles import roles_of
+    from ares_assets.pictures import regime_picture
 
     frame = market_data.load()
     settings = work.settings
@@ -35,6 +36,7 @@ def market_regimes(work: Work, market_data: Artifact) -> Result:
         },
         "switches": switches,
         "mean_dwell_bars": round(len(frame) / (switches + 1), 1),
+        "picture": regime_picture(frame["close"].to_numpy(), inside),
     }
     return Result({"regimes.parquet": decided, "model.json": model}, metadata)
 

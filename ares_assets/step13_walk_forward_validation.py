@@ -26,6 +26,7 @@ def walk_forward_report(
     final_parameters: Artifact,
 ) -> Result:
     """The frozen model and its refits on the holdout, with drift beside them."""
+    from ares_assets.pictures import equity_picture
     from ares_assets.release.holdout import judge_frozen, judge_refits, measure_drift
 
     case = holdout_case(
@@ -56,7 +57,8 @@ def walk_forward_report(
         "trades.parquet": frozen.trades,
         "predictions.parquet": refits.predictions,
     }
-    return Result(value, _key_numbers(report))
+    picture = equity_picture(frozen.returns["net_return"].to_numpy())
+    return Result(value, {**_key_numbers(report), "picture": picture})
 
 
 def holdout_case(

@@ -253,7 +253,12 @@ def _outcome(
         run_id=run_id,
         reused=run_id is None,
         degraded=last.degraded,
-        metrics={f"{name}/{k}": v for name, a in results.items() for k, v in a.metadata.items()},
+        metrics={
+            f"{name}/{k}": v
+            for name, a in results.items()
+            for k, v in a.metadata.items()
+            if k != "picture"
+        },
         release=None if skipped is not None else _release(request, regime, last, workspace),
         seconds=round(seconds, 1),
         gate=_gate(results),
