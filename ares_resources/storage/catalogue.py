@@ -22,7 +22,7 @@ import pandas as pd
 from ares_resources.errors import CorruptArtifact
 from ares_resources.storage import gap_ledger
 from ares_resources.storage.atomic import file_lock
-from ares_resources.storage.fingerprints import frame_fingerprint
+from ares_resources.storage.fingerprints import rows_fingerprint
 from ares_resources.storage.frames import empty_frame
 from ares_resources.storage.gap_ledger import Span
 from ares_resources.storage.merging import Merged, check_on_conflict
@@ -152,7 +152,7 @@ class Catalogue:
 
     def fingerprint(self, series: Series, start_ms: int, end_ms: int) -> str:
         """XXH3-128 of the window's rows; the way in which they came does not count."""
-        return frame_fingerprint(self.read(series, start_ms, end_ms))
+        return rows_fingerprint(self.read(series, start_ms, end_ms))
 
     def symbols(self) -> list[SymbolKey]:
         """Every symbol with at least one published series, sorted."""

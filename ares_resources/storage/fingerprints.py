@@ -1,7 +1,8 @@
 """Content hashes of frames: equal rows give equal fingerprints, wherever they rest.
 
-Belongs here: hashing a frame's buffers.  Does not belong here: hashes of files
-(:mod:`ares_resources.storage.atomic`) and keys of parameters.
+Belongs here: hashing what rows say.  Does not belong here: hashes of files
+(:mod:`ares_resources.storage.atomic`), and bitwise hashes of frames and keys of parameters
+(:mod:`ares_resources.fingerprints`, :mod:`ares_resources.hashing`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 
-def frame_fingerprint(frame: pd.DataFrame) -> str:
+def rows_fingerprint(frame: pd.DataFrame) -> str:
     """XXH3-128 over names, dtypes and values, hexadecimal; NaN and -0.0 have one spelling each.
 
     ``frame`` holds numeric columns only; its index does not count.
