@@ -82,4 +82,10 @@ CHECKS = [
         "The stored bundle, loaded anew, gives the signals that were validated.",
         leak_proof.bundle_reloads_identically,
     ),
+    _check(
+        "model_release",
+        "signals_see_no_future",
+        "The released model's signals on truncated bars equal those that were validated.",
+        leak_proof.signals_see_no_future,
+    ),
 ]

@@ -177,10 +177,10 @@ def execute(work: Work, inputs: Mapping[str, Artifact]) -> tuple[Artifact, bool]
     listener.step_started(spec.number, spec.title, work.request.partition)
     outcome = "failed"
     try:
-        with file_lock(_lock_path(work)):
+        with file_lock(_lock_path(work), _LOCK_SECONDS):
             work = replace(work, outside=outside_state(work, inputs))
             key = step_key(work, inputs)
-            artifact = work.workspace.store.find(work.place, key)
+            artifact = work.workspace.store.find_intact(work.place, key)
             reused = artifact is not None
             if artifact is None:
                 artifact = _compute(work, key, inputs)
@@ -217,6 +217,8 @@ def _compute(work: Work, key: str, inputs: Mapping[str, Artifact]) -> Artifact:
 
 
 _KEPT_RESULTS = 12
+# Whoever waits for the same step of the same partition waits for a training, not for a file.
+_LOCK_SECONDS = 6 * 3600.0
 
 
 def _mode(work: Work) -> str:

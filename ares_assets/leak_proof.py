@@ -115,11 +115,35 @@ def bundle_reloads_identically(stored: Stored) -> tuple[bool, str]:
         stored["model_release"].load(),
         frame,
         walk["decisions.parquet"],
-        first_row=len(frame) - len(walk["returns.parquet"]),
+        **_where(stored),
     )
     if difference is not None:
         return False, difference
     return True, f"{len(walk['decisions.parquet'])} decisions are the same"
+
+
+def signals_see_no_future(stored: Stored) -> tuple[bool, str]:
+    """The bundle's signals on truncated bars equal the validated ones before the cut."""
+    from ares_assets.release.served_model import ServedModel
+
+    frame, where = stored["market_data"].load(), _where(stored)
+    kept = stored["walk_forward_report"].load()["decisions.parquet"]
+    served = ServedModel.from_files(stored["model_release"].load())
+    cuts = cut_rows(stored["market_data"], where["first_row"] + 1, len(frame))
+    for cut in cuts:
+        before = kept[kept["row"] < cut].reset_index(drop=True)
+        again = served.signals(frame.iloc[:cut], **where)
+        if len(again) != len(before):
+            return False, f"bars cut at row {cut}: {len(again)} signals instead of {len(before)}"
+        different = _first_difference(again, before)
+        if different is not None:
+            return False, f"bars cut at row {cut} change the signals: {different}"
+    return True, f"equal at the cuts {cuts} of {len(frame)} rows"
+
+
+def _where(stored: Stored) -> dict[str, int]:
+    metadata = stored["walk_forward_report"].metadata
+    return {name: metadata[name] for name in ("first_row", "history_row")}
 
 
 def _first_difference(again: pd.DataFrame, kept: pd.DataFrame) -> str | None:

@@ -48,7 +48,7 @@ def latest_results(request: Request, workspace: Workspace) -> dict[str, Artifact
 
 def _stored(work: Work, inputs: Mapping[str, Artifact]) -> Artifact | None:
     key = step_key(replace(work, outside=outside_state(work, inputs)), inputs)
-    return work.workspace.store.find(work.place, key)
+    return work.workspace.store.find_intact(work.place, key)
 
 
 def _latest(spec: StepSpec, request: Request, workspace: Workspace) -> Artifact | None:

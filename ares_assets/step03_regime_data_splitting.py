@@ -46,7 +46,8 @@ def regime_dataset(work: Work, market_data: Artifact, market_regimes: Artifact) 
         "pooled": pooled,
         "balance": balance(roles, decided, horizon_bars=horizon),
     }
-    return Result(data, metadata)
+    degraded = ("trained on all regimes, since its own are too few",) if pooled else ()
+    return Result(data, metadata, degraded)
 
 
 def _pooled(roles: np.ndarray, decided: np.ndarray, own: np.ndarray) -> np.ndarray:

@@ -43,7 +43,9 @@ def tactician_dataset(
     labels = context.label(frame, signals)
     check_enough(labels)
     kept = known["row"].isin(labels["row"]).to_numpy()
-    features = context.features(frame, regimes, _part(signals, kept), labels)
+    settled = context.settled(labels)
+    features = context.features(frame, regimes, _part(signals, kept), settled)
+    labels["settled_row"] = settled["exit_row"]
     labels["probability"] = known["probability"].to_numpy()[kept]
     labels["weight"] = uniqueness_weights(labels["row"].to_numpy(), labels["t1_row"].to_numpy())
     labels["managed_return"] = _managed(frame, labels, _part(signals, kept), context)

@@ -42,7 +42,7 @@ def tactician_ensemble(
         confidence=work.settings.analyst.gain_confidence,
     )
     model = _model(trained, labels, ensemble, timing)
-    decided = labels[["row", "probability"]].assign(
+    decided = labels[["row", "probability", "net_return", "settled_row"]].assign(
         **{f"take-{name}": votes[name] for name in votes.columns},
         wait=timing.model.out_of_fold,
     )
@@ -63,7 +63,7 @@ def tactician_ensemble(
         "turnover": ensemble.turnover,
         "turnover_without_band": ensemble.turnover_without_band,
         "timing": timing.reason,
-        "management": management.reason,
+        "management_if_followed": management.reason,
     }
     value = {**model.to_files(), "out_of_fold.parquet": decided, "report.json": report}
     return Result(value, metadata, ensemble.degraded)

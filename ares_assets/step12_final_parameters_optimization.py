@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Result, StepSpec, Work
+from ares_resources.provenance import code_fingerprint
 from ares_resources.storage.artifacts import Artifact
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from ares_assets.release.partition_model import PartitionModel
@@ -38,6 +40,7 @@ class Development:
 def final_parameters(
     work: Work,
     market_data: Artifact,
+    analyst_dataset: Artifact,
     analyst_ensemble: Artifact,
     tactician_ensemble: Artifact,
     calibrated_confidence: Artifact,
@@ -48,9 +51,11 @@ def final_parameters(
     draft = draft_model(
         work, market_data, analyst_ensemble, tactician_ensemble, calibrated_confidence
     )
-    bars = development_signals(work, market_data, draft, tactician_ensemble)
+    bars = development_signals(work, market_data, analyst_dataset, draft, tactician_ensemble)
     backtester = _backtester(work, bars)
     found = _search(work, backtester)
+    # Trials answered from the journal of a killed run count like those that were run now.
+    backtester.evaluate_many([_strategy(work, dict(trial.parameters)) for trial in found.trials])
     never = bool(tactician_ensemble.metadata["never_trades"])
     chosen = None if found.chosen is None else dict(found.chosen.parameters)
     model = replace(draft, parameters=chosen or dict(draft.parameters))
@@ -113,7 +118,11 @@ def _ranges(work: Work) -> dict[str, tuple[float, float]]:
 
 
 def development_signals(
-    work: Work, market_data: Artifact, draft: PartitionModel, tactician_ensemble: Artifact
+    work: Work,
+    market_data: Artifact,
+    analyst_dataset: Artifact,
+    draft: PartitionModel,
+    tactician_ensemble: Artifact,
 ) -> Development:
     """Bars from the first development row to the first calibration row, and what is decided."""
     from ares_assets.market.roles import first_row, roles_of
@@ -136,12 +145,40 @@ def development_signals(
         {name: known[f"take-{name}"].to_numpy() for name in draft.tactician.members},
         known["wait"].to_numpy(),
         annual_volatility(spread, settings.timeframe),
+        rows,
+        known.rename(columns={"settled_row": "exit_row"}),
+        calibrated=_calibrated_on_development(work, analyst_dataset, rows, raw),
     )
-    decisions.insert(0, "row", rows)
     delay = settings.tactician.delay_bars
     probability, size = decision_arrays(decisions, end, delay_bars=delay)
     market = market_arrays(frame, timeframe_ms(settings.timeframe)).rows(start, end)
     return Development(Signals(market, probability[start:], size[start:]), decisions)
+
+
+def _calibrated_on_development(
+    work: Work, analyst_dataset: Artifact, rows: np.ndarray, raw: np.ndarray
+) -> np.ndarray:
+    """The probabilities calibrated by purged folds of development alone.
+
+    Step 11's calibrator was fitted on later bars, which this search may not know.
+    """
+    import numpy as np
+
+    from ares_assets.analyst.cross_validation import PurgedKFold
+    from ares_assets.analyst.dataset import examples_of
+    from ares_assets.evidence.calibration import cross_calibrated
+
+    settings = work.settings.analyst
+    known = examples_of(analyst_dataset.load(), "development")
+    events = known.part(np.flatnonzero(np.isin(known.rows, rows)))
+    return cross_calibrated(
+        raw,
+        events.labels,
+        events.weights,
+        events.rows,
+        events.t1_rows,
+        splitter=PurgedKFold(settings.folds, settings.embargo_bars),
+    )
 
 
 def _backtester(work: Work, bars: Development) -> CachedBacktester:
@@ -182,9 +219,13 @@ def _search(work: Work, backtester: CachedBacktester) -> SearchResult:
         seed=work.seed,
         minimum_trades=settings.search.minimum_trades,
         journal_path=journal / name,
-        journal_key=repr((backtester.data_fingerprint, settings.costs, settings.labels)),
+        journal_key=repr((backtester.data_fingerprint, code_fingerprint(), _costs(work))),
         progress=lambda done, total: work.advanced("trial", done, total),
     )
+
+
+def _costs(work: Work) -> tuple[object, int]:
+    return work.settings.costs, work.settings.labels.horizon_bars
 
 
 def _strategy(work: Work, point: dict[str, Any]) -> Any:
@@ -242,8 +283,15 @@ SPEC = StepSpec(
     description="Entry margin, stop and target by multi-objective search on development.",
     group="evidence",
     kind="bundle",
-    inputs=("market_data", "analyst_ensemble", "tactician_ensemble", "calibrated_confidence"),
+    inputs=(
+        "market_data",
+        "analyst_dataset",
+        "analyst_ensemble",
+        "tactician_ensemble",
+        "calibrated_confidence",
+    ),
     uses=(
+        "analyst",
         "computational_optimization",
         "costs",
         "enhanced_training_manager",

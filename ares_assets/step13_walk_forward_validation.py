@@ -58,7 +58,8 @@ def walk_forward_report(
         "predictions.parquet": refits.predictions,
     }
     picture = equity_picture(frozen.returns["net_return"].to_numpy())
-    return Result(value, {**_key_numbers(report), "picture": picture})
+    where = {"first_row": case.first_row, "history_row": case.history_row}
+    return Result(value, {**_key_numbers(report), **where, "picture": picture})
 
 
 def holdout_case(
@@ -77,6 +78,8 @@ def holdout_case(
     PartitionSkipped
         If the regime took no decision in the holdout whose outcome is known.
     """
+    import numpy as np
+
     from ares_assets.analyst.dataset import examples_of
     from ares_assets.market.roles import first_row, roles_of
     from ares_assets.release.holdout import HoldoutCase
@@ -86,15 +89,20 @@ def holdout_case(
     frame, settings = market_data.load(), work.settings
     rows = regime_dataset.load()
     roles = roles_of(frame, market_data.metadata, settings.window, settings.labels.horizon_bars)
+    regimes = market_regimes.load()["regimes.parquet"]
+    inside = np.flatnonzero(regimes["regime"].to_numpy() == work.request.regime)
+    history_row = first_row(roles, "calibration")
     case = HoldoutCase(
         model=PartitionModel.from_files(final_parameters.load()),
         members=analyst_ensemble.load()["members.json"],
         frame=frame,
         features=features_of(work, market_data),
-        regimes=market_regimes.load()["regimes.parquet"],
+        regimes=regimes,
         past=examples_of(analyst_dataset.load(), None),
         rows=rows["row"].to_numpy()[rows["role"].to_numpy() == "holdout"],
         first_row=first_row(roles, "holdout"),
+        served_rows=inside[inside >= history_row],
+        history_row=history_row,
     )
     if len(case.events) < settings.validation.refits:
         raise PartitionSkipped(

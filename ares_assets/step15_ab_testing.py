@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ares_assets.evidence.gate import Comparison, GateEvidence, GateReport
     from ares_resources.storage.releases import Release, ReleaseStore
 
-_NO_CHAMPION = "none"
+NO_CHAMPION = "none"
 
 
 def release_store(work: Work) -> ReleaseStore:
@@ -37,14 +37,12 @@ def challenger_identity(inputs: Mapping[str, Artifact]) -> str:
 
 def champion_state(work: Work, inputs: Mapping[str, Artifact]) -> str:
     """The champion's content hash; a challenger that was promoted faces whom it replaced."""
-    champion = release_store(work).champion_against(challenger_identity(inputs))
-    return _NO_CHAMPION if champion is None else champion.sha256
+    return release_store(work).champion_against(challenger_identity(inputs)) or NO_CHAMPION
 
 
 def ab_test_report(
     work: Work,
     market_data: Artifact,
-    regime_dataset: Artifact,
     final_parameters: Artifact,
     walk_forward_report: Artifact,
     monte_carlo_report: Artifact,
@@ -58,7 +56,7 @@ def ab_test_report(
     returns = walk_forward_report.load()["returns.parquet"]
     stamps = returns["timestamp"].to_numpy()
     days, daily = aggregate_returns(returns["net_return"].to_numpy(), stamps)
-    rivals, notes = _rivals(work, market_data, regime_dataset, len(stamps), stamps)
+    rivals, notes = _rivals(work, market_data, walk_forward_report, stamps)
     comparisons, tests = [], {}
     for name, rival in rivals.items():
         comparison, test = _compare(work, daily, rival, against=name)
@@ -92,18 +90,18 @@ def ab_test_report(
 
 
 def _rivals(
-    work: Work, market_data: Artifact, regime_dataset: Artifact, bars: int, stamps: np.ndarray
+    work: Work, market_data: Artifact, walk: Artifact, stamps: np.ndarray
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Daily returns of the rivals over the same bars; the first is the one to beat."""
     import numpy as np
 
     from ares_assets.evidence.performance import aggregate_returns
 
-    frame = market_data.load().iloc[-bars:]
+    frame = market_data.load().iloc[walk.metadata["first_row"] :]
     close, first = frame["close"].to_numpy(), frame["open"].to_numpy()[0]
     held = close / np.concatenate([[first], close[:-1]]) - 1.0
     idle = np.zeros(len(np.unique(stamps // 86_400_000)))
-    champion, notes = _champion_returns(work, market_data, regime_dataset, bars)
+    champion, notes = _champion_returns(work, market_data, walk)
     rivals = {} if champion is None else {"champion": aggregate_returns(champion, stamps)[1]}
     rivals["no trade"] = idle
     rivals["buy and hold"] = aggregate_returns(held, stamps)[1]
@@ -111,20 +109,23 @@ def _rivals(
 
 
 def _champion_returns(
-    work: Work, market_data: Artifact, regime_dataset: Artifact, bars: int
+    work: Work, market_data: Artifact, walk: Artifact
 ) -> tuple[np.ndarray | None, list[str]]:
-    if work.outside == _NO_CHAMPION:
+    if work.outside == NO_CHAMPION:
         return None, []
     champion = release_store(work).find(work.outside)
     if champion is None:
         return None, [f"the champion {work.outside[:16]} is not in the release store"]
-    return _replayed(champion, market_data, regime_dataset, bars), []
+    return _replayed(work, champion, market_data, walk), []
 
 
-def _replayed(
-    champion: Release, market_data: Artifact, regime_dataset: Artifact, bars: int
-) -> np.ndarray:
-    """The champion's per-bar net returns over the last ``bars`` bars, by its own regimes."""
+def _replayed(work: Work, champion: Release, market_data: Artifact, walk: Artifact) -> np.ndarray:
+    """The champion's per-bar net returns over the holdout, by its own regimes.
+
+    It pays the challenger's costs: a lower fee in the settings makes no better model.
+    """
+    from dataclasses import replace
+
     from ares_assets.release.served_model import ServedModel
 
     served = ServedModel.from_files(champion.files())
@@ -134,7 +135,10 @@ def _replayed(
             f"the champion trades {served.model.settings.timeframe} bars, the challenger "
             f"{market_data.metadata['timeframe']}; release them under different symbols"
         )
-    return served.trade(frame, first_row=len(frame) - bars).net_return
+    settings = replace(served.model.settings, costs=work.settings.costs)
+    served = replace(served, model=replace(served.model, settings=settings))
+    where = {name: walk.metadata[name] for name in ("first_row", "history_row")}
+    return served.trade(frame, **where).net_return
 
 
 def _compare(
@@ -206,12 +210,11 @@ SPEC = StepSpec(
     kind="report",
     inputs=(
         "market_data",
-        "regime_dataset",
         "final_parameters",
         "walk_forward_report",
         "monte_carlo_report",
     ),
-    uses=("gate", "tactician", "validation"),
+    uses=("costs", "gate", "tactician", "validation"),
     function=ab_test_report,
     fingerprint=champion_state,
 )

@@ -6,12 +6,12 @@ Does not belong here: the verdict (step 15), the release store and MLflow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ares_assets.engine import Result, StepSpec, Work
-from ares_assets.step15_ab_testing import challenger_identity, release_store
+from ares_assets.step15_ab_testing import NO_CHAMPION, challenger_identity, release_store
 from ares_resources.errors import AresError
 from ares_resources.provenance import code_fingerprint, commit, library_versions
 from ares_resources.storage.artifacts import Artifact
@@ -46,14 +46,15 @@ def model_release(
     model = PartitionModel.from_files(final_parameters.load())
     files = ServedModel(model, market_regimes.load()["model.json"]).to_files()
     frame, walk = market_data.load(), walk_forward_report.load()
-    first_row = len(frame) - len(walk["returns.parquet"])
-    difference = reload_difference(files, frame, walk["decisions.parquet"], first_row=first_row)
+    where = {name: walk_forward_report.metadata[name] for name in ("first_row", "history_row")}
+    difference = reload_difference(files, frame, walk["decisions.parquet"], **where)
     if difference is not None:
         raise AresError(f"the bundle does not decide as the validated model did: {difference}")
     verdict = ab_test_report.metadata["verdict"]
     metadata = {
         "status": _STATUS[verdict],
         "verdict": verdict,
+        "judged_against": ab_test_report.metadata["champion"],
         "reason": ab_test_report.metadata["reason"],
         "bundle_files": len(files),
         "bundle_bytes": sum(len(data) for data in files.values()),
@@ -68,19 +69,38 @@ def model_release(
 def publish(work: Work, artifact: Artifact) -> dict[str, Any]:
     """Put the bundle among the releases, promote by the verdict, and register it.
 
-    Safe to repeat: the same bundle is one version, promoted and registered once.  With the
-    registry away the model is trained and released locally, and the next run registers it.
+    Safe to repeat in the run that made the verdict: the same bundle is one version, promoted
+    and registered once.  With the registry away the model is trained and released locally,
+    and the next run registers it.
     """
     store = release_store(work)
     release = store.publish(artifact.load(), _record(work, artifact))
     if artifact.metadata["verdict"] == "promote":
-        store.promote(release, identity=artifact.metadata["identity"])
-    registered = _register(work, artifact, release.sha256, release.folder)
+        against = artifact.metadata["judged_against"]
+        store.promote(
+            release,
+            identity=artifact.metadata["identity"],
+            judged_against=None if against == NO_CHAMPION else against,
+        )
+    facts = register_release(work, artifact)
     store.prune(work.request.settings.release.keep_versions)
+    return facts
+
+
+def register_release(work: Work, artifact: Artifact) -> dict[str, Any]:
+    """Where the bundle stands, whether it is live, and its version in the registry.
+
+    A bundle that the registry did not take before is offered again; nothing is promoted here,
+    so that looking at an old result cannot make it live.
+    """
+    store = release_store(work)
+    release = store.publish(artifact.load(), _record(work, artifact))
+    champion = store.champion()
     return {
         "bundle": str(release.folder),
         "bundle_sha256": release.sha256,
-        "registered": registered,
+        "live": champion is not None and champion.sha256 == release.sha256,
+        "registered": _register(work, release.sha256, release.folder),
     }
 
 
@@ -101,16 +121,16 @@ def _record(work: Work, artifact: Artifact) -> dict[str, Any]:
     }
 
 
-def _register(work: Work, artifact: Artifact, sha256: str, folder: Any) -> str:
-    """The registry's version, or why there is none."""
+def _register(work: Work, sha256: str, folder: Path) -> str:
+    """The registry's version, or why there is none; its alias follows the live version."""
     settings, store = work.request.settings, release_store(work)
     if not settings.tracking.enabled:
         return f"{_UNREGISTERED}: tracking is switched off"
     name = f"ares-{work.request.symbol.folder}-{work.request.regime}"
-    promoted = artifact.metadata["verdict"] == "promote"
-    wanted = {"registered": name, "alias_moved": promoted}
-    known: Mapping[str, Any] = store.record(sha256)
-    if all(known.get(key) == value for key, value in wanted.items()):
+    champion = store.champion()
+    live = champion is not None and champion.sha256 == sha256
+    known, at = store.record(sha256), settings.tracking.uri or "the home"
+    if known.get("registered_at") == at and not (live and store.alias() != f"{at} {sha256}"):
         return str(known["registered_version"])
     from ares_resources.tracking import move_alias, register
 
@@ -124,11 +144,12 @@ def _register(work: Work, artifact: Artifact, sha256: str, folder: Any) -> str:
             sha256=sha256,
             run_id=work.tracking_run_id,
         )
-        if promoted:
+        if live:
             move_alias(home, settings, name=name, version=version)
+            store.note_alias(f"{at} {sha256}")
     except AresError as away:
         return f"{_UNREGISTERED}: {away}"
-    store.amend_record(sha256, **wanted, registered_version=version)
+    store.amend_record(sha256, registered_at=at, registered_version=version)
     return version
 
 

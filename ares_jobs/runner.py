@@ -270,10 +270,10 @@ def _release(
 ) -> dict[str, Any]:
     """Where the bundle stands; one that the registry did not take before is offered again."""
     from ares_assets.engine import Work
-    from ares_assets.step16_saving import SPEC, publish
+    from ares_assets.step16_saving import SPEC, register_release
 
     work = Work(SPEC, engine_request(request, regime, "planned"), workspace)
-    return {**artifact.metadata, **publish(work, artifact)}
+    return {**artifact.metadata, **register_release(work, artifact)}
 
 
 def _gate(results: Mapping[str, Artifact]) -> list[dict[str, Any]]:

@@ -54,8 +54,9 @@ def trained_market(
         )
     work = Work(step12.SPEC, engine, workspace)
     inputs = {name: results[name] for name in step12.SPEC.inputs}
+    searched = inputs.pop("analyst_dataset")
     draft = step12.draft_model(work, **inputs)
     bars = step12.development_signals(
-        work, inputs["market_data"], draft, inputs["tactician_ensemble"]
+        work, inputs["market_data"], searched, draft, inputs["tactician_ensemble"]
     )
     return TrainedMarket(bars.signals, f"{study_prefix(work)}parameters")

@@ -220,7 +220,7 @@ class CalibrationSettings(_Group):
 class SearchSettings(_Group):
     """Step 12: what is searched and what must hold."""
 
-    batch: int = Field(50, ge=1, description="Trials asked for and evaluated at once.")
+    batch: int = Field(10, ge=1, description="Trials asked for and evaluated at once.")
     enter_margin: tuple[float, float] = Field(
         (0.0, 0.12), description="Range of |probability - 1/2| needed to enter."
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ares_assets.analyst.cross_validation import PurgedForward, check_events
+from ares_assets.analyst.cross_validation import PurgedForward, PurgedKFold, check_events
 from ares_assets.evidence.calibrators import (
     METHODS,
     Calibrator,
@@ -116,6 +116,28 @@ def forward_calibrated(
             else fit_calibrator(method, probability[train], labels[train], weights[train])
         )
         calibrated[test] = fitted.predict(probability[test])
+    return calibrated
+
+
+def cross_calibrated(
+    probability: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    rows: np.ndarray,
+    t1_rows: np.ndarray,
+    *,
+    splitter: PurgedKFold,
+) -> np.ndarray:
+    """Each event's probability calibrated (Platt) on the purged folds it is not in, (n,).
+
+    A fold whose purged rest has one class keeps its probabilities as they are.
+    """
+    p, y, w = (np.asarray(values, np.float64) for values in (probability, labels, weights))
+    calibrated = IdentityCalibrator().predict(p)
+    for train, test in splitter.split(rows, t1_rows):
+        if len(train) and not _one_class(y[train], w[train]):
+            fitted = fit_calibrator("platt", p[train], y[train], w[train])
+            calibrated[test] = fitted.predict(p[test])
     return calibrated
 
 

@@ -36,7 +36,9 @@ class HoldoutCase:
     """The model, the bars, and what was known before the holdout.
 
     ``members`` maps the ensemble's members to ``kind, parameters, features``; ``rows`` are the
-    regime's holdout rows; ``first_row`` is the holdout's first.
+    regime's holdout rows; ``first_row`` is the holdout's first; ``served_rows`` are the
+    regime's rows from ``history_row``, the first of calibration, on: decisions there are as
+    new to the model as those of the holdout, so its memory of earlier signals starts there.
     """
 
     model: PartitionModel
@@ -47,12 +49,14 @@ class HoldoutCase:
     past: Examples
     rows: np.ndarray
     first_row: int
+    served_rows: np.ndarray
+    history_row: int
 
     @functools.cached_property
     def decision_rows(self) -> np.ndarray:
-        """Holdout rows at which a decision is taken."""
+        """Rows at which a decision is taken, from the first of calibration on."""
         settings = self.model.settings
-        return decision_rows(self.frame, self.rows, settings.labels, settings.timeframe)
+        return decision_rows(self.frame, self.served_rows, settings.labels, settings.timeframe)
 
     @functools.cached_property
     def events(self) -> pd.DataFrame:
@@ -93,6 +97,7 @@ class RefitResult:
 def judge_frozen(case: HoldoutCase) -> FrozenResult:
     """The model as it would be released, over the whole holdout."""
     decisions = case.model.decide(case.frame, case.features, case.regimes, case.decision_rows)
+    decisions = decisions[decisions["row"] >= case.first_row].reset_index(drop=True)
     report, path = _traded(case, decisions)
     known = case.holdout
     predicted = _at(decisions, known.rows)

@@ -18,6 +18,7 @@ import pandas as pd
 
 from ares_assets.analyst.model import AnalystModel
 from ares_assets.evidence.calibrators import Calibrator, calibrator_from_dict
+from ares_assets.evidence.conformal import conformal_from_dict
 from ares_assets.tactician.model import Signals, TacticianContext, TacticianModel
 from ares_assets.tactician.trading import decision_arrays, market_arrays, strategy_parameters
 from ares_resources.settings import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ares_resources.backtesting.results import BacktestPath
 
 _FORMAT = 1
+_SETS = ("none", "down", "up", "both")
 
 
 @dataclass(frozen=True)
@@ -110,17 +112,20 @@ class PartitionModel:
         Returns
         -------
         Frame of m rows: ``row``, ``timestamp``, ``raw_probability``, ``probability``
-        (calibrated), ``side``, ``take_probability``, ``take``, ``wait``, ``size``.
+        (calibrated), ``side``, ``take_probability``, ``take``, ``wait``, ``size`` and
+        ``prediction_set``: the directions that the calibration slice cannot rule out.
         """
         if raw is None:
             raw = self.analyst.probability(features.iloc[rows])
         signals = make_signals(frame, rows, raw, self.settings.labels)
         context = self.settings.context
-        known = context.features(frame, regimes, signals, context.label(frame, signals))
+        settled = context.settled(context.label(frame, signals))
+        known = context.features(frame, regimes, signals, settled)
         votes, wait = self.tactician.votes(known, self.settings.timeframe)
         yearly = annual_volatility(signals.spread[rows], self.settings.timeframe)
-        decisions = self.decide_from_votes(raw, votes, wait, yearly)
-        decisions.insert(0, "row", rows)
+        decisions = self.decide_from_votes(
+            raw, votes, wait, yearly, rows, settled, calibrated=self.calibrator.predict(raw)
+        )
         decisions.insert(1, "timestamp", frame["timestamp"].to_numpy()[rows])
         return decisions
 
@@ -130,16 +135,24 @@ class PartitionModel:
         votes: Mapping[str, np.ndarray],
         wait: np.ndarray | None,
         yearly_volatility: np.ndarray,
+        rows: np.ndarray,
+        settled: pd.DataFrame,
+        *,
+        calibrated: np.ndarray,
     ) -> pd.DataFrame:
         """Decisions from the analyst's probability and the tacticians' votes, (m,) each.
 
-        The votes are the members' own in serving, and out-of-fold ones in the search.
+        The votes are the members' own in serving, and out-of-fold ones in the search;
+        ``settled`` holds the outcomes of earlier signals for the drawdown brake.
         """
         decided = self.tactician.decide(
-            raw, votes, wait, yearly_volatility, self.settings.tactician
+            raw, votes, wait, yearly_volatility, self.settings.tactician, rows, settled
         )
         decided = decided.rename(columns={"probability": "raw_probability"})
-        decided.insert(1, "probability", self.calibrator.predict(raw))
+        decided.insert(0, "row", rows)
+        decided.insert(2, "probability", calibrated)
+        sets = conformal_from_dict(self.conformal).predict(calibrated)
+        decided["prediction_set"] = np.array(_SETS, dtype=object)[sets @ np.array([1, 2])]
         return decided
 
     def trade(

@@ -37,8 +37,13 @@ class ServedModel:
     model: PartitionModel
     regimes: Mapping[str, Any]
 
-    def signals(self, frame: pd.DataFrame, *, first_row: int = 0) -> pd.DataFrame:
+    def signals(
+        self, frame: pd.DataFrame, *, first_row: int = 0, history_row: int | None = None
+    ) -> pd.DataFrame:
         """Decisions at every decision bar of this regime from ``first_row`` on.
+
+        The model remembers how its earlier signals ended; its memory starts at
+        ``history_row`` (default: ``first_row``), so the first signals after it stand alone.
 
         ``frame`` is a market frame whose earlier rows warm the indicators up; the columns are
         those of :meth:`PartitionModel.decide`.
@@ -46,15 +51,15 @@ class ServedModel:
         settings = self.model.settings
         decided = decode(frame, self.regimes, settings.regimes)
         features = compute_features(frame, timeframe=settings.timeframe, settings=settings.features)
+        start = first_row if history_row is None else history_row
         inside = np.flatnonzero(decided["regime"].to_numpy() == self.model.regime)
-        rows = decision_rows(
-            frame, inside[inside >= first_row], settings.labels, settings.timeframe
-        )
-        return self.model.decide(frame, features, decided, rows)
+        rows = decision_rows(frame, inside[inside >= start], settings.labels, settings.timeframe)
+        decisions = self.model.decide(frame, features, decided, rows)
+        return decisions[decisions["row"] >= first_row].reset_index(drop=True)
 
-    def trade(self, frame: pd.DataFrame, *, first_row: int) -> Any:
+    def trade(self, frame: pd.DataFrame, *, first_row: int, history_row: int) -> Any:
         """Backtest of the signals from ``first_row`` on."""
-        signals = self.signals(frame, first_row=first_row)
+        signals = self.signals(frame, first_row=first_row, history_row=history_row)
         return self.model.trade(frame, signals, first_row=first_row)
 
     def to_files(self) -> dict[str, bytes]:

@@ -12,11 +12,26 @@ import pandas as pd
 
 from ares_assets.release.served_model import ServedModel
 
-_COMPARED = ("row", "raw_probability", "probability", "side", "take_probability", "take", "size")
+_COMPARED = (
+    "row",
+    "raw_probability",
+    "probability",
+    "side",
+    "take_probability",
+    "take",
+    "wait",
+    "size",
+    "prediction_set",
+)
 
 
 def reload_difference(
-    files: Mapping[str, bytes], frame: pd.DataFrame, validated: pd.DataFrame, *, first_row: int
+    files: Mapping[str, bytes],
+    frame: pd.DataFrame,
+    validated: pd.DataFrame,
+    *,
+    first_row: int,
+    history_row: int,
 ) -> str | None:
     """The first decision that differs, in words; None where all are the same.
 
@@ -29,10 +44,11 @@ def reload_difference(
         features are made anew as well.
     validated
         The decisions of step 13.
-    first_row
-        The holdout's first row.
+    first_row, history_row
+        The holdout's first row, and the one from which the model remembers its signals.
     """
-    again = ServedModel.from_files(files).signals(frame, first_row=first_row)
+    served = ServedModel.from_files(files)
+    again = served.signals(frame, first_row=first_row, history_row=history_row)
     if len(again) != len(validated):
         return f"{len(again)} decisions instead of {len(validated)}"
     for name in _COMPARED:

@@ -18,11 +18,15 @@ from ares_assets.tactician.constant_expert import load_tactician_expert
 from ares_assets.tactician.decisions import decide
 from ares_assets.tactician.meta_labels import meta_labels, side_of
 from ares_assets.tactician.multi_timeframe import slower_timeframes, timeframe_context
+from ares_assets.tactician.sizing import braked_sizes
 from ares_assets.tactician.tactician_features import tactician_features
 from ares_resources.settings import CostSettings, TacticianSettings
 
 if TYPE_CHECKING:
     from ares_assets.analyst.experts.base import FittedExpert
+
+
+_NEVER = 2**62
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,20 @@ class TacticianContext:
     costs: CostSettings
     settings: TacticianSettings
 
+    @property
+    def reach(self) -> int:
+        """Bars after a decision at which its outcome is settled, however it ends."""
+        return self.costs.latency_bars + self.settings.delay_bars + self.horizon_bars - 1
+
+    def settled(self, labels: pd.DataFrame) -> pd.DataFrame:
+        """Outcomes as later decisions may know them: each only once its whole window passed.
+
+        A trade that ends early is known early, but then the bars that follow a decision would
+        say which earlier trades it may count; so all of them wait alike.
+        """
+        known = labels["row"] + self.reach
+        return labels.assign(t1_row=known, exit_row=known)
+
     def label(self, frame: pd.DataFrame, signals: Signals) -> pd.DataFrame:
         """Outcomes of the signals whose outcome is known by the frame's end."""
         return meta_labels(
@@ -65,7 +83,10 @@ class TacticianContext:
     def features(
         self, frame: pd.DataFrame, regimes: pd.DataFrame, signals: Signals, closed: pd.DataFrame
     ) -> dict[str, pd.DataFrame]:
-        """Features of every signal by timeframe; the base one has no context beside it."""
+        """Features of every signal by timeframe; the base one has no context beside it.
+
+        ``closed`` are outcomes as :meth:`settled` gives them.
+        """
         base = tactician_features(
             frame,
             signals.row,
@@ -112,9 +133,15 @@ class TacticianModel:
         wait: np.ndarray | None,
         yearly_volatility: np.ndarray,
         settings: TacticianSettings,
+        row: np.ndarray,
+        settled: pd.DataFrame,
     ) -> pd.DataFrame:
-        """Side, take, wait and size for (n,) signals in time order; see ``decisions.decide``."""
-        return decide(
+        """Side, take, wait and size for (n,) signals in time order; see ``decisions.decide``.
+
+        The drawdown brake follows the account that these very decisions would have made, by
+        the outcomes in ``settled`` (``row, net_return, exit_row``).
+        """
+        decided = decide(
             probability,
             votes,
             self.parameters,
@@ -123,6 +150,15 @@ class TacticianModel:
             drawdown=0.0,
             settings=settings,
         )
+        known = settled.set_index("row").reindex(row)
+        decided["size"] = braked_sizes(
+            decided["size"].to_numpy(),
+            known["net_return"].fillna(0.0).to_numpy(),
+            row,
+            known["exit_row"].fillna(_NEVER).to_numpy(np.int64),
+            brake=settings.drawdown_brake,
+        )
+        return decided
 
     def to_files(self) -> dict[str, Any]:
         """Native files of every member, prefixed by its name, and ``tactician.json``."""

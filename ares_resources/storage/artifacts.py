@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +123,22 @@ class ArtifactStore:
                 return None
         return Artifact(place, folder, manifest)
 
+    def find_intact(self, place: Place, key: str) -> Artifact | None:
+        """As :meth:`find`, but every file is hashed; what has rotted is removed and a miss.
+
+        Being found counts as being used: the artifact is young again when it comes to pruning.
+        """
+        artifact = self.find(place, key)
+        if artifact is None:
+            return None
+        try:
+            artifact.verify()
+        except CorruptArtifact:
+            shutil.rmtree(artifact.folder, ignore_errors=True)
+            return None
+        os.utime(artifact.folder)
+        return artifact
+
     def publish(
         self,
         place: Place,
@@ -201,14 +219,22 @@ class ArtifactStore:
         partition = f"{place.symbol_folder}-{place.regime or 'shared'}"
         return self.runs / run_id / f"{place.asset}-{partition}.pointer"
 
-    def prune(self, place: Place, *, keep: int) -> int:
-        """Remove the oldest folders beyond ``keep`` that no mode points at; returns how many."""
+    def prune(self, place: Place, *, keep: int, spared_seconds: float = 86_400) -> int:
+        """Remove the oldest folders beyond ``keep`` that no mode points at; returns how many.
+
+        What was made or found within ``spared_seconds`` stays: a run may be working on it.
+        """
         folder = place.below(self.root)
         if not folder.is_dir():
             return 0
         kept = {path.read_text().strip() for path in folder.glob("*.pointer")}
         made = sorted((p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime)
-        stale = [path for path in made[: max(0, len(made) - keep)] if path.name not in kept]
+        old = time.time() - spared_seconds
+        stale = [
+            path
+            for path in made[: max(0, len(made) - keep)]
+            if path.name not in kept and path.stat().st_mtime < old
+        ]
         for path in stale:
             shutil.rmtree(path, ignore_errors=True)
         return len(stale)

@@ -7,6 +7,7 @@ with page checksums.  Does not belong here: what is stored, and where.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -52,10 +53,11 @@ def publish_folder(path: Path, writer: Callable[[Path], None]) -> None:
         for file in sorted(temporary.rglob("*")):
             _fsync(file)
         _fsync(temporary)
-        with contextlib.suppress(FileExistsError, OSError):
+        try:
             os.rename(temporary, path)
-        if not path.is_dir():
-            raise AresError(f"could not publish {path.name} in {path.parent}")
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
         _fsync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

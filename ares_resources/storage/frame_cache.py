@@ -41,4 +41,3 @@ def _bound(folder: Path, keep: int) -> None:
     files = sorted(folder.glob("*.parquet"), key=lambda path: path.stat().st_mtime)
     for path in files[: max(0, len(files) - keep)]:
         path.unlink(missing_ok=True)
-        path.with_suffix(".lock").unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ class ReleaseStore:
             (folder / MANIFEST).write_bytes(to_json_bytes({"sha256": sha256, "files": hashes}))
 
         publish_folder(release.folder, fill)
+        os.utime(release.folder)
         release.files()
         if not self._record_path(sha256).exists():
             write_bytes(self._record_path(sha256), to_json_bytes(dict(record)))
@@ -90,28 +92,50 @@ class ReleaseStore:
         live = self._live().get("sha256")
         return None if live is None else self.find(str(live))
 
-    def champion_against(self, challenger: str) -> Release | None:
-        """What a challenger has to beat: the live version, or, if that is the challenger
-        itself, the one that it replaced, so that asking again gives the same answer."""
+    def champion_against(self, challenger: str) -> str | None:
+        """Content hash of what a challenger has to beat; None if nothing was ever promoted.
+
+        That is the live version, or, if that is the challenger itself, the one that it
+        replaced, so that asking again gives the same answer.  The version may be gone from
+        the store: whoever replays it has to say so, not to do without a champion.
+        """
         live = self._live()
         wanted = live.get("replaced") if live.get("identity") == challenger else live.get("sha256")
-        return None if wanted is None else self.find(str(wanted))
+        return None if wanted is None else str(wanted)
 
-    def promote(self, release: Release, *, identity: str) -> None:
-        """Make a version live; promoting the live one again changes nothing."""
+    def promote(self, release: Release, *, identity: str, judged_against: str | None) -> bool:
+        """Make a version live, if the one that it was judged against still is.
+
+        Returns
+        -------
+        Whether the version is live now.  It is not if another was promoted meanwhile: this
+        one was never compared with that, and has to be judged again.
+        """
         with file_lock(self.root / ".lock"):
             live = self._live()
             if live.get("sha256") == release.sha256:
-                return
-            pointer = {
-                "sha256": release.sha256,
-                "identity": identity,
-                "replaced": live.get("sha256"),
-            }
+                return True
+            if live.get("sha256") != judged_against:
+                return False
+            pointer = {"sha256": release.sha256, "identity": identity, "replaced": judged_against}
             write_bytes(self.root / "released.json", to_json_bytes(pointer))
+            return True
+
+    def alias(self) -> str:
+        """Which version the registry's alias was last moved to, and where; empty if never."""
+        path = self.root / "alias.txt"
+        return path.read_text() if path.is_file() else ""
+
+    def note_alias(self, text: str) -> None:
+        """Remember where the registry's alias stands."""
+        write_bytes(self.root / "alias.txt", text.encode())
 
     def prune(self, keep: int) -> None:
         """Remove the oldest versions beyond ``keep``, never the live one or its predecessor."""
+        with file_lock(self.root / ".lock"):
+            self._prune(keep)
+
+    def _prune(self, keep: int) -> None:
         live = self._live()
         kept = {str(live.get(name))[:_NAME] for name in ("sha256", "replaced")}
         versions = self.root / "versions"

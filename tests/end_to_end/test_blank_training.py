@@ -123,8 +123,10 @@ def test_a_bundle_is_inference_only_and_answers_from_bars_alone(trained: Trained
         assert not any(name.endswith((".pkl", ".pickle", ".joblib")) for name in files)
         frame = found["market_data"].load()
         walk = found["walk_forward_report"].load()
-        first = len(frame) - len(walk["returns.parquet"])
-        signals = ServedModel.from_files(files).signals(frame, first_row=first)
+        told = found["walk_forward_report"].metadata
+        signals = ServedModel.from_files(files).signals(
+            frame, first_row=told["first_row"], history_row=told["history_row"]
+        )
         pd.testing.assert_frame_equal(signals, walk["decisions.parquet"])
 
 

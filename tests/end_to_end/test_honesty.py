@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,15 +26,22 @@ from ares_resources.workspace import Workspace
 
 CLOCK = 1_704_067_200_000
 SYMBOL = SymbolKey("ETHUSDT", "BINANCE")
+DAYS = 60
+# Without costs there is something to trade, so calibration and search have real work to do.
+OVERRIDES = {
+    "tracking": {"enabled": False},
+    "costs": {"fee_bp": 0.0, "slippage_bp": 0.0},
+    "enhanced_training_manager": {"blank": {"lookback_days": DAYS, "max_trials": 12}},
+}
 
 
-def simulated_bars(days: int) -> pd.DataFrame:
+def simulated_bars() -> pd.DataFrame:
     exchange = SimulatedExchange(as_of_ms=CLOCK)
-    pages = exchange.bars("FLIPUSDT", "1m", CLOCK - days * DAY_MS, CLOCK)
+    pages = exchange.bars("FLIPUSDT", "1m", CLOCK - (DAYS + 10) * DAY_MS, CLOCK)
     return pd.concat(list(pages), ignore_index=True)
 
 
-def with_noise_from(bars: pd.DataFrame, first_ms: int) -> pd.DataFrame:
+def with_noise_from(bars: pd.DataFrame, first_ms: float) -> pd.DataFrame:
     """The same bars, but a random walk with random volumes from a moment on."""
     noisy = bars.copy()
     late = (bars["timestamp"] >= first_ms).to_numpy()
@@ -50,32 +58,70 @@ def with_noise_from(bars: pd.DataFrame, first_ms: int) -> pd.DataFrame:
     return noisy
 
 
-def results(root: Path, bars: pd.DataFrame, steps: int) -> dict[str, Artifact]:
+def results(root: Path, bars: pd.DataFrame) -> dict[str, Artifact]:
+    """Steps 1 to 12 of one partition in a home of its own."""
     home = Home(root)
     home.create()
     Catalogue(home.catalogue).append(Series(SYMBOL, "bars", "1m"), bars, source="test")
-    settings = load_settings({"tracking": {"enabled": False}}, mode="blank")
-    request = Request(SYMBOL, "sideways", settings, CLOCK, True, "run")
+    settings = load_settings(OVERRIDES, mode="blank")
+    request = Request(SYMBOL, "bear", settings, CLOCK, True, "run")
     found: dict[str, Artifact] = {}
-    for spec in STEPS[:steps]:
+    for spec in STEPS[:12]:
         inputs = {name: found[name] for name in spec.inputs}
         found[spec.name], _ = execute(Work(spec, request, Workspace(home)), inputs)
         assert found[spec.name].skipped is None
     return found
 
 
+def changed_steps(first: dict[str, Artifact], second: dict[str, Artifact]) -> list[int]:
+    return [s.number for s in STEPS[:12] if first[s.name].sha256 != second[s.name].sha256]
+
+
+@pytest.fixture(scope="module")
+def true_results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
+    found = results(tmp_path_factory.mktemp("true"), simulated_bars())
+    # The proofs below are worth something only where every step had something to decide.
+    assert found["analyst_dataset"].metadata["calibration_events"] >= 60
+    assert found["calibrated_confidence"].degraded == []
+    assert not found["final_parameters"].metadata["never_trades"]
+    assert found["final_parameters"].metadata["pareto_points"] >= 1
+    return found
+
+
 def test_noise_in_place_of_the_holdout_changes_no_artifact_of_steps_4_to_12(
-    tmp_path: Path,
+    true_results: dict[str, Artifact], tmp_path: Path
 ) -> None:
-    bars = simulated_bars(40)
-    holdout = CLOCK - 6 * DAY_MS
-    true = results(tmp_path / "true", bars, 12)
-    noisy = results(tmp_path / "noisy", with_noise_from(bars, holdout), 12)
-    changed = [
-        spec.number for spec in STEPS[:12] if true[spec.name].sha256 != noisy[spec.name].sha256
-    ]
+    noisy = with_noise_from(simulated_bars(), CLOCK - 0.2 * DAYS * DAY_MS)
     # Steps 1 to 3 hold the bars and regimes of the holdout itself.
-    assert changed == [1, 2, 3]
+    assert changed_steps(true_results, results(tmp_path, noisy)) == [1, 2, 3]
+
+
+def test_noise_from_calibration_on_changes_nothing_that_is_chosen_on_development(
+    true_results: dict[str, Artifact], tmp_path: Path
+) -> None:
+    noisy = results(tmp_path, with_noise_from(simulated_bars(), CLOCK - 0.3 * DAYS * DAY_MS))
+    assert set(changed_steps(true_results, noisy)) <= {1, 2, 3, 4, 11, 12}
+    for member in ("trials.parquet", "daily_returns.parquet"):
+        searched = true_results["final_parameters"].load()[member]
+        pd.testing.assert_frame_equal(searched, noisy["final_parameters"].load()[member])
+
+
+def test_a_planted_scaler_fitted_on_everything_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ares_assets.analyst import features
+
+    honest = features.compute_features
+
+    def scaled(*arguments: Any, **options: Any) -> pd.DataFrame:
+        found = honest(*arguments, **options)
+        return (found - found.mean()) / found.std()
+
+    monkeypatch.setattr(features, "compute_features", scaled)
+    bars = simulated_bars()
+    leaking = results(tmp_path / "true", bars)
+    noisy = results(tmp_path / "noisy", with_noise_from(bars, CLOCK - 0.2 * DAYS * DAY_MS))
+    assert 4 in changed_steps(leaking, noisy)
 
 
 def contents(home: Path) -> dict[str, str]:

@@ -24,6 +24,7 @@ GRAPH = {
     "tactician_ensemble": ["market_data", "tactician_dataset", "tactician_specialists"],
     "calibrated_confidence": ["analyst_dataset", "analyst_ensemble"],
     "final_parameters": [
+        "analyst_dataset",
         "analyst_ensemble",
         "calibrated_confidence",
         "market_data",
@@ -42,7 +43,6 @@ GRAPH = {
         "final_parameters",
         "market_data",
         "monte_carlo_report",
-        "regime_dataset",
         "walk_forward_report",
     ],
     "model_release": [
@@ -105,6 +105,7 @@ def test_checks_guard_the_release() -> None:
         ("analyst_dataset", "features_see_no_future"),
         ("analyst_dataset", "holdout_is_unseen"),
         ("model_release", "bundle_reloads_identically"),
+        ("model_release", "signals_see_no_future"),
     }
 
 
