@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Result, StepSpec, Work
-from ares_resources.provenance import code_fingerprint
 from ares_resources.storage.artifacts import Artifact
 
 if TYPE_CHECKING:
@@ -76,8 +75,7 @@ class _TrialNotes:
         from ares_assets.step14_monte_carlo_validation import study_prefix
 
         self._work = work
-        # Whatever changes a trial's value makes it another trial; a repeated one counts once.
-        self._identity = (code_fingerprint(), data, work.seed, work.settings.canonical())
+        self._identity = (data, work.seed, work.settings.canonical())
         self._study = f"{study_prefix(work)}enhancement"
         self._entries: list[Any] = []
 
@@ -87,7 +85,9 @@ class _TrialNotes:
         """Called by the study after each trial."""
         from ares_resources.hashing import cache_key
 
-        key = cache_key((self._identity, parameters))
+        # The value is part of it: what changes the value of a point makes another trial,
+        # and what leaves it as it was (other code, another run) counts once.
+        key = cache_key((self._identity, parameters, value))
         values = [] if value is None else [value]
         self._entries.append((key, state.lower(), values, None))
         self._work.advanced("trial", number + 1, self._work.settings.n_trials)

@@ -23,11 +23,25 @@ _JITTER_DRAWS = 20
 _PBO_BLOCKS = 10
 
 
-def trial_count(work: Work, _: Mapping[str, Artifact]) -> str:
-    """What the ledger knows of this partition: every trial ever made in this home counts."""
+def trial_count(work: Work, inputs: Mapping[str, Artifact]) -> str:
+    """What the ledger knows of this partition: every trial ever made in this home counts.
+
+    A ledger that knows fewer than the present results were made with has lost some; then
+    those count, and the loss forbids promotion.
+    """
     study = study_prefix(work)
     ledger = work.workspace.ledger
-    return json.dumps({"trials": ledger.count(study), "variance": ledger.sharpe_variance(study)})
+    counted = ledger.count(study)
+    made = sum(
+        inputs[name].metadata["trials"] for name in ("enhanced_analysts", "final_parameters")
+    )
+    return json.dumps(
+        {
+            "trials": max(counted, made),
+            "lost": max(0, made - counted),
+            "variance": ledger.sharpe_variance(study),
+        }
+    )
 
 
 def study_prefix(work: Work) -> str:
@@ -36,7 +50,11 @@ def study_prefix(work: Work) -> str:
 
 
 def monte_carlo_report(
-    work: Work, market_data: Artifact, final_parameters: Artifact, walk_forward_report: Artifact
+    work: Work,
+    market_data: Artifact,
+    enhanced_analysts: Artifact,
+    final_parameters: Artifact,
+    walk_forward_report: Artifact,
 ) -> Result:
     """Bootstrap, jitter and stress of the holdout; PSR, DSR and PBO with the honest count."""
     from ares_assets.evidence.jsonable import jsonable
@@ -65,7 +83,9 @@ def monte_carlo_report(
         "deflation": _deflation(daily, ledger),
         "stress": _stress(work, model, market_data, walk),
     }
-    return Result(jsonable(report), _key_numbers(jsonable(report)))
+    lost = ledger["lost"]
+    degraded = (f"the trial ledger has lost {lost} trials of this partition",) if lost else ()
+    return Result(jsonable(report), _key_numbers(jsonable(report)), degraded)
 
 
 def _deflation(daily: np.ndarray, ledger: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,7 +195,7 @@ SPEC = StepSpec(
     description="Stationary bootstrap, jitter and stress; PSR, DSR, PBO with every trial counted.",
     group="evidence",
     kind="report",
-    inputs=("market_data", "final_parameters", "walk_forward_report"),
+    inputs=("market_data", "enhanced_analysts", "final_parameters", "walk_forward_report"),
     uses=("validation",),
     function=monte_carlo_report,
     fingerprint=trial_count,

@@ -63,7 +63,7 @@ def ab_test_report(
         comparisons.append(comparison)
         tests[name] = test
     measured = _measured(walk_forward_report.metadata, monte_carlo_report.metadata, comparisons)
-    degraded = sorted({*final_parameters.degraded, *market_data.degraded, *notes})
+    degraded = sorted({*monte_carlo_report.degraded, *walk_forward_report.degraded, *notes})
     gate = release_gate(measured, work.settings.gate, degraded)
     reason = _in_plain_words(gate, measured, never_trades=final_parameters.metadata["never_trades"])
     report = {

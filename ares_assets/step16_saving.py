@@ -129,12 +129,12 @@ def _register(work: Work, sha256: str, folder: Path) -> str:
     name = f"ares-{work.request.symbol.folder}-{work.request.regime}"
     champion = store.champion()
     live = champion is not None and champion.sha256 == sha256
-    known, at = store.record(sha256), settings.tracking.uri or "the home"
-    if known.get("registered_at") == at and not (live and store.alias() != f"{at} {sha256}"):
-        return str(known["registered_version"])
-    from ares_resources.tracking import move_alias, register
+    from ares_resources.tracking import move_alias, register, registry_identity
 
     home = work.workspace.home
+    known, at = store.record(sha256), registry_identity(settings, home)
+    if known.get("registered_at") == at and not (live and store.alias() != f"{at} {sha256}"):
+        return str(known["registered_version"])
     try:
         version = register(
             home,
@@ -144,6 +144,7 @@ def _register(work: Work, sha256: str, folder: Path) -> str:
             sha256=sha256,
             run_id=work.tracking_run_id,
         )
+        at = registry_identity(settings, home)
         if live:
             move_alias(home, settings, name=name, version=version)
             store.note_alias(f"{at} {sha256}")

@@ -10,6 +10,7 @@ was skipped or degraded.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -219,6 +220,12 @@ def run(arguments: list[str] | None = None) -> int:
         return _complain(error.format_message(), EXIT_BAD_INPUT, arguments)
     except AresError as error:
         return _complain(str(error), error.exit_code, arguments)
+    except Exception as error:
+        # The last boundary: nobody is helped by a stack of frames, but who asks for it gets it.
+        if os.environ.get("ARES_TRACEBACK"):
+            raise
+        told = f"{type(error).__name__}: {error} (ARES_TRACEBACK=1 shows where)"
+        return _complain(told, EXIT_FAILED, arguments)
     except KeyboardInterrupt:
         return _complain("interrupted; what was finished is kept", 130, arguments)
 

@@ -49,6 +49,9 @@ def show_outcomes(outcomes: Sequence[PartitionOutcome], *, as_json: bool) -> Non
         console.print()
         console.print(f"[bold]{outcome.partition}: {outcome.status}[/bold]", soft_wrap=True)
         console.print(f"  {outcome.reason}", soft_wrap=True)
+        if not outcome.gate:
+            for reason in outcome.degraded:
+                console.print(f"  degraded: {reason}", soft_wrap=True)
         if any(not row["passed"] for row in outcome.gate):
             console.print(_unmet(outcome.gate))
     console.print("\nWhere to look next")
@@ -56,6 +59,7 @@ def show_outcomes(outcomes: Sequence[PartitionOutcome], *, as_json: bool) -> Non
         if outcome.release is not None:
             registered = outcome.release["registered"]
             shown = f"model version {registered}" if registered.isdigit() else registered
+            shown += ", live" if outcome.release["live"] else ", not live"
             console.print(f"  {outcome.release['bundle']}  {shown}", soft_wrap=True)
     console.print("  ares status      what stands in this home")
     console.print("  make ui          every run, asset and figure in the browser")
@@ -115,9 +119,10 @@ def show_status(status: HomeStatus, *, as_json: bool) -> None:
         state = row.stale or "fresh"
         bars.add_row(row.series, f"{row.bars:,}", row.first, row.last, str(row.gaps), state)
     console.print(bars if status.series else "catalogue: empty (ares ingest, or train online)")
-    runs = Table("partition", "mode", "step", "verdict", "reason", title="Partitions")
+    runs = Table("partition", "mode", "step", "bars until", "verdict", "reason", title="Partitions")
     for part in status.partitions:
-        runs.add_row(part.partition, part.mode, f"{part.steps}/16", part.status, part.reason)
+        steps = f"{part.steps}/16"
+        runs.add_row(part.partition, part.mode, steps, part.until, part.status, part.reason)
     console.print(runs if status.partitions else "partitions: none trained yet (ares blank ...)")
     for line in status.notes:
         console.print(line, soft_wrap=True)

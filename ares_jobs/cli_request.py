@@ -72,7 +72,8 @@ def read_config(path: Path | None) -> dict[str, Any]:
     if not path.is_file():
         raise BadInput(f"--config {str(path)!r} is not a file; allowed: a YAML file of settings")
     try:
-        tree = yaml.safe_load(path.read_text())
+        with path.open(encoding="utf-8") as text:
+            tree = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(f"--config {str(path)!r} is not YAML: {error}") from error
     if tree is None:
@@ -92,18 +93,30 @@ def ingest_files(
 ) -> Any:
     """Check every file, then bring all into the catalogue of the home."""
     from ares_resources.exchanges.files.ingest import ingest
+    from ares_resources.exchanges.registry import check_exchange
     from ares_resources.storage.catalogue import Catalogue
 
     key = SymbolKey(symbol, exchange)
+    if exchange == "SIM":
+        raise BadInput(
+            "exchange 'SIM' makes its own bars and takes none; allowed: the exchange they are from"
+        )
+    check_exchange(exchange)
     home = Home.find()
-    return ingest(
-        Catalogue(home.catalogue),
-        files,
-        key,
-        timeframe=timeframe,
-        on_conflict=on_conflict,
-        stamped_at=stamped_at,
-    )
+    try:
+        return ingest(
+            Catalogue(home.catalogue),
+            files,
+            key,
+            timeframe=timeframe,
+            on_conflict=on_conflict,
+            stamped_at=stamped_at,
+        )
+    except OSError as error:
+        raise BadInput(
+            f"the home {home.root} cannot be written: {error.strerror}; allowed: an ARES_HOME "
+            "that can be"
+        ) from error
 
 
 def _set_lookback(tree: dict[str, Any], mode: str, days: str) -> None:

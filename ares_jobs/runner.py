@@ -117,14 +117,41 @@ def check_request(request: TrainingRequest, home: Home) -> None:
     for regime in request.regimes:
         check_regime(regime)
     settings = request_settings(request)
+    check_window(settings)
     exchange = _exchange(request, settings)
     if request.offline and request.symbol.exchange != "SIM":
         _check_catalogue(request.symbol, settings, home)
         return
     try:
         exchange.check_symbol(request.symbol.instrument)
-    except ExchangeUnavailable:
-        _check_catalogue(request.symbol, settings, home)
+    except ExchangeUnavailable as error:
+        try:
+            _check_catalogue(request.symbol, settings, home)
+        except BadInput as nothing:
+            raise ExchangeUnavailable(f"{error}; and {nothing}") from error
+
+
+def check_window(settings: Settings) -> None:
+    """Refuse a window in which no role of time could hold more than one label horizon.
+
+    Raises
+    ------
+    BadInput
+        Naming the window and the least one.
+    """
+    import math
+
+    from ares_resources.timeframes import DAY_MS, timeframe_ms
+
+    window, step = settings.window, timeframe_ms(settings.data.timeframe)
+    shares = (window.development, window.calibration, 1 - window.development - window.calibration)
+    least = math.ceil((settings.labels.horizon_bars + 1) / min(shares)) * step / DAY_MS
+    if settings.lookback_days < least:
+        raise BadInput(
+            f"lookback_days = {settings.lookback_days:g} of {settings.data.timeframe} bars leaves "
+            f"a role of time without room for a label horizon of {settings.labels.horizon_bars} "
+            f"bars; allowed: {least:.3g} days or more"
+        )
 
 
 def request_settings(request: TrainingRequest) -> Settings:
@@ -148,9 +175,8 @@ def _check_catalogue(symbol: SymbolKey, settings: Settings, home: Home) -> None:
     series = Series(symbol, "bars", settings.data.timeframe)
     if not home.catalogue.is_dir() or Catalogue(home.catalogue).coverage(series) is None:
         raise BadInput(
-            f"no {settings.data.timeframe} bars of {symbol} in the catalogue and its exchange is "
-            f"not asked or out of reach; bring some: ares ingest FILE --symbol "
-            f"{symbol.instrument} --exchange {symbol.exchange}"
+            f"no {settings.data.timeframe} bars of {symbol} in the catalogue; bring some: "
+            f"ares ingest FILE --symbol {symbol.instrument} --exchange {symbol.exchange}"
         )
 
 
@@ -203,13 +229,12 @@ def engine_request(request: TrainingRequest, regime: str, run_id: str) -> Reques
 
 def _execute_job(request: TrainingRequest, regime: str, home: Home) -> tuple[str, str | None]:
     """Run the mode's job; returns the run's id, and what failed, if anything did."""
-    import dagster as dg
-
     from ares_assets.partitions import SYMBOLS, partition_tags
     from ares_jobs.definitions import defs
     from ares_jobs.jobs import JOBS
+    from ares_jobs.setup import dagster_instance
 
-    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+    with dagster_instance(home) as instance:
         instance.add_dynamic_partitions(SYMBOLS, [str(request.symbol)])
         job = defs.resolve_job_def(JOBS[request.mode].name)
         result = job.execute_in_process(
@@ -218,7 +243,15 @@ def _execute_job(request: TrainingRequest, regime: str, home: Home) -> tuple[str
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
+        if any(_interrupted(event) for event in result.all_events):
+            raise KeyboardInterrupt
         return result.run_id, None if result.success else _problem(result)
+
+
+def _interrupted(event: dg.DagsterEvent) -> bool:
+    """Dagster turns an interrupt into a failure of the step that was at work."""
+    error = event.step_failure_data.error if event.is_step_failure else None
+    return error is not None and error.cls_name == "DagsterExecutionInterruptedError"
 
 
 def _problem(result: dg.ExecuteInProcessResult) -> str:
@@ -227,9 +260,18 @@ def _problem(result: dg.ExecuteInProcessResult) -> str:
             error = event.step_failure_data.error
             while error.cause is not None:
                 error = error.cause
-            return f"{event.step_key}: {error.message.strip()}"
+            return f"{event.step_key}: {_plain(error.message)}"
     failed = [e for e in result.all_events if e.is_failure and e.message]
     return str(failed[-1].message) if failed else "the run failed before its first step"
+
+
+def _plain(message: str) -> str:
+    """An error's own words: Ares' errors speak for themselves, others keep their class."""
+    words = " ".join(message.split())
+    kind, separator, rest = words.partition(": ")
+    if separator and kind.startswith("ares_resources.errors."):
+        return rest
+    return words
 
 
 def _outcome(

@@ -5,11 +5,17 @@ Belongs here: what ``ares init`` does.  Does not belong here: installing package
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ares_resources.home import Home
 from ares_resources.storage.atomic import file_lock
 from ares_resources.symbols import SymbolKey
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ def initialise(home: Home, symbols: list[str]) -> Initialised:
         If a symbol key is not usable; nothing is made then.
     """
     keys = [SymbolKey.parse(text) for text in symbols]
+    for key in keys:
+        _check_known(key)
     home.create()
     with file_lock(home.locks / "init.lock"):
         registered = _open_dagster(home, keys)
@@ -40,14 +48,36 @@ def initialise(home: Home, symbols: list[str]) -> Initialised:
     return Initialised(str(home.root), str(home.dagster), registered)
 
 
-def _open_dagster(home: Home, keys: list[SymbolKey]) -> list[str]:
+def _check_known(key: SymbolKey) -> None:
+    """Refuse a key that no training could use; an exchange's own list is not asked for here."""
+    from ares_resources.exchanges.registry import SIMULATED, check_exchange, open_exchange
+    from ares_resources.settings import DataSettings
+
+    check_exchange(key.exchange)
+    if key.exchange == SIMULATED:
+        open_exchange(SIMULATED, settings=DataSettings()).check_symbol(key.instrument)
+
+
+@contextlib.contextmanager
+def dagster_instance(home: Home) -> Iterator[dg.DagsterInstance]:
+    """The home's Dagster instance, its schemas made under a lock if they are not there yet."""
     import dagster as dg
 
     from ares_assets.partitions import SYMBOLS
 
-    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+    with file_lock(home.locks / "dagster.lock"):
+        instance = dg.DagsterInstance.from_config(str(home.dagster))
         instance.get_runs(limit=1)
         instance.all_instigator_state()
+        instance.get_dynamic_partitions(SYMBOLS)
+    with instance:
+        yield instance
+
+
+def _open_dagster(home: Home, keys: list[SymbolKey]) -> list[str]:
+    from ares_assets.partitions import SYMBOLS
+
+    with dagster_instance(home) as instance:
         if keys:
             instance.add_dynamic_partitions(SYMBOLS, [str(key) for key in keys])
         return sorted(instance.get_dynamic_partitions(SYMBOLS))

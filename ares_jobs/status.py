@@ -26,11 +26,12 @@ class SeriesStatus:
 
 @dataclass(frozen=True)
 class PartitionStatus:
-    """How far the latest run of a mode came, and how it ended."""
+    """How far the latest run of a mode came, on bars until when, and how it ended."""
 
     partition: str
     mode: str
     steps: int
+    until: str
     status: str
     reason: str
 
@@ -95,6 +96,8 @@ def _partitions(home: Home) -> list[PartitionStatus]:
                     if artifact is None:
                         break
                     found.append(artifact)
+                    if artifact.skipped is not None:
+                        break
                 if any(artifact.place.regime is not None for artifact in found):
                     rows.append(_partition(str(SymbolKey.from_folder(folder)), regime, mode, found))
     return rows
@@ -108,18 +111,18 @@ def _partition(symbol: str, regime: str, mode: str, found: list) -> PartitionSta
         status, reason = last.metadata["status"], last.metadata["reason"]
     else:
         status, reason = "unfinished", f"ended after {last.place.asset}"
-    return PartitionStatus(f"{regime}|{symbol}", mode, len(found), status, reason)
+    until = _moment(found[0].metadata["window_end_ms"])
+    return PartitionStatus(f"{regime}|{symbol}", mode, len(found), until, status, reason)
 
 
 def _reaped(home: Home) -> list[str]:
     """Runs whose process died are marked failed on the way."""
     if not (home.dagster / "history").is_dir():
         return []
-    import dagster as dg
-
     from ares_jobs.reaper import reap
+    from ares_jobs.setup import dagster_instance
 
-    with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
+    with dagster_instance(home) as instance:
         return [f"run {run_id} had died; marked failed" for run_id in reap(instance, home)]
 
 

@@ -94,10 +94,22 @@ class Home:
         return Path(given) if given else self.root / "dagster"
 
     def create(self) -> None:
-        """Make the folders and Dagster's configuration; safe to call again."""
+        """Make the folders and Dagster's configuration; safe to call again.
+
+        Raises
+        ------
+        BadInput
+            If the home cannot be written.
+        """
         folders = (self.catalogue, self.inbox, self.artifacts, self.releases, self.cache)
-        for folder in (*folders, self.locks, self.runs, self.mlflow, self.dagster):
-            folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for folder in (*folders, self.locks, self.runs, self.mlflow, self.dagster):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(
+                f"the home {self.root} cannot be made: {error.strerror}; allowed: an ARES_HOME "
+                "that can be written"
+            ) from error
         configuration = self.dagster / "dagster.yaml"
         if not configuration.exists():
             from ares_resources.storage.atomic import write_bytes

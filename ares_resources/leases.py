@@ -79,12 +79,12 @@ def leases(home: Home) -> list[Lease]:
 
 
 def read_lease(path: Path) -> Lease | None:
-    """The lease in a file; None if the file has gone."""
+    """The lease in a file; None if the file has gone or holds none."""
     try:
         record = json.loads(path.read_bytes())
-    except FileNotFoundError:
+        return Lease(record.pop("run_id"), Holder(**record), path)
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return Lease(record.pop("run_id"), Holder(**record), path)
 
 
 def this_process() -> Holder:

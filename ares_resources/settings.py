@@ -26,7 +26,7 @@ class BlankMode(_Group):
 
     max_trials: int = Field(3, ge=1, description="Budget of step 12 in blank mode, trials.")
     n_trials: int = Field(5, ge=1, description="Budget of the study of step 6, trials.")
-    lookback_days: float = Field(30, gt=0, description="Window of blank mode, days.")
+    lookback_days: float = Field(30, gt=0, le=36_500, description="Window of blank mode, days.")
 
 
 class EnhancedTrainingManagerSettings(_Group):
@@ -42,7 +42,7 @@ class EnhancedTrainingManagerSettings(_Group):
     max_trials: int = Field(200, ge=1, description="Budget of step 12 in full mode, trials.")
     n_trials: int = Field(100, ge=1, description="Budget of the study of step 6, trials.")
     lookback_days: float = Field(
-        365, gt=0, description="Window of full mode, days up to the last closed bar."
+        365, gt=0, le=36_500, description="Window of full mode, days up to the last closed bar."
     )
     blank: BlankMode = BlankMode()
     enable_caching: bool = Field(True, description="Answer repeated backtests from the cache.")
@@ -267,7 +267,7 @@ class ReleaseSettings(_Group):
 class Settings(_Group):
     """The whole tree.  Frozen: a run never changes its own configuration."""
 
-    seed: int = Field(7, ge=0, description="Root of every random choice.")
+    seed: int = Field(7, ge=0, le=2**63 - 1, description="Root of every random choice.")
     threads: int = Field(
         2, ge=1, description="Threads inside a step; fixed, since results may depend on it."
     )
@@ -350,6 +350,8 @@ def _first_problem(error: ValidationError) -> str:
         near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
         return f"configuration: unknown key {where!r}; {hint}"
+    if problem["type"] == "model_type":
+        return f"configuration: {where or 'tree'} = {problem.get('input')!r}; allowed: a mapping"
     return f"configuration: {where or 'tree'} = {problem.get('input')!r}: {problem['msg']}"
 
 

@@ -11,6 +11,7 @@ imported when a run starts, not when definitions load.
 import atexit
 import contextlib
 import os
+import uuid
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -103,9 +104,9 @@ def prepare_database(home: Home, experiment: str) -> None:
     Several processes creating the schema at once break it, and an experiment created by the
     client would keep its artifacts in whatever folder the process happened to start in.
     """
-    marker = home.mlflow / f"{experiment}.ready"
+    marker, database = home.mlflow / f"{experiment}.ready", home.mlflow / _DATABASE
     with file_lock(home.locks / "mlflow.lock"):
-        if marker.exists():
+        if marker.exists() and database.exists():
             return
         _quieten()
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -113,10 +114,19 @@ def prepare_database(home: Home, experiment: str) -> None:
         _quieten()  # importing it has set up its own logging
         artifacts = home.mlflow / _ARTIFACTS
         artifacts.mkdir(parents=True, exist_ok=True)
-        store = SqlAlchemyStore(f"sqlite:///{home.mlflow / _DATABASE}", artifacts.as_uri())
+        store = SqlAlchemyStore(f"sqlite:///{database}", artifacts.as_uri())
         if store.get_experiment_by_name(experiment) is None:
             store.create_experiment(experiment, artifact_location=artifacts.as_uri())
-        marker.touch()
+        marker.write_text(uuid.uuid4().hex)
+
+
+def registry_identity(settings: Settings, home: Home) -> str:
+    """What tells this registry from another, or from one that was removed and made anew."""
+    if settings.tracking.uri:
+        return settings.tracking.uri
+    marker = home.mlflow / f"{settings.tracking.experiment}.ready"
+    there = marker.is_file() and (home.mlflow / _DATABASE).exists()
+    return marker.read_text() if there else "none yet"
 
 
 def register(

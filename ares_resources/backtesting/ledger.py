@@ -68,6 +68,9 @@ class TrialLedger:
         with file_lock(self.path.with_name(f"{self.path.name}.lock")), self._open() as database:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute(_SCHEMA)
+            found = database.execute("PRAGMA quick_check").fetchone()[0]
+            if found != "ok":
+                raise AresError(f"trial ledger {self.path} is damaged: {found}; restore a copy")
 
     def record(self, study: str, entries: Iterable[Record]) -> int:
         """Append a batch, all of it or nothing; returns how many trials are new.

@@ -18,6 +18,27 @@ BASE_URL_VARIABLE = "ARES_CCXT_BASE_URL"
 and mirrors.  Paths stay the exchange's."""
 
 
+def check_exchange(name: str) -> None:
+    """Refuse an exchange that nobody knows, without loading ccxt.
+
+    Raises
+    ------
+    BadInput
+        Naming its nearest matches.
+    """
+    import difflib
+    import importlib.util
+    from pathlib import Path
+
+    found = importlib.util.find_spec("ccxt")
+    folders = found.submodule_search_locations if found is not None else None
+    known = {path.stem for folder in folders or () for path in Path(folder).glob("[a-z]*.py")}
+    if name.upper() != SIMULATED and name.lower() not in known:
+        near = difflib.get_close_matches(name.lower(), sorted(known), n=3)
+        hint = f"nearest: {', '.join(near)}" if near else "allowed: SIM, or an exchange of ccxt"
+        raise BadInput(f"exchange {name!r} is not known; {hint}")
+
+
 def open_exchange(
     name: str, *, settings: DataSettings, as_of_ms: int | None = None, offline: bool = False
 ) -> Exchange:

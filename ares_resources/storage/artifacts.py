@@ -25,6 +25,7 @@ from ares_resources.storage.atomic import publish_folder, sha256_file, write_byt
 from ares_resources.storage.codecs import Kind, decode, encode_into
 
 MANIFEST = "manifest.json"
+_MANIFEST_KEYS = {"asset", "degraded", "files", "inputs", "key", "metadata", "sha256", "skipped"}
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,7 @@ class ArtifactStore:
             pointers.insert(0, self._run_pointer(place, run_id))
         for pointer in pointers:
             if pointer.is_file():
-                artifact = self.find(place, pointer.read_text().strip())
+                artifact = self.find(place, _pointed_key(pointer))
                 if artifact is not None:
                     return artifact
         return None
@@ -227,7 +228,7 @@ class ArtifactStore:
         folder = place.below(self.root)
         if not folder.is_dir():
             return 0
-        kept = {path.read_text().strip() for path in folder.glob("*.pointer")}
+        kept = {_pointed_key(path) for path in folder.glob("*.pointer")}
         made = sorted((p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime)
         old = time.time() - spared_seconds
         stale = [
@@ -240,13 +241,20 @@ class ArtifactStore:
         return len(stale)
 
 
+def _pointed_key(pointer: Path) -> str:
+    text = pointer.read_bytes().decode("ascii", errors="replace").strip()
+    return text if text.isalnum() else "garbage"
+
+
 def _content_hash(files: Mapping[str, Mapping[str, Any]], skipped: str | None) -> str:
     text = json.dumps([{n: f["sha256"] for n, f in files.items()}, skipped], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
+    """A whole manifest, or None: one that is gone, torn or garbage is no artifact."""
     try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+        told = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+    return told if isinstance(told, dict) and set(told) >= _MANIFEST_KEYS else None

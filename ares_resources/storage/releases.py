@@ -41,7 +41,7 @@ class Release:
         CorruptArtifact
             If a file is missing or differs from its recorded hash.
         """
-        manifest = json.loads((self.folder / MANIFEST).read_text())
+        manifest = _read(self.folder / MANIFEST)
         for name, expected in manifest["files"].items():
             path = self.folder / name
             if not path.is_file() or sha256_file(path) != expected:
@@ -66,6 +66,8 @@ class ReleaseStore:
                 (folder / name).write_bytes(data)
             (folder / MANIFEST).write_bytes(to_json_bytes({"sha256": sha256, "files": hashes}))
 
+        if release.folder.exists() and not _intact(release):
+            shutil.rmtree(release.folder)
         publish_folder(release.folder, fill)
         os.utime(release.folder)
         release.files()
@@ -76,7 +78,7 @@ class ReleaseStore:
     def record(self, sha256: str) -> dict[str, Any]:
         """The training record of a version; empty if there is none."""
         path = self._record_path(sha256)
-        return json.loads(path.read_text()) if path.is_file() else {}
+        return _read(path) if path.is_file() else {}
 
     def amend_record(self, sha256: str, **changes: Any) -> None:
         """Add what became known later, such as the registry's version number."""
@@ -149,13 +151,31 @@ class ReleaseStore:
 
     def _live(self) -> dict[str, Any]:
         path = self.root / "released.json"
-        return json.loads(path.read_text()) if path.is_file() else {}
+        return _read(path) if path.is_file() else {}
 
     def _version(self, sha256: str) -> Path:
         return self.root / "versions" / sha256[:_NAME]
 
     def _record_path(self, sha256: str) -> Path:
         return self.root / "records" / f"{sha256[:_NAME]}.json"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise CorruptArtifact(f"{path} is not JSON: {error}; remove it or restore it") from error
+    if not isinstance(told, dict):
+        raise CorruptArtifact(f"{path} holds no mapping; remove it or restore it")
+    return told
+
+
+def _intact(release: Release) -> bool:
+    try:
+        release.files()
+    except (CorruptArtifact, OSError):
+        return False
+    return True
 
 
 _NAME = 16

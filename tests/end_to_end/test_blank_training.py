@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 
 import dagster as dg
 import pandas as pd
@@ -14,6 +17,7 @@ from ares_assets.steps import STEPS
 from ares_jobs.runner import train
 from ares_jobs.status import home_status
 from ares_resources.backtesting.ledger import TrialLedger
+from ares_resources.home import Home
 from ares_resources.progress import listening
 from ares_resources.storage.artifacts import ArtifactStore, Place
 from ares_resources.storage.releases import ReleaseStore
@@ -146,3 +150,48 @@ def test_status_shows_bars_and_partitions(trained: Trained) -> None:
     assert {(row.partition, row.steps) for row in status.partitions} == {
         (f"{regime}|ETHUSDT.SIM", 16) for regime in REGIMES
     }
+
+
+def test_a_ledger_that_lost_trials_is_noticed_and_counts_them_all_the_same(
+    trained: Trained, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(trained.home.root, home.root)
+    home.ledger.unlink()
+    for name in ("-wal", "-shm"):
+        home.ledger.with_name(home.ledger.name + name).unlink(missing_ok=True)
+    (outcome,) = train(replace(REQUEST, regimes=("bear",)), home=home)
+    assert outcome.metrics["monte_carlo_report/trials"] == 8
+    assert any("lost 8 trials" in reason for reason in outcome.degraded)
+
+
+def test_a_rotten_artifact_and_a_rotten_bundle_are_made_anew(
+    trained: Trained, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(trained.home.root, home.root)
+    bundle = next((home.releases / "ETHUSDT.SIM" / "bear" / "versions").iterdir()) / "model.json"
+    dataset = next((home.artifacts / "analyst_dataset").rglob("bear/*/events.parquet"))
+    for path in (bundle, dataset):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    (outcome,) = train(replace(REQUEST, regimes=("bear",)), home=home)
+    before = {o.partition: o for o in trained.outcomes}[outcome.partition]
+    assert outcome.release is not None
+    assert before.release is not None
+    assert outcome.release["bundle_sha256"] == before.release["bundle_sha256"]
+    assert bundle.read_bytes()[:1] == b"{"
+
+
+def test_a_registry_made_anew_gets_the_model_again(trained: Trained, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(trained.home.root, home.root)
+    (home.mlflow / "mlflow.db").unlink()
+    (outcome,) = train(replace(REQUEST, regimes=("bear",)), home=home)
+    assert outcome.reused
+    assert outcome.release is not None
+    assert outcome.release["registered"] == "1"
+    with closing(sqlite3.connect(home.mlflow / "mlflow.db")) as database:
+        names = {row[0] for row in database.execute("select name from model_versions")}
+    assert names == {"ares-ETHUSDT.SIM-bear"}

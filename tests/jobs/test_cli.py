@@ -48,6 +48,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("ingest /no/such/file.csv --symbol ETHUSDT --exchange BINANCE", ["/no/such/file.csv"]),
         ("ingest / --symbol ETHUSDT --exchange BINANCE", ["folder"]),
         ("init --symbol ETHUSDT", ["ETHUSDT", "ETHUSDT.BINANCE"]),
+        ("init --symbol NOPE.SIM", ["NOPE"]),
+        ("init --symbol ETHUSDT.BINANC", ["BINANC", "binance"]),
+        ("ingest bars.csv --symbol ETHUSDT --exchange SIM", ["SIM", "makes its own"]),
+        ("ingest bars.csv --symbol ETHUSDT --exchange BINANC", ["BINANC", "binance"]),
+        ("blank ETHUSDT SIM --lookback-days 0.01", ["0.01", "horizon", "days or more"]),
+        ("blank ETHUSDT SIM --lookback-days 1e300", ["1e300", "36500"]),
+        ("blank ETHUSDT SIM --timeframe 1d", ["30", "1d", "610 days"]),
+        ("blank ETHUSDT SIM --seed 99999999999999999999", ["seed"]),
     ],
 )
 def test_what_is_mistyped_is_named_in_one_line_and_nothing_is_written(
@@ -88,6 +96,18 @@ def test_a_wrong_setting_in_a_file_names_its_nearest_match(
     config.write_text("enhanced_training_manager:\n  n_trails: 3\n")
     assert run(["blank", "ETHUSDT", "SIM", "--config", str(config)]) == 2
     assert "n_trials" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["blank ETHUSDT SIM", "init"])
+def test_a_home_that_cannot_be_made_is_one_line(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ARES_HOME", "/dev/null/x")
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    assert run(command.split()) == 2
+    printed = capsys.readouterr().err
+    assert "/dev/null/x" in printed
+    assert printed.count("\n") == 1
 
 
 def test_json_errors_are_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

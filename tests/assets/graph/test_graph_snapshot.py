@@ -38,7 +38,12 @@ GRAPH = {
         "market_regimes",
         "regime_dataset",
     ],
-    "monte_carlo_report": ["final_parameters", "market_data", "walk_forward_report"],
+    "monte_carlo_report": [
+        "enhanced_analysts",
+        "final_parameters",
+        "market_data",
+        "walk_forward_report",
+    ],
     "ab_test_report": [
         "final_parameters",
         "market_data",
