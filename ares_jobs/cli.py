@@ -4,7 +4,7 @@ Belongs here: options, and which function answers a command.  Does not belong he
 printed (``cli_output.py``), progress (``cli_progress.py``) and the work itself.
 
 Exit codes: 0 all done; 1 failed; 2 bad input or usage, in one line; 3 done, but a partition
-was skipped or degraded.
+was skipped or degraded; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import typer
 
 from ares_jobs import cli_output
-from ares_resources.errors import EXIT_BAD_INPUT, EXIT_FAILED, AresError
+from ares_resources.errors import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, AresError
 from ares_resources.home import Home
 
 app = typer.Typer(
@@ -204,8 +204,12 @@ def _train(request: Any, as_json: bool) -> int:
     from ares_jobs.runner import train as run_training
     from ares_resources.progress import listening
 
-    with progress_listener(request.regimes) as listener, listening(listener):
-        outcomes = run_training(request)
+    try:
+        with progress_listener(request.regimes) as listener, listening(listener):
+            outcomes = run_training(request)
+    except KeyboardInterrupt:
+        # Typer would end the same way, but without a word.
+        return _complain("interrupted; what was finished is kept", EXIT_INTERRUPTED, None)
     cli_output.show_outcomes(outcomes, as_json=as_json)
     return cli_output.exit_code(outcomes)
 
@@ -226,8 +230,6 @@ def run(arguments: list[str] | None = None) -> int:
             raise
         told = f"{type(error).__name__}: {error} (ARES_TRACEBACK=1 shows where)"
         return _complain(told, EXIT_FAILED, arguments)
-    except KeyboardInterrupt:
-        return _complain("interrupted; what was finished is kept", 130, arguments)
 
 
 def _called(function: Callable[[], Any]) -> int:

@@ -18,6 +18,7 @@ EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_PARTIAL = 3
+EXIT_INTERRUPTED = 130
 
 
 class AresError(Exception):
