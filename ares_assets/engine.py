@@ -152,7 +152,8 @@ def step_key(work: Work, inputs: Mapping[str, Artifact]) -> str:
         "settings": work.settings.canonical(),
         "symbol": str(work.request.symbol),
         "regime": None if work.spec.shared else work.request.regime,
-        "inputs": {name: artifact.sha256 for name, artifact in sorted(inputs.items())},
+        # Steps read their inputs' figures too: one frame can stand for two windows.
+        "inputs": {name: [a.sha256, a.metadata] for name, a in sorted(inputs.items())},
         "degraded": sorted({reason for a in inputs.values() for reason in a.degraded}),
         "outside": work.outside,
     }

@@ -203,6 +203,9 @@ def _train_partition(request: TrainingRequest, regime: str, home: Home) -> Parti
     workspace = Workspace(home)
     found = stored_results(engine_request(request, regime, "planned"), workspace)
     if found is not None:
+        # Asked for again, they are the latest of their mode again, for status and notebooks.
+        for artifact in found.values():
+            workspace.store.point(artifact, run_id=None, mode=request.mode)
         return _outcome(request, regime, found, workspace, None, time.perf_counter() - started)
     run_id, problem = _execute_job(request, regime, home)
     results = latest_results(engine_request(request, regime, run_id), workspace)

@@ -196,9 +196,10 @@ class ArtifactStore:
             raise CorruptArtifact(f"{place.asset}: {target} was written but cannot be read back")
         return artifact
 
-    def point(self, artifact: Artifact, *, run_id: str, mode: str) -> None:
-        """Let a run, and the latest run of its mode, stand for this artifact from now on."""
-        write_bytes(self._run_pointer(artifact.place, run_id), artifact.key.encode())
+    def point(self, artifact: Artifact, *, run_id: str | None, mode: str) -> None:
+        """Let a run (if there is one), and the latest of its mode, stand for this artifact."""
+        if run_id is not None:
+            write_bytes(self._run_pointer(artifact.place, run_id), artifact.key.encode())
         write_bytes(self._mode_pointer(artifact.place, mode), artifact.key.encode())
 
     def pointed(self, place: Place, *, run_id: str | None, mode: str) -> Artifact | None:

@@ -195,3 +195,32 @@ def test_a_registry_made_anew_gets_the_model_again(trained: Trained, tmp_path: P
     with closing(sqlite3.connect(home.mlflow / "mlflow.db")) as database:
         names = {row[0] for row in database.execute("select name from model_versions")}
     assert names == {"ares-ETHUSDT.SIM-bear"}
+
+
+def test_a_challenger_faces_the_champion_as_it_is_served(trained: Trained, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(trained.home.root, home.root)
+    store = ReleaseStore(home.releases, "ETHUSDT.SIM", "bear")
+    before = {o.partition: o for o in trained.outcomes}["bear|ETHUSDT.SIM"]
+    assert before.release is not None
+    champion = store.find(before.release["bundle_sha256"])
+    assert champion is not None
+    assert store.promote(champion, identity="an earlier challenger", judged_against=None)
+    (outcome,) = train(replace(REQUEST, regimes=("bear",)), home=home)
+    assert outcome.metrics["ab_test_report/champion"] == champion.sha256
+    assert outcome.metrics["walk_forward_report/trades"] > 0
+    tested = artifacts(Trained(home, [outcome]), "bear")["ab_test_report"].load()["tests"]
+    # The champion is the very model that challenges it: replayed from its files, no day differs.
+    assert tested["champion"]["mean_difference"] == 0.0
+    assert tested["no trade"]["mean_difference"] != 0.0
+    assert outcome.status != "released"
+
+
+def test_asked_for_again_a_result_is_the_latest_again(trained: Trained, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(trained.home.root, home.root)
+    bear = replace(REQUEST, regimes=("bear",))
+    train(replace(bear, as_of="2023-12-30T00:00:00Z"), home=home)
+    assert {row.until for row in home_status(home).partitions} >= {"2023-12-30 00:00"}
+    train(bear, home=home)
+    assert {row.until for row in home_status(home).partitions} == {"2024-01-01 00:00"}

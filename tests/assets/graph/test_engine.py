@@ -99,6 +99,15 @@ def test_equal_content_of_an_input_stops_recomputation(work: Work) -> None:
     assert execute(below, {"one": same_content})[1]
 
 
+def test_other_figures_of_an_equal_input_make_another_key(work: Work) -> None:
+    upstream, _ = execute(work, {})
+    manifest = {**upstream.manifest, "metadata": {"window_start_ms": 5}}
+    below = replace(work, spec=spec(Counting(), name="two", inputs=("one",)))
+    other = replace(upstream, manifest=manifest)
+    assert other.sha256 == upstream.sha256
+    assert step_key(below, {"one": other}) != step_key(below, {"one": upstream})
+
+
 def test_degradation_is_inherited(work: Work) -> None:
     upstream, _ = execute(work, {})
     below = replace(work, spec=spec(Counting(), name="two", inputs=("one",)))
