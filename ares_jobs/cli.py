@@ -143,15 +143,34 @@ def ingest(
     on_conflict: Annotated[
         str, typer.Option(help="refuse, keep_first or keep_last, where bars disagree.")
     ] = "refuse",
-    stamped_at: Annotated[str, typer.Option(help="open or close: what a bar's time means.")] = (
-        "open"
-    ),
+    stamped_at: Annotated[
+        str,
+        typer.Option(
+            help="open or close: what a bar's time means; auto compares it with the catalogue."
+        ),
+    ] = "auto",
+    utc_offset: Annotated[
+        str | None,
+        typer.Option("--utc-offset", help="Zone of times that carry none, such as +08:00."),
+    ] = None,
+    volume_unit: Annotated[
+        str, typer.Option(help="base or quote: the currency of volumes; auto refuses the absurd.")
+    ] = "auto",
     as_json: AsJson = False,
 ) -> int:
-    """Bring files of bars into the catalogue; all are checked before any is written."""
+    """Bring files of bars or funding into the catalogue: all of them, or none."""
     from ares_jobs.cli_request import ingest_files
 
-    report = ingest_files(files, symbol, exchange, timeframe, on_conflict, stamped_at)
+    report = ingest_files(
+        files,
+        symbol,
+        exchange,
+        timeframe=timeframe,
+        on_conflict=on_conflict,
+        stamped_at=stamped_at,
+        utc_offset=utc_offset,
+        volume_unit=volume_unit,
+    )
     cli_output.show_ingest(report, as_json=as_json)
     return 0
 

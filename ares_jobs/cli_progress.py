@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ares_resources.progress import Listener
 
 _STEPS = 16
+_SECONDS_BETWEEN_LINES = 5.0
 
 
 @contextlib.contextmanager
@@ -35,6 +36,42 @@ def progress_listener(regimes: Sequence[str]) -> Iterator[Listener]:
         transient=False,
     ) as bars:
         yield LiveBars(bars)
+
+
+@contextlib.contextmanager
+def bytes_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Progress through files, in bytes: a bar on a terminal, else a line every few seconds."""
+    if not sys.stderr.isatty():
+        yield _lines_now_and_then(time.monotonic())
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bars:
+        task = bars.add_task("")
+        yield lambda what, done, total: bars.update(
+            task, description=what, completed=done, total=total
+        )
+
+
+def _lines_now_and_then(begun: float) -> Callable[[str, int, int], None]:
+    said = begun
+
+    def say(what: str, done: int, total: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said >= _SECONDS_BETWEEN_LINES:
+            said = now
+            _say(f"    {what} {done / max(total, 1):.0%} ({now - begun:.0f} s)")
+
+    return say
 
 
 class PlainLines:

@@ -87,12 +87,18 @@ def ingest_files(
     files: list[Path],
     symbol: str,
     exchange: str,
+    *,
     timeframe: str | None,
     on_conflict: str,
     stamped_at: str,
+    utc_offset: str | None,
+    volume_unit: str,
 ) -> Any:
-    """Check every file, then bring all into the catalogue of the home."""
+    """Check every file, and bring all into the catalogue of the home."""
+    from ares_jobs.cli_progress import bytes_progress
     from ares_resources.exchanges.files.ingest import ingest
+    from ares_resources.exchanges.files.reader import ReadOptions
+    from ares_resources.exchanges.files.times import parse_utc_offset
     from ares_resources.exchanges.registry import check_exchange
     from ares_resources.storage.catalogue import Catalogue
 
@@ -101,22 +107,35 @@ def ingest_files(
         raise BadInput(
             "exchange 'SIM' makes its own bars and takes none; allowed: the exchange they are from"
         )
-    check_exchange(exchange)
+    check_exchange(exchange, from_files=True)
+    options = ReadOptions(
+        timeframe=timeframe,
+        stamped_at=_unless_auto("--stamped-at", stamped_at, ("open", "close")),
+        utc_offset_ms=None if utc_offset is None else parse_utc_offset(utc_offset),
+        volume_unit=_unless_auto("--volume-unit", volume_unit, ("base", "quote")),
+    )
     home = Home.find()
     try:
-        return ingest(
-            Catalogue(home.catalogue),
-            files,
-            key,
-            timeframe=timeframe,
-            on_conflict=on_conflict,
-            stamped_at=stamped_at,
-        )
+        with bytes_progress() as progress:
+            return ingest(
+                Catalogue(home.catalogue),
+                files,
+                key,
+                options=options,
+                on_conflict=on_conflict,
+                progress=progress,
+            )
     except OSError as error:
         raise BadInput(
             f"the home {home.root} cannot be written: {error.strerror}; allowed: an ARES_HOME "
             "that can be"
         ) from error
+
+
+def _unless_auto(option: str, value: str, allowed: tuple[str, ...]) -> str | None:
+    if value not in ("auto", *allowed):
+        raise BadInput(f"{option} {value!r} is not known; allowed: auto, {', '.join(allowed)}")
+    return None if value == "auto" else value
 
 
 def _set_lookback(tree: dict[str, Any], mode: str, days: str) -> None:

@@ -40,7 +40,7 @@ def initialise(home: Home, symbols: list[str]) -> Initialised:
     """
     keys = [SymbolKey.parse(text) for text in symbols]
     for key in keys:
-        _check_known(key)
+        _check_known(key, home)
     home.create()
     with file_lock(home.locks / "init.lock"):
         registered = _open_dagster(home, keys)
@@ -48,12 +48,13 @@ def initialise(home: Home, symbols: list[str]) -> Initialised:
     return Initialised(str(home.root), str(home.dagster), registered)
 
 
-def _check_known(key: SymbolKey) -> None:
+def _check_known(key: SymbolKey, home: Home) -> None:
     """Refuse a key that no training could use; an exchange's own list is not asked for here."""
     from ares_resources.exchanges.registry import SIMULATED, check_exchange, open_exchange
     from ares_resources.settings import DataSettings
+    from ares_resources.storage.catalogue import Catalogue
 
-    check_exchange(key.exchange)
+    check_exchange(key.exchange, from_files=key in Catalogue(home.catalogue).symbols())
     if key.exchange == SIMULATED:
         open_exchange(SIMULATED, settings=DataSettings()).check_symbol(key.instrument)
 

@@ -13,13 +13,17 @@ from ares_resources.exchanges.base import Exchange
 from ares_resources.settings import DataSettings
 
 SIMULATED = "SIM"
+_SLIP_SIMILARITY = 0.8
 BASE_URL_VARIABLE = "ARES_CCXT_BASE_URL"
 """Environment variable: scheme, host and port used instead of the exchange's own, for tests
 and mirrors.  Paths stay the exchange's."""
 
 
-def check_exchange(name: str) -> None:
+def check_exchange(name: str, *, from_files: bool = False) -> None:
     """Refuse an exchange that nobody knows, without loading ccxt.
+
+    ``from_files``: its bars come from files, so one that has closed will do, unless the name
+    looks like a slip of the pen.
 
     Raises
     ------
@@ -34,7 +38,10 @@ def check_exchange(name: str) -> None:
     folders = found.submodule_search_locations if found is not None else None
     known = {path.stem for folder in folders or () for path in Path(folder).glob("[a-z]*.py")}
     if name.upper() != SIMULATED and name.lower() not in known:
-        near = difflib.get_close_matches(name.lower(), sorted(known), n=3)
+        cutoff = _SLIP_SIMILARITY if from_files else 0.6
+        near = difflib.get_close_matches(name.lower(), sorted(known), n=3, cutoff=cutoff)
+        if from_files and not near:
+            return
         hint = f"nearest: {', '.join(near)}" if near else "allowed: SIM, or an exchange of ccxt"
         raise BadInput(f"exchange {name!r} is not known; {hint}")
 

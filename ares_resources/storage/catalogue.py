@@ -10,23 +10,23 @@ at any moment leaves the old series or the new one.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ares_resources.errors import CorruptArtifact
 from ares_resources.storage import gap_ledger
 from ares_resources.storage.atomic import file_lock
 from ares_resources.storage.fingerprints import rows_fingerprint
-from ares_resources.storage.frames import empty_frame
+from ares_resources.storage.frames import Rows, empty_rows, frame_of
 from ares_resources.storage.gap_ledger import Span
-from ares_resources.storage.merging import Merged, check_on_conflict
-from ares_resources.storage.month_files import read_month, remove_unlisted, write_month
+from ares_resources.storage.merging import check_on_conflict, concatenated
+from ares_resources.storage.month_files import flush, read_month, remove_unlisted
 from ares_resources.storage.series import AppendReport, Coverage, Series
 from ares_resources.storage.series_manifest import (
     Manifest,
@@ -34,9 +34,12 @@ from ares_resources.storage.series_manifest import (
     load_manifest,
     publish_manifest,
 )
-from ares_resources.storage.series_rows import checked, merged_months, refuse_conflicts
-from ares_resources.storage.source_ledger import Sources, append_reports, with_sources
+from ares_resources.storage.source_ledger import entries, with_entries
+from ares_resources.storage.staging import Staging
 from ares_resources.symbols import SymbolKey
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["AppendReport", "Catalogue", "Coverage", "Series"]
 
@@ -78,18 +81,45 @@ class Catalogue:
         BadInput
             If a row cannot be true.
         """
+        with self.staging(series, [source for source, _ in parts], on_conflict) as staging:
+            for number, (_, frame) in enumerate(parts):
+                staging.add(number, frame)
+        return staging.reports
+
+    @contextlib.contextmanager
+    def staging(
+        self,
+        series: Series,
+        sources: Sequence[str],
+        on_conflict: str = "refuse",
+        contents: Sequence[str] | None = None,
+    ) -> Iterator[Staging]:
+        """Rows added within the block are published at its end, all of them or, on an error, none.
+
+        For sources larger than memory; ``contents`` are fingerprints of the files' bytes, and
+        may be filled in while the block runs.
+
+        Raises
+        ------
+        DataConflict, BadInput
+            As :meth:`append_parts`.
+        """
         check_on_conflict(on_conflict)
-        frames = [checked(series, source, frame) for source, frame in parts]
-        folder = self._folder(series)
-        with file_lock(folder / ".lock"):
-            manifest = load_manifest(folder)
-            merged = merged_months(series, folder, manifest, frames, on_conflict)
-            if on_conflict == "refuse":
-                refuse_conflicts(series, merged, [source for source, _ in parts])
-            reports = append_reports(merged, len(parts))
-            sources = with_sources(manifest.sources, parts, reports)
-            self._publish(series, manifest, merged, sources)
-        return reports
+        folder, names = self._folder(series), list(sources)
+        with contextlib.ExitStack() as held:
+
+            def opened() -> Manifest:
+                held.enter_context(file_lock(folder / ".lock"))
+                return load_manifest(folder)
+
+            staging = Staging(series, folder, names, on_conflict, opened)
+            try:
+                yield staging
+                manifest = staging.finish()
+                self._publish(folder, manifest, staging, contents or [""] * len(names))
+            finally:
+                if staging.opened:
+                    remove_unlisted(folder, load_manifest(folder))
 
     def read(self, series: Series, start_ms: int, end_ms: int) -> pd.DataFrame:
         """Rows with ``start_ms <= timestamp < end_ms``, sorted, RangeIndex; maybe none.
@@ -99,6 +129,10 @@ class Catalogue:
         CorruptArtifact
             If a file is not what its manifest recorded.
         """
+        return frame_of(self.rows(series, start_ms, end_ms))
+
+    def rows(self, series: Series, start_ms: int, end_ms: int) -> Rows:
+        """:meth:`read` as plain arrays."""
         folder = self._folder(series)
         manifest = load_manifest(folder)
         for _ in range(_READ_ATTEMPTS):
@@ -124,8 +158,12 @@ class Catalogue:
         Only spans between the first and the last bar count; series without a grid (funding,
         open interest) have no gaps.
         """
-        spans = gap_ledger.clip(_gaps(series, self._manifest(series)), start_ms, end_ms)
+        spans = self.gap_spans(series, start_ms, end_ms)
         return gap_ledger.ledger_frame(spans, series.step_ms or 1)
+
+    def gap_spans(self, series: Series, start_ms: int, end_ms: int) -> list[Span]:
+        """The gap ledger as spans."""
+        return gap_ledger.clip(_gaps(series, self._manifest(series)), start_ms, end_ms)
 
     def missing(self, series: Series, start_ms: int, end_ms: int) -> list[Span]:
         """Spans of the window that an exchange is still to be asked for.
@@ -145,14 +183,16 @@ class Catalogue:
         )
 
     def sources(self, series: Series) -> pd.DataFrame:
-        """The source ledger: ``source, added, repeated, conflicting, first_ms, last_ms``."""
+        """The source ledger: the fields of :class:`Source`, one row for each source in turn."""
+        import pandas as pd
+
         columns = [field.name for field in dataclasses.fields(Source)]
         rows = [dataclasses.astuple(source) for source in self._manifest(series).sources]
         return pd.DataFrame(rows, columns=columns)
 
     def fingerprint(self, series: Series, start_ms: int, end_ms: int) -> str:
         """XXH3-128 of the window's rows; the way in which they came does not count."""
-        return rows_fingerprint(self.read(series, start_ms, end_ms))
+        return rows_fingerprint(self.rows(series, start_ms, end_ms))
 
     def symbols(self) -> list[SymbolKey]:
         """Every symbol with at least one published series, sorted."""
@@ -190,32 +230,31 @@ class Catalogue:
             publish_manifest(folder, dataclasses.replace(manifest, **change(manifest)))
 
     def _publish(
-        self, series: Series, manifest: Manifest, merged: dict[str, Merged], sources: Sources
+        self, folder: Path, manifest: Manifest, staging: Staging, contents: Sequence[str]
     ) -> None:
-        folder = self._folder(series)
-        months = dict(manifest.months)
-        for name, month in merged.items():
-            if month.changed:
-                months[name] = write_month(folder, name, month.frame, series.step_ms)
-        newer = dataclasses.replace(manifest, months=dict(sorted(months.items())), sources=sources)
-        publish_manifest(folder, newer)
-        remove_unlisted(folder, newer)
+        flush(folder, [month.file for month in staging.months.values()])
+        new = entries(staging.sources, contents, staging.reports, staging.extents, staging.spans)
+        publish_manifest(
+            folder,
+            dataclasses.replace(
+                manifest,
+                months=dict(sorted({**manifest.months, **staging.months}.items())),
+                sources=with_entries(manifest.sources, new),
+            ),
+        )
 
 
-def _read(
-    series: Series, folder: Path, manifest: Manifest, start_ms: int, end_ms: int
-) -> pd.DataFrame:
+def _read(series: Series, folder: Path, manifest: Manifest, start_ms: int, end_ms: int) -> Rows:
     wanted = [
         month
         for month in manifest.months.values()
         if month.first_ms < end_ms and month.last_ms >= start_ms
     ]
     if not wanted:
-        return empty_frame(series.kind)
-    frame = pd.concat([read_month(folder, month) for month in wanted], ignore_index=True)
-    stamps = frame["timestamp"].to_numpy()
-    first, after = np.searchsorted(stamps, [start_ms, end_ms])
-    return frame.iloc[first:after].reset_index(drop=True)
+        return empty_rows(series.kind)
+    rows = concatenated([read_month(folder, month) for month in wanted])
+    first, after = np.searchsorted(rows["timestamp"], [start_ms, end_ms])
+    return {name: values[first:after] for name, values in rows.items()}
 
 
 def _extent(series: Series, manifest: Manifest) -> list[Span]:

@@ -7,21 +7,22 @@ Belongs here: hashing what rows say.  Does not belong here: hashes of files
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
-import pandas as pd
 
 
-def rows_fingerprint(frame: pd.DataFrame) -> str:
+def rows_fingerprint(rows: Mapping[str, np.ndarray]) -> str:
     """XXH3-128 over names, dtypes and values, hexadecimal; NaN and -0.0 have one spelling each.
 
-    ``frame`` holds numeric columns only; its index does not count.
+    ``rows`` are numeric columns of equal length, at least one.
     """
     import xxhash
 
     digest = xxhash.xxh3_128()
-    digest.update(f"{len(frame)};".encode())
-    for name in frame.columns:
-        values = np.ascontiguousarray(frame[name].to_numpy())
+    digest.update(f"{len(next(iter(rows.values())))};".encode())
+    for name, column in rows.items():
+        values = np.ascontiguousarray(column)
         digest.update(f"{name}:{values.dtype.str};".encode())
         digest.update(_canonical(values).data)
     return digest.hexdigest()

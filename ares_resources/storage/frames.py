@@ -1,23 +1,30 @@
-"""The frames that come from a market and rest in the catalogue, and what is wrong with a row.
+"""The rows that come from a market and rest in the catalogue, and what is wrong with one.
 
-Belongs here: columns, dtypes, emptiness, and the first fault of a frame.  Does not belong
-here: where a frame came from, and what is done about a fault (the caller raises).
+Belongs here: columns, dtypes, emptiness, and the first fault.  Does not belong here: where
+rows came from, and what is done about a fault (the caller raises).
+
+Rows are columns of equal length: a DataFrame at the borders, a dict of arrays inside, so that
+files stream through without pandas.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias, Union
 
 import numpy as np
-import pandas as pd
 
 from ares_resources.errors import BadInput
 from ares_resources.timeframes import DAY_MS, grid_offset_ms, grid_words
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Kind = Literal["bars", "funding", "open_interest"]
+Rows: TypeAlias = dict[str, np.ndarray]
+AnyRows: TypeAlias = Union["pd.DataFrame", Mapping[str, np.ndarray]]
 Progress = Callable[[str, int, int], None]  # what, done, total: of files, or of bars
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -31,6 +38,7 @@ NULLABLE: dict[str, tuple[str, ...]] = {
     "open_interest": (),
 }
 EARLIEST_MS = 1_230_768_000_000  # 2009-01-01: no coin is older
+LONGEST_JUDGED_MS = 3_600_000
 JUMP_LOG_RETURN = 0.5
 JUMPS_THAT_REFUSE = 3
 JUMP_SHARE_THAT_REFUSES = 1 / 20_000
@@ -49,47 +57,64 @@ class Fault:
         return f"row {self.row}: {self.column} = {self.value}; allowed: {self.allowed}"
 
 
+def empty_rows(kind: str) -> Rows:
+    """No rows of this kind, with the right columns and dtypes."""
+    return {name: np.empty(0, "int64" if i == 0 else "float64") for i, name in _numbered(kind)}
+
+
 def empty_frame(kind: str) -> pd.DataFrame:
-    """A frame of this kind without rows, with the right columns and dtypes."""
-    return pd.DataFrame(
-        {name: pd.Series(dtype="int64" if i == 0 else "float64") for i, name in _numbered(kind)}
-    )
+    """:func:`empty_rows` as a frame."""
+    return frame_of(empty_rows(kind))
 
 
-def conform(frame: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """The frame's known columns in order, typed; a missing nullable column becomes NaN.
+def frame_of(rows: Rows) -> pd.DataFrame:
+    """The columns as a frame with a RangeIndex."""
+    import pandas as pd
+
+    return pd.DataFrame(rows, copy=False)
+
+
+def conform(frame: AnyRows, kind: str) -> pd.DataFrame:
+    """:func:`conform_rows` as a frame."""
+    return frame_of(conform_rows(frame, kind))
+
+
+def conform_rows(frame: AnyRows, kind: str) -> Rows:
+    """The known columns in order, typed; a missing nullable column becomes NaN.
 
     Raises
     ------
     BadInput
         If a column is missing or not numeric, or the timestamps are not integers.
     """
-    columns: dict[str, np.ndarray] = {}
+    columns: Rows = {}
     for position, name in _numbered(kind):
-        if name in frame.columns:
+        if name in frame:
             columns[name] = _typed(frame[name], name, integer=position == 0)
         elif name in NULLABLE[kind]:
-            columns[name] = np.full(len(frame), np.nan)
+            columns[name] = np.full(len(columns["timestamp"]), np.nan)
         else:
             raise BadInput(f"{kind} without column {name!r}; needed: {', '.join(COLUMNS[kind])}")
-    return pd.DataFrame(columns)
+    return columns
 
 
 def first_fault(
-    frame: pd.DataFrame, kind: str, *, step_ms: int = 0, now_ms: int | None = None
+    frame: AnyRows, kind: str, *, step_ms: int = 0, now_ms: int | None = None
 ) -> Fault | None:
     """The first row that cannot be true, or None.
 
     Parameters
     ----------
     frame
-        A conforming frame, in any order.
+        Conforming rows, in any order.
     step_ms
         Length of the timeframe, on whose grid timestamps must be; 0 for no grid.
     now_ms
         The present; timestamps may lie up to a day later.
     """
     now = int(time.time() * 1000) if now_ms is None else now_ms
+    if kind == "bars" and _surely_sound(frame, step_ms, now):
+        return None
     checks = [*_time_checks(frame, step_ms, now), *_value_checks(frame, kind)]
     found = [
         (int(np.argmax(bad)), order) for order, (_, bad, _) in enumerate(checks) if np.any(bad)
@@ -98,26 +123,41 @@ def first_fault(
         return None
     row, order = min(found)
     column, _, allowed = checks[order]
-    return Fault(column, row + 1, frame[column].iloc[row], allowed)
+    return Fault(column, row + 1, np.asarray(frame[column])[row], allowed)
 
 
-def recurring_jumps(frame: pd.DataFrame, step_ms: int) -> tuple[int, int]:
+def recurring_jumps(frame: AnyRows, step_ms: int) -> tuple[int, int]:
     """How many neighbouring bars of up to an hour jump beyond belief, and the first one's time.
 
     Real markets move by more than 50 % within one bar at most once in a great while; test
     networks do so all the time.  ``frame`` is sorted.  (0, 0) below three such jumps, or one in
     20,000 bars.
     """
-    if step_ms > 3_600_000 or len(frame) < 2:
-        return 0, 0
-    stamps = frame["timestamp"].to_numpy()
-    returns = np.abs(np.diff(np.log(frame["close"].to_numpy())))
-    wide = np.log(frame["high"].to_numpy() / frame["low"].to_numpy())[1:]
-    jumped = ((returns > JUMP_LOG_RETURN) | (wide > JUMP_LOG_RETURN)) & (np.diff(stamps) == step_ms)
+    jumped = jumps(frame, step_ms)
     count = int(jumped.sum())
-    if count < max(JUMPS_THAT_REFUSE, JUMP_SHARE_THAT_REFUSES * len(frame)):
+    if not too_many_jumps(count, len(jumped)):
         return 0, 0
-    return count, int(stamps[1:][jumped][0])
+    return count, int(np.asarray(frame["timestamp"])[jumped][0])
+
+
+def jumps(frame: AnyRows, step_ms: int) -> np.ndarray:
+    """Whether each bar jumps beyond belief from the one before, bool (n,); see above."""
+    stamps, close, high, low = (
+        np.asarray(frame[name]) for name in ("timestamp", "close", "high", "low")
+    )
+    jumped = np.zeros(len(stamps), dtype=bool)
+    if step_ms > LONGEST_JUDGED_MS or len(stamps) < 2:
+        return jumped
+    ratio, wide = close[1:] / close[:-1], high[1:] / low[1:]
+    bound = float(np.exp(JUMP_LOG_RETURN))
+    beyond = (ratio > bound) | (ratio < 1 / bound) | (wide > bound)
+    jumped[1:] = beyond & (np.diff(stamps) == step_ms)
+    return jumped
+
+
+def too_many_jumps(count: int, rows: int) -> bool:
+    """Whether so many jumps in so many bars say that this is no real market."""
+    return count >= max(JUMPS_THAT_REFUSE, JUMP_SHARE_THAT_REFUSES * rows)
 
 
 def taker_share(taker_volume: np.ndarray, volume: np.ndarray) -> np.ndarray:
@@ -143,20 +183,36 @@ def _numbered(kind: str) -> enumerate[str]:
     return enumerate(COLUMNS[kind])
 
 
-def _typed(values: pd.Series, name: str, *, integer: bool) -> np.ndarray:
-    if integer and not pd.api.types.is_integer_dtype(values.dtype):
+def _typed(values: pd.Series | np.ndarray, name: str, *, integer: bool) -> np.ndarray:
+    if integer and getattr(values.dtype, "kind", "O") not in "iu":
         raise BadInput(f"column {name!r} holds {values.dtype}; needed: integer milliseconds UTC")
     try:
-        return values.to_numpy(dtype="int64" if integer else "float64")
+        return np.asarray(values, dtype="int64" if integer else "float64")
     except (TypeError, ValueError) as error:
         raise BadInput(f"column {name!r} is not numeric: {error}") from error
+
+
+def _surely_sound(bars: AnyRows, step_ms: int, now_ms: int) -> bool:
+    """Whether no check below can find a fault, in few passes: a NaN fails every comparison."""
+    stamps, opens, high, low, close, volume, share = (
+        np.asarray(bars[name]) for name in COLUMNS["bars"]
+    )
+    if len(stamps) == 0:
+        return True
+    in_time = stamps.min() >= EARLIEST_MS and stamps.max() <= now_ms + DAY_MS
+    if not in_time or (step_ms and ((stamps - grid_offset_ms(step_ms)) % step_ms).any()):
+        return False
+    sound = (low > 0) & (low <= opens) & (low <= close) & (high >= opens) & (high >= close)
+    sound &= (high < np.inf) & (volume >= 0) & (volume < np.inf)
+    sound &= ((share >= 0) & (share <= 1)) | np.isnan(share)
+    return bool(sound.all())
 
 
 Check = tuple[str, np.ndarray, str]
 
 
-def _time_checks(frame: pd.DataFrame, step_ms: int, now_ms: int) -> list[Check]:
-    stamps = frame["timestamp"].to_numpy()
+def _time_checks(frame: AnyRows, step_ms: int, now_ms: int) -> list[Check]:
+    stamps = np.asarray(frame["timestamp"])
     latest = now_ms + DAY_MS
     span = f"milliseconds UTC from {utc(EARLIEST_MS)} to {utc(latest)}"
     checks: list[Check] = [("timestamp", (stamps < EARLIEST_MS) | (stamps > latest), span)]
@@ -166,20 +222,20 @@ def _time_checks(frame: pd.DataFrame, step_ms: int, now_ms: int) -> list[Check]:
     return checks
 
 
-def _value_checks(frame: pd.DataFrame, kind: str) -> list[Check]:
+def _value_checks(frame: AnyRows, kind: str) -> list[Check]:
     if kind == "bars":
         return _bar_checks(frame)
     name = COLUMNS[kind][1]
-    values = frame[name].to_numpy()
+    values = np.asarray(frame[name])
     if kind == "funding":
         bad = ~np.isfinite(values) | (np.abs(values) > 1)
         return [(name, bad, "a fraction per settlement between -1 and 1")]
     return [(name, ~np.isfinite(values) | (values < 0), "a finite number of at least 0")]
 
 
-def _bar_checks(frame: pd.DataFrame) -> list[Check]:
+def _bar_checks(frame: AnyRows) -> list[Check]:
     opens, high, low, close, volume, share = (
-        frame[name].to_numpy() for name in COLUMNS["bars"][1:]
+        np.asarray(frame[name]) for name in COLUMNS["bars"][1:]
     )
     checks: list[Check] = [
         (name, ~np.isfinite(values) | (values <= 0), "finite prices above 0")

@@ -7,9 +7,12 @@ here: files, exchanges, and any filling of gaps.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Span = tuple[int, int]
 
@@ -18,6 +21,16 @@ def gaps_between(timestamps: np.ndarray, step_ms: int) -> list[Span]:
     """Spans without a bar between neighbouring bars of sorted, unique ``timestamps``."""
     wide = np.flatnonzero(np.diff(timestamps) > step_ms)
     return [(int(timestamps[i]) + step_ms, int(timestamps[i + 1])) for i in wide]
+
+
+def spans_of(timestamps: np.ndarray, step_ms: int) -> list[Span]:
+    """Unbroken runs of sorted, unique ``timestamps``; one span for all where there is no grid."""
+    if len(timestamps) == 0:
+        return []
+    wide = np.flatnonzero(np.diff(timestamps) > step_ms) if step_ms else np.empty(0, np.int64)
+    starts = timestamps[np.concatenate([[0], wide + 1])]
+    ends = timestamps[np.concatenate([wide, [len(timestamps) - 1]])] + (step_ms or 1)
+    return [(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
 
 
 def clip(spans: Iterable[Span], start_ms: int, end_ms: int) -> list[Span]:
@@ -55,5 +68,7 @@ def subtract(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
 
 def ledger_frame(spans: Iterable[Span], step_ms: int) -> pd.DataFrame:
     """Spans as a frame of ``start_ms, end_ms, missing_bars`` (int64)."""
+    import pandas as pd
+
     table = np.array([(a, b, (b - a) // step_ms) for a, b in spans], dtype="int64").reshape(-1, 3)
     return pd.DataFrame(table, columns=["start_ms", "end_ms", "missing_bars"])

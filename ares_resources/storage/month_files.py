@@ -1,47 +1,80 @@
-"""Month files of a series: cutting a frame by UTC month, and content-hashed Parquet.
+"""Month files of a series: cutting rows by UTC month, and content-hashed Parquet.
 
 Belongs here: one Parquet file of one month, written and read back verified.  Does not
-belong here: which months are valid (the manifest says) and merging.
+belong here: which months are valid (the manifest says), merging, and the encoding.
+
+Bars of less than a minute are cut by day: a month of seconds would be too much to hold.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
+import uuid
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 
 from ares_resources.errors import CorruptArtifact
-from ares_resources.storage.atomic import write_bytes
+from ares_resources.storage.frames import Rows
 from ares_resources.storage.gap_ledger import gaps_between
+from ares_resources.storage.lossless_parquet import read_rows, write_rows
+from ares_resources.storage.merging import taken
 from ares_resources.storage.series_manifest import Manifest, Month
 
-
-def by_month(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Cut a frame into its UTC months, ``2023-03`` to rows, keeping the rows' order."""
-    months = frame["timestamp"].to_numpy().astype("datetime64[ms]").astype("datetime64[M]")
-    if len(months) == 0:
-        return {}
-    if (months == months[0]).all():
-        return {str(months[0]): frame}
-    return {str(month): frame[months == month] for month in pd.unique(months)}
+_SHORTEST_BY_MONTH_MS = 60_000
 
 
-def write_month(folder: Path, name: str, frame: pd.DataFrame, step_ms: int) -> Month:
-    """Write a sorted frame under a name that its content decides; return its record.
+def by_month(rows: Rows, step_ms: int) -> dict[str, Rows]:
+    """Cut rows into UTC months (``2023-03``) or, for bars of seconds, days (``2023-03-24``).
 
-    ``step_ms`` is the bars' length, or 0 for a series that has no grid and so no gaps.
+    The rows' order is kept; ``step_ms`` is the bars' length, or 0 where there is no grid.
     """
-    data = _parquet_bytes(frame)
+    unit = "M" if step_ms == 0 or step_ms >= _SHORTEST_BY_MONTH_MS else "D"
+    stamps = rows["timestamp"]
+    if len(stamps) == 0:
+        return {}
+    months = stamps.astype("datetime64[ms]").astype(f"datetime64[{unit}]")
+    turns = np.flatnonzero(months[1:] != months[:-1]) + 1
+    starts = np.concatenate([[0], turns])
+    names = months[starts]
+    if len(np.unique(names)) < len(names):
+        return {str(name): taken(rows, months == name) for name in np.unique(names)}
+    pieces = zip(names, starts, [*turns, len(stamps)], strict=True)
+    return {
+        str(name): {column: values[start:end] for column, values in rows.items()}
+        for name, start, end in pieces
+    }
+
+
+def write_month(folder: Path, name: str, rows: Rows, step_ms: int) -> Month:
+    """Write sorted rows under a name that their content decides; return the record.
+
+    The file is whole but not yet flushed to the disk: :func:`flush` does that before a
+    manifest names it.
+    """
+    data = write_rows(rows)
     digest = hashlib.sha256(data).hexdigest()
     path = folder / f"{name}.{digest[:16]}.parquet"
-    write_bytes(path, data)
-    stamps = frame["timestamp"].to_numpy()
+    temporary = folder / f".{path.name}.{uuid.uuid4().hex}.tmp"
+    temporary.write_bytes(data)
+    os.replace(temporary, path)
+    stamps = rows["timestamp"]
     gaps = tuple(gaps_between(stamps, step_ms)) if step_ms else ()
-    return Month(path.name, digest, len(frame), int(stamps[0]), int(stamps[-1]), gaps)
+    return Month(path.name, digest, len(stamps), int(stamps[0]), int(stamps[-1]), gaps)
 
 
-def read_month(folder: Path, month: Month) -> pd.DataFrame:
+def flush(folder: Path, files: list[str]) -> None:
+    """Make files and their names durable."""
+    for path in (*(folder / name for name in files), folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def read_month(folder: Path, month: Month) -> Rows:
     """Read a month file, checking its hash.
 
     Raises
@@ -51,15 +84,11 @@ def read_month(folder: Path, month: Month) -> pd.DataFrame:
     CorruptArtifact
         If its content is not what was recorded.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     path = folder / month.file
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != month.sha256:
         raise CorruptArtifact(f"{path} no longer matches the hash recorded in its manifest")
-    table = pq.read_table(pa.BufferReader(data), use_threads=False)
-    return table.to_pandas()
+    return read_rows(data)
 
 
 def remove_unlisted(folder: Path, manifest: Manifest) -> None:
@@ -68,18 +97,3 @@ def remove_unlisted(folder: Path, manifest: Manifest) -> None:
     for path in sorted([*folder.glob("*.parquet"), *folder.glob(".*.tmp")]):
         if path.name not in listed:
             path.unlink(missing_ok=True)
-
-
-def _parquet_bytes(frame: pd.DataFrame) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        pa.Table.from_pandas(frame, preserve_index=False),
-        sink,
-        compression="zstd",
-        use_dictionary=False,
-        write_page_checksum=True,
-    )
-    return sink.getvalue().to_pybytes()

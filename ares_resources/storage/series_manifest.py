@@ -17,7 +17,8 @@ from ares_resources.errors import CorruptArtifact
 from ares_resources.storage.atomic import write_bytes
 from ares_resources.storage.gap_ledger import Span
 
-FORMAT = 1
+FORMAT = 2
+_READABLE = (1, 2)  # 1 lacks what the source ledger says of spans, content and times
 FILE_NAME = "manifest.json"
 
 
@@ -35,7 +36,11 @@ class Month:
 
 @dataclass(frozen=True)
 class Source:
-    """What a file or an exchange brought: rows by outcome, and the span of its rows."""
+    """What a file or an exchange brought: rows by outcome, and the span of its rows.
+
+    ``spans``: which bars stand as it gave them; ``content``: XXH3-128 of a file's bytes, empty
+    for an exchange; ``began`` and ``ended``: when its first and last rows came, UTC.
+    """
 
     source: str
     added: int
@@ -43,6 +48,10 @@ class Source:
     conflicting: int
     first_ms: int
     last_ms: int
+    spans: tuple[Span, ...] = ()
+    content: str = ""
+    began: str = ""
+    ended: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,8 +82,8 @@ def load_manifest(folder: Path) -> Manifest:
         raise CorruptArtifact(f"{path} is not a manifest: {error!r}") from error
     if checksum != _checksum(record):
         raise CorruptArtifact(f"{path} does not match its own checksum")
-    if record["format"] != FORMAT:
-        raise CorruptArtifact(f"{path} has format {record['format']}; known: {FORMAT}")
+    if record["format"] not in _READABLE:
+        raise CorruptArtifact(f"{path} has format {record['format']}; known: {_READABLE}")
     return _from_record(record)
 
 
@@ -93,7 +102,10 @@ def _from_record(record: dict[str, Any]) -> Manifest:
     }
     return Manifest(
         months=months,
-        sources=tuple(Source(**source) for source in record["sources"]),
+        sources=tuple(
+            Source(**{**source, "spans": _spans(source.get("spans", []))})
+            for source in record["sources"]
+        ),
         answered=_spans(record["answered"]),
         stale=record["stale"],
     )

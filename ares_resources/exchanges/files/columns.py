@@ -36,6 +36,9 @@ _TIMES = (
     "time",
     "datetime",
     "date",
+    "calc_time",
+    "funding_time",
+    "fundingtime",
     "__index_level_0__",
 )
 _PRICES = ("open", "high", "low", "close")
@@ -47,29 +50,34 @@ _TAKER_VOLUMES = (
     "taker_buy_base",
     "taker_base_vol",
 )
+_RATES = ("funding_rate", "fundingrate", "last_funding_rate")
 _QUOTES = ("usdt", "usd", "usdc", "busd", "eur", "quote", "dai", "tusd", "fdusd")
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Positions of the columns that matter; ``notes`` say which were chosen by guess."""
+    """Positions of the columns that matter; ``notes`` say which were chosen by guess.
 
+    ``kind`` is "bars" or "funding"; ``values`` are open, high, low, close and volume of bars,
+    or the rate of funding.
+    """
+
+    kind: str
     time: int
-    prices: tuple[int, int, int, int]
-    volume: int
-    taker_volume: int | None
-    taker_share: int | None
-    notes: tuple[str, ...]
+    values: tuple[int, ...]
+    taker_volume: int | None = None
+    taker_share: int | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def used(self) -> list[int]:
-        """Every position that must be read."""
+        """Every position that must be read, in the order time, values, taker's."""
         optional = [p for p in (self.taker_volume, self.taker_share) if p is not None]
-        return [self.time, *self.prices, self.volume, *optional]
+        return [self.time, *self.values, *optional]
 
 
 def choose_columns(header: Sequence[str]) -> Columns:
-    """Find time, prices and volume among the names of a table.
+    """Find time, prices and volume, or time and funding rate, among the names of a table.
 
     Raises
     ------
@@ -77,8 +85,10 @@ def choose_columns(header: Sequence[str]) -> Columns:
         If one is missing; the message names what is there and what is needed.
     """
     names = [_plain(name) for name in header]
-    time = _first_of(names, _TIMES)
+    time, rate = _first_of(names, _TIMES), _first_of(names, _RATES)
     prices = [_first_of(names, (name,)) for name in _PRICES]
+    if time is not None and rate is not None and all(price is None for price in prices):
+        return Columns("funding", time, (rate,))
     volume, note = _volume(names)
     missing = [
         what
@@ -89,11 +99,21 @@ def choose_columns(header: Sequence[str]) -> Columns:
         raise BadInput(
             f"these are not bars: no column for {', '.join(missing)} among "
             f"{', '.join(header)[:200]}; needed: a time ({', '.join(_TIMES[:-1])}), "
-            f"{', '.join(_PRICES)}, volume"
+            f"{', '.join(_PRICES)}, volume; or a time and a funding_rate"
         )
-    opens, high, low, close = (found for found in prices if found is not None)
+    values = (*(found for found in prices if found is not None), volume)
     taker, share = _first_of(names, _TAKER_VOLUMES), _first_of(names, ("taker_buy_share",))
-    return Columns(time, (opens, high, low, close), volume, taker, share, note)
+    return Columns("bars", time, values, taker, share, note)
+
+
+def is_viewers_clock(header: Sequence[str]) -> bool:
+    """Whether this is Binance's export from the browser, whose times are the viewer's own."""
+    return [_plain(name) for name in header] == [
+        "time",
+        "contracts",
+        "funding_interval",
+        "funding_rate",
+    ]
 
 
 def _plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Parsing CSV, Parquet, feather and JSON into an Arrow table.
+"""CSV, Parquet, feather and JSON as Arrow tables, block by block.
 
 Belongs here: formats.  Does not belong here: what the columns mean beyond their names, and
 whether the rows are plausible.
@@ -9,74 +9,77 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ares_resources.errors import BadInput
 from ares_resources.exchanges.files.columns import BINANCE_DUMP, choose_columns
+from ares_resources.exchanges.files.containers import Payload
+from ares_resources.streaming import StreamingDataProcessor
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MAXIMUM_ROWS = 50_000_000  # 95 years of minutes; more is a decompression bomb
+COMPILED_FROM_BYTES = 256 << 20
+"""Size from which parsing saves more time than loading the compiled parser takes."""
+_BATCH_ROWS = 65_536
 
 
-def parse_table(data: bytes, file_format: str) -> pa.Table:
-    """The table in ``data``; only columns that bars need are read where a format allows it.
+def tables(payload: Payload, processor: StreamingDataProcessor) -> Iterator[pa.Table]:
+    """The rows in order, a table for each block, with only the columns that are needed.
 
     Raises
     ------
     BadInput
-        If the content is broken or holds no bars; the message does not name the file.
+        If the content is broken, too long or without rows; the message does not name the file.
     """
     import pyarrow as pa
 
-    parsers: dict[str, Callable[[bytes], pa.Table]] = {
-        "csv": _parse_csv,
-        "parquet": _parse_parquet,
-        "feather": _parse_feather,
-        "json": _parse_json,
+    readers: dict[str, Callable[[], Iterator[pa.Table]]] = {
+        "csv": lambda: _csv_tables(payload, processor),
+        "parquet": lambda: _parquet_tables(payload),
+        "feather": lambda: _feather_tables(payload),
+        "json": lambda: _json_tables(payload),
     }
+    rows = 0
     try:
-        table = parsers[file_format](data)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        for table in readers[payload.format]():
+            rows += table.num_rows
+            _refuse_too_many(rows)
+            if table.num_rows:
+                yield table
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise BadInput(f"broken {file_format}: {reason}") from error
-    if table.num_rows == 0:
+        raise BadInput(f"broken {payload.format}: {reason}") from error
+    if rows == 0:
         raise BadInput("no rows; allowed: at least one bar")
-    return table
 
 
-def _parse_csv(data: bytes) -> pa.Table:
+def _csv_tables(payload: Payload, processor: StreamingDataProcessor) -> Iterator[pa.Table]:
     import pyarrow as pa
-    import pyarrow.csv as pa_csv
 
-    skip, header, delimiter = _csv_head(data)
+    skip, header, delimiter = csv_head(payload.head)
     columns = choose_columns(header)
     names = [f"{position}:{name}" for position, name in enumerate(header)]
     used = [names[position] for position in columns.used]
-    numbers = {names[position]: pa.float64() for position in columns.used[1:]}
-
-    def read(types: dict[str, pa.DataType]) -> pa.Table:
-        return pa_csv.read_csv(
-            pa.BufferReader(data),
-            read_options=pa_csv.ReadOptions(column_names=names, skip_rows=skip, use_threads=False),
-            parse_options=pa_csv.ParseOptions(delimiter=delimiter),
-            convert_options=pa_csv.ConvertOptions(include_columns=used, column_types=types),
-        )
-
-    try:
-        table = read(numbers)
-    except pa.ArrowInvalid as error:
-        if "conversion error" not in str(error):
-            raise
-        table = read(dict.fromkeys(used, pa.string()))
-    return table.rename_columns([header[position] for position in columns.used])
+    numbers = {} if columns.kind == "funding" else dict.fromkeys(used[1:], "float64")
+    reading = processor.reading(
+        column_names=names,
+        column_types=numbers,
+        include_columns=used,
+        delimiter=delimiter,
+        compiled=payload.size >= COMPILED_FROM_BYTES,
+    )
+    for _ in range(skip):
+        payload.stream.readline()
+    for table in reading.tables(payload.stream, otherwise=dict.fromkeys(used, pa.string())):
+        yield table.rename_columns([header[position] for position in columns.used])
 
 
-def _csv_head(data: bytes) -> tuple[int, list[str], str]:
+def csv_head(head: bytes) -> tuple[int, list[str], str]:
     """Lines to skip before the rows, the columns' names, and the delimiter."""
-    lines = data[:65536].decode("utf-8", errors="replace").splitlines()
+    lines = head.decode("utf-8", errors="replace").splitlines()
     first = next((n for n, line in enumerate(lines) if not _is_comment(line)), None)
     if first is None:
         raise BadInput("only comment lines; needed: bars")
@@ -105,28 +108,35 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _parse_parquet(data: bytes) -> pa.Table:
+def _parquet_tables(payload: Payload) -> Iterator[pa.Table]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True) as file:
+    with pq.ParquetFile(_seekable(payload), page_checksum_verification=True) as file:
         _refuse_too_many(file.metadata.num_rows)
         names = file.schema_arrow.names
         wanted = [names[position] for position in choose_columns(names).used]
-        return file.read(columns=wanted, use_threads=False)
+        for batch in file.iter_batches(_BATCH_ROWS, columns=wanted, use_threads=False):
+            yield pa.Table.from_batches([batch]).select(wanted)
 
 
-def _parse_feather(data: bytes) -> pa.Table:
+def _feather_tables(payload: Payload) -> Iterator[pa.Table]:
     import pyarrow as pa
 
-    reader = pa.ipc.open_file(pa.BufferReader(data))
-    choose_columns(reader.schema.names)
-    batches, rows = [], 0
+    reader = pa.ipc.open_file(_seekable(payload))
+    names = reader.schema.names
+    wanted = [names[position] for position in choose_columns(names).used]
     for position in range(reader.num_record_batches):
-        batches.append(reader.get_batch(position))
-        rows += batches[-1].num_rows
-        _refuse_too_many(rows)
-    return pa.Table.from_batches(batches, schema=reader.schema)
+        yield pa.Table.from_batches([reader.get_batch(position)]).select(wanted)
+
+
+def _seekable(payload: Payload) -> pa.NativeFile:
+    """The file itself where it is not packed, so that it need not be held in memory."""
+    import pyarrow as pa
+
+    with payload.path.open("rb") as file:
+        packed = file.read(len(payload.head[:16])) != payload.head[:16]
+    return pa.BufferReader(payload.whole()) if packed else pa.OSFile(str(payload.path))
 
 
 def _refuse_too_many(rows: int) -> None:
@@ -134,11 +144,11 @@ def _refuse_too_many(rows: int) -> None:
         raise BadInput(f"{rows} rows; allowed: at most {MAXIMUM_ROWS}")
 
 
-def _parse_json(data: bytes) -> pa.Table:
+def _json_tables(payload: Payload) -> Iterator[pa.Table]:
     import pyarrow as pa
 
     try:
-        rows = json.loads(data)
+        rows = json.loads(payload.whole())
     except (ValueError, RecursionError) as error:
         raise BadInput(f"broken JSON: {error}") from error
     if not isinstance(rows, list):
@@ -149,7 +159,9 @@ def _parse_json(data: bytes) -> pa.Table:
         at = f"row {(bad or 0) + 1} holds {str(rows[bad or 0])[:80]!r}; " if rows else ""
         raise BadInput(f"{at}allowed: arrays of 6 values (freqtrade) or 12 (Binance REST)")
     names = BINANCE_DUMP[:width]
-    return pa.table({name: _json_column(rows, i) for i, name in enumerate(names)})
+    yield pa.table({name: _json_column(rows, i) for i, name in enumerate(names)}).select(
+        choose_columns(names).used
+    )
 
 
 def _width(row: object) -> int:

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from fakes.fake_binance import klines_of, made_up_bars
+from helpers.market_files import read_bars_file
 
 from ares_resources.errors import BadInput, DataConflict
 from ares_resources.exchanges.files.ingest import ingest
-from ares_resources.exchanges.files.reader import read_bars_file
 from ares_resources.storage.catalogue import Catalogue, Series
 from ares_resources.symbols import SymbolKey
 
@@ -186,7 +186,10 @@ FAULTS: dict[str, tuple[bytes, str]] = {
     "binary": (b"\x7fELF\x00\x01\x02" * 30, "no known format.*allowed: CSV"),
     "utf-16": ("timestamp,open".encode("utf-16"), "no known format"),
     "prose": (b"Dear reader,\nthese are my bars.\n", "these are not bars"),
-    "funding": (b'"Time","Funding Rate"\n"2025-03-13 08:00:00","0.1%"\n', "these are not bars"),
+    "funding": (
+        b'"Time","Funding Rate"\n"2025-03-13 08:00:00","0.1%"\n',
+        "holds funding, and .* 1m bars",
+    ),
     "headerless, 6": (b"1,2,3,4,5,6\n" * 3, "6 columns without a header; allowed.*12"),
     "text price": (_cell(7, "close", "abc"), "row 7: close = 'abc'; allowed: numbers"),
     "nan price": (_cell(7, "close", ""), "row 7: close = nan; allowed: finite prices"),
@@ -220,7 +223,7 @@ FAULTS: dict[str, tuple[bytes, str]] = {
     "two in a zip": (_zipped(("a.csv", _dump()), ("b.csv", b"")), "holds 2 files.*allowed: one"),
     "test network": (
         _csv(PLAIN.assign(high=PLAIN["high"].where(PLAIN.index % 20 != 9, 9e4))),
-        "row 10: .*one of 6 bars that move.*test networks",
+        "row 10: .*one of 6 bars among 120 that move.*test networks",
     ),
 }
 
@@ -252,6 +255,7 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
 def test_a_parquet_bomb_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from ares_resources import streaming
     from ares_resources.exchanges.files import containers, tables
 
     path = tmp_path / "x"
@@ -261,11 +265,16 @@ def test_a_parquet_bomb_is_refused_before_it_is_read(
             patched.setattr(tables, "MAXIMUM_ROWS", 119)
             with pytest.raises(BadInput, match="120 rows; allowed: at most 119"):
                 read_bars_file(path)
-    monkeypatch.setattr(containers, "MAXIMUM_BYTES", 10_000)
-    for data in (gzip.compress(b"0" * 10_001), _zipped(("x", b"0" * 10_001))):
-        path.write_bytes(data)
-        with pytest.raises(BadInput, match="unpacks to more than 10000"):
-            read_bars_file(path)
+    monkeypatch.setattr(containers, "MAXIMUM_WHOLE_BYTES", 10_000)
+    monkeypatch.setattr(streaming, "LONGEST_LINE", 10_000)
+    for content, refusal in (
+        (b"[" + b"1" * 10_001, "unpacks to more than 10000"),
+        (HEADER.encode() + b"1" * 10_001, "a line of more than 10000 bytes"),
+    ):
+        for data in (gzip.compress(content), _zipped(("x", content))):
+            path.write_bytes(data)
+            with pytest.raises(BadInput, match=refusal):
+                read_bars_file(path)
 
 
 def test_the_present_bounds_the_times(tmp_path: Path) -> None:
@@ -294,8 +303,8 @@ def test_ingest_reports_what_became_of_each_file(tmp_path: Path) -> None:
     assert [(file.added, file.repeated) for file in report.files] == [(50, 0), (69, 10)]
     assert (report.added, report.gaps, report.missing_bars) == (119, 1, 1)
     assert "1 gaps (1 bars)" in report.lines()[-1]
-    assert heard[0] == ("checking 1.csv", 0, 2)
-    assert heard[-1][1:] == (2, 2)
+    sizes = [path.stat().st_size for path in (one, two)]
+    assert heard == [("reading 1.csv", *sizes[:1] * 2), ("reading 2.csv", *sizes[1:] * 2)]
     assert ingest(catalogue, [one], KEY).added == 0
 
 
@@ -317,7 +326,7 @@ def test_mixed_timeframes_and_no_files_are_refused(tmp_path: Path) -> None:
     one, two = tmp_path / "1.csv", tmp_path / "2.csv"
     one.write_bytes(_csv(PLAIN))
     two.write_bytes(_csv(PLAIN.iloc[::5]))
-    with pytest.raises(BadInput, match=r"holds 1m bars and .* 5m; allowed: one timeframe"):
+    with pytest.raises(BadInput, match=r"holds 5m bars, and .* 1m bars; allowed: one"):
         ingest(Catalogue(tmp_path / "c"), [one, two], KEY)
     with pytest.raises(BadInput, match="no files"):
         ingest(Catalogue(tmp_path / "c"), [], KEY)

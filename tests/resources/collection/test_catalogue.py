@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -16,7 +18,7 @@ from fakes.fake_binance import made_up_bars
 
 from ares_resources.errors import BadInput, CorruptArtifact, DataConflict
 from ares_resources.storage import catalogue as catalogue_module
-from ares_resources.storage import month_files
+from ares_resources.storage import staging
 from ares_resources.storage.catalogue import AppendReport, Catalogue, Coverage, Series
 from ares_resources.symbols import SymbolKey
 
@@ -201,10 +203,92 @@ def test_source_ledger_joins_the_pages_of_one_source(
         catalogue.append(HOURS, bars.iloc[first : first + 100], source="BINANCE")
     ledger = catalogue.sources(HOURS)
     stamps = bars["timestamp"]
-    assert ledger.values.tolist() == [
+    assert ledger.iloc[:, :6].values.tolist() == [
         ["a.csv", 100, 0, 0, stamps[0], stamps[99]],
         ["BINANCE", 250, 50, 0, stamps[50], stamps[349]],
     ]
+    assert ledger["spans"].tolist() == [
+        ((stamps[0], stamps[100]),),
+        ((stamps[100], stamps[350]),),
+    ]
+    assert (ledger["began"] <= ledger["ended"]).all()
+    assert pd.to_datetime(ledger["ended"]).is_monotonic_increasing
+
+
+def test_source_ledger_says_which_bars_stand_as_who_gave_them(
+    catalogue: Catalogue, bars: pd.DataFrame
+) -> None:
+    stamps = bars["timestamp"]
+    catalogue.append(HOURS, bars.iloc[:100], source="a.csv")
+    catalogue.append(
+        HOURS, bars.iloc[40:42].assign(volume=1.0), source="b", on_conflict="keep_last"
+    )
+    catalogue.append(
+        HOURS, bars.iloc[10:20].assign(volume=1.0), source="c", on_conflict="keep_first"
+    )
+    ledger = catalogue.sources(HOURS).set_index("source")["spans"]
+    assert ledger["a.csv"] == ((stamps[0], stamps[40]), (stamps[42], stamps[100]))
+    assert ledger["b"] == ((stamps[40], stamps[42]),)
+    assert ledger["c"] == ()
+
+
+def test_a_manifest_of_the_first_format_is_still_read(
+    catalogue: Catalogue, bars: pd.DataFrame
+) -> None:
+    catalogue.append(HOURS, bars.iloc[:100], source="a.csv")
+    path = next(catalogue.root.rglob("manifest.json"))
+    record = json.loads(path.read_text())
+    del record["sha256"]
+    record["format"] = 1
+    for source in record["sources"]:
+        for later in ("spans", "content", "began", "ended"):
+            del source[later]
+    text = json.dumps(record, sort_keys=True)
+    record["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    path.write_text(json.dumps(record))
+    assert catalogue.sources(HOURS)["added"].tolist() == [100]
+    assert catalogue.append(HOURS, bars, source="b") == AppendReport(1340, 100, 0)
+    assert catalogue.sources(HOURS)["source"].tolist() == ["a.csv", "b"]
+
+
+def test_a_long_source_is_merged_in_pieces(
+    catalogue: Catalogue, bars: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the order of rows and wherever the pieces end, the series is the same."""
+    monkeypatch.setattr(staging, "HELD_ROWS", 100)
+    for name, rows in (
+        ("ascending", bars),
+        ("descending", bars.iloc[::-1]),
+        ("shuffled", bars.sample(frac=1, random_state=3)),
+    ):
+        series = Series(SymbolKey("ETHUSDT", name.upper()), "bars", "1h")
+        with catalogue.staging(series, ["x"]) as writer:
+            for first in range(0, len(rows), 37):
+                writer.add(0, rows.iloc[first : first + 37])
+        assert writer.reports == [AppendReport(1440, 0, 0)]
+        pd.testing.assert_frame_equal(catalogue.read(series, *ALWAYS), bars)
+        files = list((catalogue.root / series.symbol.folder).rglob("*.parquet"))
+        assert len(files) == 2  # none is left of the pieces
+
+
+def test_conflicts_are_counted_over_all_pieces(
+    catalogue: Catalogue, bars: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "HELD_ROWS", 100)
+    again = pd.concat([bars, bars.iloc[5:900].assign(volume=1.0)])
+    with pytest.raises(DataConflict, match="895 conflicting duplicate timestamps"):
+        catalogue.append(HOURS, again, source="x")
+    assert list(catalogue.root.rglob("*.parquet")) == []
+    assert catalogue.coverage(HOURS) is None
+
+
+def test_bars_of_seconds_rest_by_day(catalogue: Catalogue) -> None:
+    seconds = made_up_bars(NEW_YEAR + DAY - 90_000, 180, "1s")
+    series = Series(KEY, "bars", "1s")
+    catalogue.append(series, seconds, source="x")
+    days = sorted(path.name[:10] for path in catalogue.root.rglob("*.parquet"))
+    assert days == ["2023-01-01", "2023-01-02"]
+    pd.testing.assert_frame_equal(catalogue.read(series, *ALWAYS), seconds)
 
 
 def test_fingerprint_is_of_the_rows_not_of_their_way(tmp_path: Path, bars: pd.DataFrame) -> None:
@@ -318,7 +402,7 @@ def test_a_kill_between_writes_leaves_the_old_series(
         return write
 
     with monkeypatch.context() as patched:
-        patched.setattr(month_files, "write_bytes", dying(month_files.write_bytes))
+        patched.setattr(staging, "write_month", dying(staging.write_month))
         patched.setattr(
             catalogue_module, "publish_manifest", dying(catalogue_module.publish_manifest)
         )

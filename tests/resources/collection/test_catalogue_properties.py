@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ares_resources.storage import gap_ledger
 from ares_resources.storage.catalogue import Catalogue, Series
-from ares_resources.storage.frames import empty_frame
+from ares_resources.storage.frames import empty_rows
 from ares_resources.storage.merging import merge
 from ares_resources.symbols import SymbolKey
 
@@ -68,18 +68,21 @@ def _merge_reference(rows: list[tuple[int, float]], policy: str) -> tuple[dict[i
 )
 def test_merge_equals_its_plain_twin(parts: list[list[tuple[int, float]]], policy: str) -> None:
     frames = [
-        pd.DataFrame(part, columns=["timestamp", "open_interest"]).astype(
-            {"timestamp": "int64", "open_interest": "float64"}
-        )
+        {
+            "timestamp": np.array([stamp for stamp, _ in part], dtype="int64"),
+            "open_interest": np.array([value for _, value in part], dtype="float64"),
+        }
         for part in parts
     ]
-    merged = merge(empty_frame("open_interest"), frames, "open_interest", policy)
+    merged = merge(empty_rows("open_interest"), frames, "open_interest", policy)
     expected, disputed = _merge_reference([row for part in parts for row in part], policy)
-    assert dict(merged.frame.itertuples(index=False)) == expected
+    assert dict(zip(*(column.tolist() for column in merged.rows.values()), strict=True)) == expected
     assert (merged.conflict.timestamps if merged.conflict else 0) == disputed
     counted = merged.added + merged.repeated + merged.conflicting
     assert counted.tolist() == [len(part) for part in parts]
     assert merged.added.sum() == len(expected)
+    won = [stamp for stamps in merged.won for stamp in stamps.tolist()]
+    assert sorted(won) == sorted(expected)
 
 
 def _points(spans: list[tuple[int, int]]) -> set[int]:

@@ -8,16 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.market_files import read_bars_file
 
 from ares_resources.errors import BadInput, DataConflict
 from ares_resources.exchanges.files.ingest import ingest
-from ares_resources.exchanges.files.reader import read_bars_file
+from ares_resources.exchanges.files.reader import ReadOptions
 from ares_resources.storage.catalogue import Catalogue, Series
 from ares_resources.symbols import SymbolKey
 
 pytestmark = pytest.mark.market
 
 KEY = SymbolKey.parse("ETHUSDT.BINANCE")
+PERPETUAL = SymbolKey.parse("BTC/USDT:USDT.BINANCE")
 MINUTES, HOURS = Series(KEY, "bars", "1m"), Series(KEY, "bars", "1h")
 ALWAYS = (0, 2**60)
 HALT = [1_679_661_600_000, 1_679_666_400_000, 80]  # 2023-03-24 12:40 to 14:00
@@ -88,7 +90,7 @@ def test_messy_export_is_refused_unless_a_policy_is_chosen(
 
 def test_prices_of_a_test_network_are_refused(market_dir: Path, catalogue: Catalogue) -> None:
     path = market_dir / "raw" / "bybit_testnet_like_ETHUSDT_1m_blocks.parquet"
-    with pytest.raises(BadInput, match="bars that move by more than 65 %"):
+    with pytest.raises(BadInput, match="one of 24 bars among 105076 that move by more than 65 %"):
         ingest(catalogue, [path], KEY)
     assert catalogue.coverage(MINUTES) is None
 
@@ -126,13 +128,79 @@ def test_other_freqtrade_files(market_dir: Path) -> None:
     assert (short.timeframe, len(short.frame)) == ("1h", 100)
 
 
-def test_funding_given_as_bars_is_refused(market_dir: Path, catalogue: Catalogue) -> None:
-    for path in (
-        market_dir / "raw" / "binance_web_funding_history_BTCUSDT.csv",
-        market_dir / "real" / "binanceusdm_ETHUSDT_funding8h.parquet",
-    ):
-        with pytest.raises(BadInput, match="these are not bars: no column for open"):
-            ingest(catalogue, [path], KEY)
-    with pytest.raises(BadInput, match="is a folder"):
-        ingest(catalogue, [market_dir / "raw"], KEY)
+def test_funding_comes_in_and_its_zone_must_be_known(
+    market_dir: Path, catalogue: Catalogue
+) -> None:
+    export = market_dir / "raw" / "binance_web_funding_history_BTCUSDT.csv"
+    settled = market_dir / "real" / "binanceusdm_BTCUSDT_funding8h.parquet"
+    with pytest.raises(BadInput, match=r"the viewer's own zone .* needed: --utc-offset"):
+        ingest(catalogue, [export], PERPETUAL)
     assert catalogue.symbols() == []
+    said = ingest(catalogue, [export], PERPETUAL, options=ReadOptions(utc_offset_ms=8 * 3_600_000))
+    funding = catalogue.read(Series(PERPETUAL, "funding"), *ALWAYS)
+    assert (said.added, said.gaps) == (6033, 0)
+    assert funding["timestamp"].iloc[[0, -1]].tolist() == [1_568_102_400_000, 1_741_824_000_000]
+    assert ingest(catalogue, [settled], PERPETUAL).added == 0  # equal to the last bit
+
+
+def test_the_zone_of_an_export_is_told_by_equal_settlements(
+    market_dir: Path, catalogue: Catalogue
+) -> None:
+    export = market_dir / "raw" / "binance_web_funding_history_BTCUSDT.csv"
+    settled = market_dir / "real" / "binanceusdm_BTCUSDT_funding8h.parquet"
+    ingest(catalogue, [settled], PERPETUAL)
+    report = ingest(catalogue, [export], PERPETUAL)
+    assert (report.added, report.files[0].repeated) == (6033 - 4721, 4721)
+    assert "its zone is UTC+08:00, told by equal rates" in report.files[0].notes
+
+
+def test_bars_stamped_at_their_close_are_found_out_by_another_market(
+    market_dir: Path, catalogue: Catalogue
+) -> None:
+    ftx = market_dir / "raw" / "ftx_btc-perp-20211231-20220201_1m.csv"
+    known = market_dir / "real" / "binance_ETHUSDT_1m.parquet"
+    key = SymbolKey.parse("BTC-PERP.FTX")
+    quote = ReadOptions(volume_unit="quote")
+    alone = ingest(Catalogue(catalogue.root / "alone"), [ftx], key, options=quote)
+    assert alone.files[0].first == "2021-12-31T23:01:00Z"  # nobody to compare with
+    ingest(catalogue, [known], KEY)
+    report = ingest(catalogue, [ftx], key, options=quote)
+    assert report.files[0].first == "2021-12-31T23:00:00Z"
+    notes = " ".join(report.files[0].notes)
+    assert "times are closes; moved back by one bar" in notes
+    assert "returns match ETHUSDT.BINANCE 0.88 when moved back by 60 s" in notes
+    insisting = ReadOptions(volume_unit="quote", stamped_at="open")
+    other = ingest(catalogue, [ftx], SymbolKey.parse("BTC-USD.FTX"), options=insisting)
+    assert other.files[0].first == "2021-12-31T23:01:00Z"
+
+
+def test_volumes_in_dollars_are_refused_as_base_volumes(
+    market_dir: Path, catalogue: Catalogue
+) -> None:
+    ftx = market_dir / "raw" / "ftx_btc-perp-20211231-20220201_1m.csv"
+    with pytest.raises(BadInput, match=r"row 1: volume = 2300413\.7295 .* --volume-unit quote"):
+        ingest(catalogue, [ftx], SymbolKey.parse("BTC-PERP.FTX"))
+    assert catalogue.symbols() == []
+    ingest(
+        catalogue,
+        [ftx],
+        SymbolKey.parse("BTC-PERP.FTX"),
+        options=ReadOptions(volume_unit="quote"),
+    )
+    held = catalogue.read(Series(SymbolKey.parse("BTC-PERP.FTX"), "bars", "1m"), *ALWAYS)
+    assert held["volume"].median() < 100  # coins a minute
+
+
+def test_real_bars_in_a_wrong_zone_are_refused(
+    market_dir: Path, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    real = market_dir / "real"
+    ingest(catalogue, [real / "binance_ETHUSDT_5m.parquet"], KEY)
+    shifted = tmp_path / "x.csv"
+    bars = _real(market_dir, "binance_BTCUSDT_5m.parquet")
+    bars.assign(timestamp=bars["timestamp"] + 2 * 3_600_000).to_csv(shifted, index=False)
+    key = SymbolKey.parse("BTCUSDT.BINANCE")
+    with pytest.raises(BadInput, match=r"moved back by 7200 s.*allowed: --utc-offset \+02:00"):
+        ingest(catalogue, [shifted], key)
+    report = ingest(catalogue, [shifted], key, options=ReadOptions(utc_offset_ms=2 * 3_600_000))
+    assert report.added == len(bars)

@@ -42,7 +42,7 @@ def test_chunks_are_the_rows_in_order(csv):
 
 
 def test_threads_do_not_change_the_rows(csv):
-    threaded = StreamingDataProcessor(block_bytes=2048, threads=True)
+    threaded = StreamingDataProcessor(block_bytes=2048, threads=2)
     pd.testing.assert_frame_equal(pd.concat(threaded.chunks(csv)), pd.concat(SMALL.chunks(csv)))
 
 
@@ -105,7 +105,7 @@ def test_declared_types_hold(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "Empty CSV"),
+        ("", "has no rows"),
         ("timestamp,close\n", "has no rows"),
         ("timestamp,close\n" + "1,2.0\n" * 900 + "2\n", "Expected 2 columns, got 1"),
         ("timestamp,close\n" + "1,2.0\n" * 900 + "2,abc\n", "'abc'"),

@@ -1,0 +1,77 @@
+"""Whether a file's bars can be those of a real market, judged while they stream by.
+
+Belongs here: signs that show in many bars together.  Does not belong here: the faults of a
+single row (:mod:`ares_resources.storage.frames`), and comparisons with other series.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ares_resources.errors import BadInput
+from ares_resources.storage.frames import Rows, jumps, too_many_jumps, utc
+from ares_resources.storage.merging import ascending, taken
+
+LARGEST_TURNOVER_A_MINUTE = 1e9
+"""US dollars.  The busiest market of all trades some 1e8 in an average minute of a wild day."""
+
+
+class Plausibility:
+    """Counts jumps beyond belief, and refuses at the end if they are too many for the bars.
+
+    Neighbours are looked for within a block, sorted, so the rows of a file may come in either
+    direction.
+    """
+
+    def __init__(self, step_ms: int) -> None:
+        self._step_ms = step_ms
+        self._count = 0
+        self._rows = 0
+        self._first: str | None = None
+
+    def add(self, rows: Rows, rows_before: int) -> None:
+        """Look at one block; ``rows_before`` is its place in the file."""
+        ordered = _ordered(rows)
+        jumped = jumps(ordered, self._step_ms)
+        self._count += int(jumped.sum())
+        self._rows += len(rows["timestamp"])
+        if self._first is None and jumped.any():
+            stamp = int(ordered["timestamp"][jumped][0])
+            row = int(np.argmax(rows["timestamp"] == stamp))
+            close = rows["close"][row]
+            self._first = f"row {rows_before + row + 1}: close = {close} at {utc(stamp)}"
+
+    def finish(self) -> None:
+        """Raise BadInput, with the first jump, if this is no real market."""
+        if too_many_jumps(self._count, self._rows):
+            raise BadInput(
+                f"{self._first} is one of {self._count} bars among {self._rows} that move by more "
+                "than 65 %, as on test networks; allowed: prices of a real market"
+            )
+
+    @staticmethod
+    def refuse_turnover(rows: Rows, step_ms: int) -> None:
+        """Refuse volumes that would be more dollars than any market trades.
+
+        Raises
+        ------
+        BadInput
+            Naming the volume; most likely it is in the quote currency.
+        """
+        middle = float(np.median(rows["volume"] * rows["close"])) / (step_ms / 60_000)
+        if middle > LARGEST_TURNOVER_A_MINUTE:
+            row = int(np.argmax(rows["volume"] > 0))
+            raise BadInput(
+                f"row {row + 1}: volume = {rows['volume'][row]} at a price of "
+                f"{rows['close'][row]}: the median bar would turn over {middle:.1e} dollars a "
+                "minute, more than any market; allowed: --volume-unit quote, if volume is in "
+                "the quote currency, or --volume-unit base to insist"
+            )
+
+
+def _ordered(rows: Rows) -> Rows:
+    stamps = rows["timestamp"]
+    if ascending(stamps):
+        return rows
+    _, first = np.unique(stamps, return_index=True)
+    return taken(rows, first)

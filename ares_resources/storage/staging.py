@@ -1,0 +1,178 @@
+"""Rows on their way into a series: laid over its months one after another, in little memory.
+
+Belongs here: merging incoming rows into months, and the account of it.  Does not belong here:
+what becomes of the outcome (:mod:`ares_resources.storage.catalogue` publishes or discards).
+
+Nothing that is written here counts until a manifest names it, so a source of any length can be
+taken in while it is still being checked, and be thrown away at its last row.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from ares_resources.errors import BadInput, CorruptArtifact, DataConflict
+from ares_resources.storage.frames import AnyRows, Rows, conform_rows, empty_rows, first_fault
+from ares_resources.storage.gap_ledger import Span, spans_of, union
+from ares_resources.storage.merging import Conflict, Merged, length, merge
+from ares_resources.storage.month_files import by_month, read_month, write_month
+from ares_resources.storage.series import AppendReport, Series
+from ares_resources.storage.series_manifest import Manifest, Month
+
+HELD_ROWS = 150_000
+"""Incoming rows kept in memory before they are merged into their months."""
+
+
+class Staging:
+    """Collects rows of several sources for one series.
+
+    Parameters
+    ----------
+    sources
+        Names of the sources; rows are added under their number.
+    open_series
+        Called once, before the first look at what the series holds: takes the lock and gives
+        the manifest.
+    """
+
+    def __init__(
+        self,
+        series: Series,
+        folder: Path,
+        sources: list[str],
+        on_conflict: str,
+        open_series: Callable[[], Manifest],
+    ) -> None:
+        self.series, self.sources = series, sources
+        self.months: dict[str, Month] = {}
+        self._folder, self._on_conflict, self._open = folder, on_conflict, open_series
+        self._manifest: Manifest | None = None
+        self._pending: dict[str, list[tuple[int, Rows]]] = {}
+        self._held = 0
+        self._counts = np.zeros((3, len(sources)), dtype=np.int64)
+        self._spans: list[list[Span]] = [[] for _ in sources]
+        self._extents: list[Span | None] = [None for _ in sources]
+        self._conflicts: list[Conflict] = []
+        self._duplicates = 0
+
+    def add(self, source: int, rows: AnyRows, *, first_row: int = 1) -> None:
+        """Take in rows of a source, in any order.
+
+        Raises
+        ------
+        BadInput
+            Naming source and row (counted from ``first_row``) of what cannot be true.
+        """
+        conforming = conform_rows(rows, self.series.kind)
+        fault = first_fault(conforming, self.series.kind, step_ms=self.series.step_ms)
+        if fault is not None:
+            told = dataclasses.replace(fault, row=fault.row + first_row - 1)
+            raise BadInput(f"{self.sources[source]}: {self.series}: {told}")
+        self.add_sound(source, conforming)
+
+    def add_sound(self, source: int, rows: Rows) -> None:
+        """Take in conforming rows that were found sound."""
+        if length(rows) == 0:
+            return
+        self._extents[source] = _widened(self._extents[source], rows["timestamp"])
+        parts = by_month(rows, self.series.step_ms)
+        for name, part in parts.items():
+            self._pending.setdefault(name, []).append((source, part))
+        self._held += length(rows)
+        if self._held > HELD_ROWS:
+            last = list(parts)[-1]  # sorted input goes on where it stopped
+            self._merge([name for name in sorted(self._pending) if name != last])
+            if self._held > HELD_ROWS:
+                self._merge([last])
+
+    def finish(self) -> Manifest:
+        """Merge what is left; returns the manifest that the months are to be laid over.
+
+        Raises
+        ------
+        DataConflict
+            With the count over all months and the first disagreement, if refused.
+        """
+        self._merge(sorted(self._pending))
+        if self._on_conflict == "refuse":
+            self._refuse_conflicts()
+        return self._opened()
+
+    @property
+    def opened(self) -> bool:
+        """Whether the series was looked at, and so something may have been written."""
+        return self._manifest is not None
+
+    @property
+    def reports(self) -> list[AppendReport]:
+        """What became of each source's rows."""
+        return [AppendReport(*(int(count) for count in column)) for column in self._counts.T]
+
+    @property
+    def spans(self) -> list[list[Span]]:
+        """Spans of the rows that each source gave and that stand."""
+        return [union(spans) for spans in self._spans]
+
+    @property
+    def extents(self) -> list[Span | None]:
+        """First and last timestamp of each source's rows; None where it had none."""
+        return self._extents
+
+    def _opened(self) -> Manifest:
+        if self._manifest is None:
+            self._manifest = self._open()
+        return self._manifest
+
+    def _merge(self, names: list[str]) -> None:
+        for name in names:
+            pending = self._pending.pop(name)
+            self._held -= sum(length(rows) for _, rows in pending)
+            known = self.months.get(name) or self._opened().months.get(name)
+            old = empty_rows(self.series.kind) if known is None else self._read(known)
+            merged = merge(old, [rows for _, rows in pending], self.series.kind, self._on_conflict)
+            self._account([source for source, _ in pending], merged)
+            if merged.changed:
+                self._write(name, merged.rows)
+
+    def _read(self, month: Month) -> Rows:
+        try:
+            return read_month(self._folder, month)
+        except FileNotFoundError as error:
+            raise CorruptArtifact(f"{self._folder / month.file} is missing") from error
+
+    def _write(self, name: str, rows: Rows) -> None:
+        before, kept = self.months.get(name), self._opened().months.get(name)
+        month = write_month(self._folder, name, rows, self.series.step_ms)
+        self.months[name] = month
+        if before is not None and before.file not in (month.file, kept and kept.file):
+            (self._folder / before.file).unlink()
+
+    def _account(self, sources: list[int], merged: Merged) -> None:
+        outcome = np.stack([merged.added, merged.repeated, merged.conflicting])
+        np.add.at(self._counts.T, sources, outcome.T)
+        self._duplicates += merged.duplicates
+        for source, stamps in zip(sources, merged.won, strict=True):
+            self._spans[source] += spans_of(stamps, self.series.step_ms)
+        if merged.conflict is not None:
+            self._conflicts.append(merged.conflict)
+
+    def _refuse_conflicts(self) -> None:
+        if not self._conflicts:
+            return
+        first = min(self._conflicts, key=lambda conflict: conflict.first_ms)
+        total = sum(conflict.timestamps for conflict in self._conflicts)
+        whole = dataclasses.replace(first, timestamps=total, duplicates=self._duplicates)
+        origin = self.sources[0] if len(self.sources) == 1 else f"{len(self.sources)} sources"
+        raise DataConflict(
+            f"{self.series} from {origin}: {whole}; nothing was written; "
+            "allowed: rows that agree, or on_conflict keep_first or keep_last"
+        )
+
+
+def _widened(extent: Span | None, stamps: np.ndarray) -> Span:
+    low, high = int(stamps.min()), int(stamps.max())
+    return (low, high) if extent is None else (min(low, extent[0]), max(high, extent[1]))
