@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, Union, cast
 
 from ares_resources.errors import BadInput
-from ares_resources.plain_numbers import PlainNumbers
 from ares_resources.storage.atomic import write_with
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
 _MISFIT = re.compile(r"column #(\d+): .*?CSV conversion error to (\w+)")
 LONGEST_LINE = 16 << 20
+_USUAL_LINE = 4096
 
 Transform = Callable[["pd.DataFrame"], "pd.DataFrame"]
 ArrowTypes: TypeAlias = Mapping[str, Union[str, "pa.DataType"]]
@@ -63,9 +63,6 @@ class StreamingDataProcessor:
         The columns wanted, in this order; empty means all.
     delimiter
         What separates cells.
-    compiled
-        Blocks of plain numbers go through Ares' own kernel, twice as fast as the library, to
-        which every other block goes; the rows are the same.  Loading it takes half a second.
     """
 
     block_bytes: int = 1 << 20
@@ -74,7 +71,6 @@ class StreamingDataProcessor:
     threads: int = 1
     include_columns: Sequence[str] = ()
     delimiter: str = ","
-    compiled: bool = False
 
     def __post_init__(self) -> None:
         if self.block_bytes < 1024:
@@ -89,12 +85,10 @@ class StreamingDataProcessor:
         column_types: ArrowTypes,
         include_columns: Sequence[str],
         delimiter: str,
-        compiled: bool,
     ) -> StreamingDataProcessor:
         """The same block size and threads for another table."""
         return dataclasses.replace(
             self,
-            compiled=compiled,
             column_names=column_names,
             column_types=column_types,
             include_columns=include_columns,
@@ -162,7 +156,7 @@ class StreamingDataProcessor:
             first = next(blocks, memoryview(b""))
         if not len(first):
             return
-        parser = _BlockParser(names, self, otherwise)
+        parser = _BlockParser(names, self, otherwise, quick=b'"' not in bytes(first))
         table = parser.parse(first)
         parser.learn(table)
         yield table
@@ -218,12 +212,18 @@ class _BlockParser:
     """Parses blocks of whole lines; the types of the first are those of the others."""
 
     def __init__(
-        self, names: list[str], reading: StreamingDataProcessor, otherwise: ArrowTypes | None
+        self,
+        names: list[str],
+        reading: StreamingDataProcessor,
+        otherwise: ArrowTypes | None,
+        *,
+        quick: bool,
     ) -> None:
         import pyarrow as pa
 
+        self._quick = quick and otherwise is not None
+
         self.names, self._reading, self._otherwise = names, reading, otherwise
-        self._plain: PlainNumbers | None = None
         self._types: dict[str, pa.DataType] = {
             name: pa.type_for_alias(kind) if isinstance(kind, str) else kind
             for name, kind in reading.column_types.items()
@@ -236,17 +236,12 @@ class _BlockParser:
         if self._otherwise is None:
             found = {f.name: f.type for f in table.schema if not pa.types.is_null(f.type)}
             self._types = {**found, **self._types}
-        if self._reading.compiled:
-            self._plain = PlainNumbers.of(self.names, table.schema, self._reading.delimiter)
 
     def parse(self, block: memoryview) -> pa.Table:
-        """The rows of one block; quick tries first, which take no cell for quoted or missing."""
+        """The rows of one block; a first, quick try takes no cell for quoted or missing."""
         import pyarrow as pa
 
-        plain = self._plain.parse(block) if self._plain is not None else None
-        if plain is not None:
-            return plain
-        if self._otherwise is not None and not _holds(block, b'"'):
+        if self._quick:
             with contextlib.suppress(pa.ArrowInvalid):
                 return self._read(block, self._types, quick=True)
         try:
@@ -300,27 +295,34 @@ def _blocks(stream: BinaryIO, size: int) -> Iterator[memoryview]:
     Each is a view of a buffer of its own, which the stream filled: nothing is copied but the
     piece of a line at its end.
     """
+    import numpy as np
+
     rest = b""
     while True:
-        buffer = bytearray(len(rest) + size)
+        buffer = np.empty(len(rest) + size, dtype=np.uint8).data
         buffer[: len(rest)] = rest
-        got = stream.readinto(memoryview(buffer)[len(rest) :])  # type: ignore[attr-defined]
+        got = stream.readinto(buffer[len(rest) :])  # type: ignore[attr-defined]
         filled = len(rest) + got
         if not got:
             if rest.strip():
-                yield memoryview(buffer)[:filled]
+                yield buffer[:filled]
             return
-        cut = buffer.rfind(b"\n", 0, filled) + 1
-        rest = bytes(memoryview(buffer)[cut:filled])
+        cut = _after_last_line_end(buffer[:filled])
+        rest = bytes(buffer[cut:filled])
         if cut:
-            yield memoryview(buffer)[:cut]
+            yield buffer[:cut]
         elif filled > LONGEST_LINE:
             raise BadInput(f"a line of more than {LONGEST_LINE} bytes; allowed: rows of a table")
 
 
-def _holds(block: memoryview, what: bytes) -> bool:
-    """Whether the block, or what little its buffer holds besides, contains ``what``."""
-    return cast(bytearray, block.obj).find(what) >= 0
+def _after_last_line_end(text: memoryview) -> int:
+    """Where the last whole line ends; 0 if there is none.  Most lines are short."""
+    for reach in (_USUAL_LINE, len(text)):
+        start = max(0, len(text) - reach)
+        found = bytes(text[start:]).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+    return 0
 
 
 def _header(block: memoryview, delimiter: str) -> tuple[list[str], memoryview]:

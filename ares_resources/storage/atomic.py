@@ -70,21 +70,13 @@ def sha256_file(path: Path) -> str:
 
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> None:
-    """Publish a frame as Parquet: zstd, no dictionaries, page checksums, the same bytes always."""
+    """Publish a frame as exact Parquet with page checksums, the same bytes always."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from ares_resources.storage.lossless_parquet import write_table
 
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    write_with(
-        path,
-        lambda temporary: pq.write_table(
-            table,
-            temporary,
-            compression="zstd",
-            use_dictionary=False,
-            write_page_checksum=True,
-        ),
-    )
+    write_with(path, lambda temporary: write_table(table, temporary))
 
 
 def read_parquet(path: Path) -> pd.DataFrame:
@@ -96,10 +88,11 @@ def read_parquet(path: Path) -> pd.DataFrame:
         If the file is missing, torn or fails a checksum.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from ares_resources.storage.lossless_parquet import read_table
 
     try:
-        table = pq.read_table(path, page_checksum_verification=True, use_threads=False)
+        table = read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise CorruptArtifact(f"{path.name} in {path.parent} cannot be read: {error}") from error
     return table.to_pandas()

@@ -118,6 +118,7 @@ class Catalogue:
                 manifest = staging.finish()
                 self._publish(folder, manifest, staging, contents or [""] * len(names))
             finally:
+                staging.close()
                 if staging.opened:
                     remove_unlisted(folder, load_manifest(folder))
 

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ares_resources.errors import AresError
-from ares_resources.storage.atomic import read_parquet, write_parquet
+from ares_resources.storage.data_manager import MemoryEfficientDataManager
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FRAME_FILE = "data.parquet"
 REPORT_FILE = "report.json"
+_FRAMES = MemoryEfficientDataManager()
 Bundle: TypeAlias = dict[str, Any]
 Kind = Literal["frame", "report", "bundle"]
 
@@ -64,7 +65,7 @@ def _write_member(path: Path, member: Any) -> str:
         path.write_bytes(member)
         return "bytes"
     if path.suffix == ".parquet":
-        write_parquet(path, member)
+        _FRAMES.write_frame(path, member)
         return "frame"
     if path.suffix == ".json":
         path.write_bytes(to_json_bytes(member))
@@ -74,7 +75,7 @@ def _write_member(path: Path, member: Any) -> str:
 
 def _read_member(path: Path, member_type: str) -> Any:
     if member_type == "frame":
-        return read_parquet(path)
+        return _FRAMES.read_frame(path)
     if member_type == "json":
         return json.loads(path.read_text())
     return path.read_bytes()

@@ -1,7 +1,8 @@
 """Frames that take less memory and load faster, without losing what was declared to matter.
 
-Belongs here: down-casting within a tolerance, CSV kept as Parquet.  Does not belong here:
-where artifacts rest (``artifacts``, ``catalogue``), reading in blocks (``streaming``).
+Belongs here: down-casting within a tolerance, frames as files, CSV kept as Parquet.  Does not
+belong here: where artifacts rest (``artifacts``, ``catalogue``), reading in blocks
+(``streaming``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pandas as pd
 
 from ares_resources.errors import BadInput, CorruptArtifact
 from ares_resources.hashing import cache_key
-from ares_resources.storage.atomic import file_lock, read_parquet
+from ares_resources.storage.atomic import file_lock, read_parquet, write_parquet
 from ares_resources.streaming import StreamingDataProcessor
 
 _SMALLER_WHOLE = (np.int8, np.int16, np.int32)
@@ -102,6 +103,24 @@ class MemoryEfficientDataManager:
         smaller = pd.concat(columns, axis=1) if columns else frame.copy()
         smaller.columns = frame.columns
         return smaller, OptimizeReport(_bytes(frame), _bytes(smaller), tuple(changes))
+
+    def write_frame(self, path: Path, frame: pd.DataFrame) -> None:
+        """Publish a frame as Parquet, atomically: smaller than its memory, and bit for bit.
+
+        Whole numbers rest as deltas and decimals as integers, whatever their types, so nothing
+        needs to be narrowed and types come back as they were.
+        """
+        write_parquet(path, frame)
+
+    def read_frame(self, path: Path) -> pd.DataFrame:
+        """The frame that :meth:`write_frame` wrote.
+
+        Raises
+        ------
+        CorruptArtifact
+            If the file is missing, torn or fails a checksum.
+        """
+        return read_parquet(path)
 
     def load_or_convert(self, csv_path: Path) -> tuple[pd.DataFrame, LoadReport]:
         """The rows of a CSV file, from its Parquet copy if that is sound and of these bytes.

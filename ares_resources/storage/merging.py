@@ -67,11 +67,11 @@ def merge(old: Rows, parts: Sequence[Rows], kind: str, on_conflict: str) -> Merg
     parts, each in its own order).  A known value completes an unknown one; two different
     known values are a conflict.
     """
-    lengths = [length(old), *(length(part) for part in parts)]
     stacked = concatenated([old, *parts])
-    owner = np.repeat(np.arange(-1, len(parts)), lengths)
     if ascending(stacked["timestamp"]):
-        return _disjoint(stacked, owner, len(parts))
+        return _disjoint(stacked, parts)
+    lengths = [length(old), *(length(part) for part in parts)]
+    owner = np.repeat(np.arange(-1, len(parts)), lengths)
     order = np.argsort(stacked["timestamp"], kind="stable")
     stacked, owner = taken(stacked, order), owner[order]
     stamps = stacked["timestamp"]
@@ -128,10 +128,10 @@ def equal(one: Rows, other: Rows) -> bool:
     )
 
 
-def _disjoint(rows: Rows, owner: np.ndarray, parts: int) -> Merged:
+def _disjoint(rows: Rows, parts: Sequence[Rows]) -> Merged:
     """The common case: every row is later than the one before it."""
-    counts, none = _count(owner, owner >= 0, parts), np.zeros(parts, dtype=np.int64)
-    won = [rows["timestamp"][owner == part] for part in range(parts)]
+    counts, none = np.array([length(part) for part in parts]), np.zeros(len(parts), np.int64)
+    won = [part["timestamp"] for part in parts]
     return Merged(rows, counts, none, none.copy(), won, 0, bool(counts.sum()), None)
 
 

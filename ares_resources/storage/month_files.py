@@ -12,6 +12,7 @@ import hashlib
 import os
 import uuid
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from ares_resources.errors import CorruptArtifact
 from ares_resources.storage.frames import Rows
 from ares_resources.storage.gap_ledger import gaps_between
 from ares_resources.storage.lossless_parquet import read_rows, write_rows
-from ares_resources.storage.merging import taken
+from ares_resources.storage.merging import ascending, taken
 from ares_resources.storage.series_manifest import Manifest, Month
 
 _SHORTEST_BY_MONTH_MS = 60_000
@@ -34,17 +35,16 @@ def by_month(rows: Rows, step_ms: int) -> dict[str, Rows]:
     stamps = rows["timestamp"]
     if len(stamps) == 0:
         return {}
-    months = stamps.astype("datetime64[ms]").astype(f"datetime64[{unit}]")
-    turns = np.flatnonzero(months[1:] != months[:-1]) + 1
-    starts = np.concatenate([[0], turns])
-    names = months[starts]
-    if len(np.unique(names)) < len(names):
-        return {str(name): taken(rows, months == name) for name in np.unique(names)}
-    pieces = zip(names, starts, [*turns, len(stamps)], strict=True)
-    return {
-        str(name): {column: values[start:end] for column, values in rows.items()}
-        for name, start, end in pieces
-    }
+    first, last = (_period(stamps[at], unit) for at in (0, -1))
+    if first == last and ascending(stamps):
+        return {str(first): rows}
+    periods = _period(stamps, unit)
+    names, place = np.unique(periods, return_inverse=True)
+    return {str(name): taken(rows, place == number) for number, name in enumerate(names)}
+
+
+def _period(stamps: Any, unit: str) -> Any:
+    return stamps.astype("datetime64[ms]").astype(f"datetime64[{unit}]")
 
 
 def write_month(folder: Path, name: str, rows: Rows, step_ms: int) -> Month:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ from ares_resources.storage.series_manifest import Manifest, Month
 
 HELD_ROWS = 150_000
 """Incoming rows kept in memory before they are merged into their months."""
+WRITTEN_AT_ONCE = 2
+"""Merged months that may wait for their file."""
 
 
 class Staging:
@@ -58,6 +61,12 @@ class Staging:
         self._extents: list[Span | None] = [None for _ in sources]
         self._conflicts: list[Conflict] = []
         self._duplicates = 0
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="months")
+        self._writing: dict[str, Future[Month]] = {}
+
+    def close(self) -> None:
+        """Wait for what is being written; nothing is written afterwards."""
+        self._writer.shutdown(wait=True, cancel_futures=True)
 
     def add(self, source: int, rows: AnyRows, *, first_row: int = 1) -> None:
         """Take in rows of a source, in any order.
@@ -98,6 +107,7 @@ class Staging:
             With the count over all months and the first disagreement, if refused.
         """
         self._merge(sorted(self._pending))
+        self._settle(list(self._writing))
         if self._on_conflict == "refuse":
             self._refuse_conflicts()
         return self._opened()
@@ -130,6 +140,7 @@ class Staging:
     def _merge(self, names: list[str]) -> None:
         for name in names:
             pending = self._pending.pop(name)
+            self._settle([name])
             self._held -= sum(length(rows) for _, rows in pending)
             known = self.months.get(name) or self._opened().months.get(name)
             old = empty_rows(self.series.kind) if known is None else self._read(known)
@@ -145,11 +156,25 @@ class Staging:
             raise CorruptArtifact(f"{self._folder / month.file} is missing") from error
 
     def _write(self, name: str, rows: Rows) -> None:
+        """Write a month on another thread, while further rows are read."""
         before, kept = self.months.get(name), self._opened().months.get(name)
-        month = write_month(self._folder, name, rows, self.series.step_ms)
-        self.months[name] = month
-        if before is not None and before.file not in (month.file, kept and kept.file):
-            (self._folder / before.file).unlink()
+
+        def write() -> Month:
+            month = write_month(self._folder, name, rows, self.series.step_ms)
+            if before is not None and before.file not in (month.file, kept and kept.file):
+                (self._folder / before.file).unlink()
+            return month
+
+        if len(self._writing) >= WRITTEN_AT_ONCE:
+            self._settle([next(iter(self._writing))])
+        self._writing[name] = self._writer.submit(write)
+
+    def _settle(self, names: list[str]) -> None:
+        """Wait until these months are written; raises what went wrong with one."""
+        for name in names:
+            writing = self._writing.pop(name, None)
+            if writing is not None:
+                self.months[name] = writing.result()
 
     def _account(self, sources: list[int], merged: Merged) -> None:
         outcome = np.stack([merged.added, merged.repeated, merged.conflicting])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ares_resources.errors import BadInput
 
@@ -84,6 +85,11 @@ def choose_columns(header: Sequence[str]) -> Columns:
     BadInput
         If one is missing; the message names what is there and what is needed.
     """
+    return _chosen(tuple(header))
+
+
+@lru_cache(maxsize=64)
+def _chosen(header: tuple[str, ...]) -> Columns:
     names = [_plain(name) for name in header]
     time, rate = _first_of(names, _TIMES), _first_of(names, _RATES)
     prices = [_first_of(names, (name,)) for name in _PRICES]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ares_resources.arrow_arrays import to_numpy
 from ares_resources.errors import BadInput
 from ares_resources.exchanges.files.columns import Columns, choose_columns, is_viewers_clock
 from ares_resources.exchanges.files.containers import Payload, open_payload, verify_checksum
@@ -224,11 +225,9 @@ def _numbers(table: pa.Table, position: int, rows_before: int) -> np.ndarray:
 
     column = table.column(position)
     try:
-        numbers = column.cast(pa.float64()).to_numpy()
+        return to_numpy(column.cast(pa.float64()))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        numbers = None
-    if numbers is not None:
-        return numbers  # a missing cell is NaN
+        pass  # some cell is no number: find out which
     cells = column.to_pylist()
     row = next((n for n, cell in enumerate(cells) if not _is_number(cell)), None)
     if row is None:
@@ -250,7 +249,7 @@ def _rates(column: pa.ChunkedArray, rows_before: int) -> np.ndarray:
     import pyarrow as pa
 
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        return column.cast(pa.float64()).to_numpy()
+        return to_numpy(column.cast(pa.float64()))
     rates = np.empty(len(column))
     for row, cell in enumerate(column.to_pylist()):
         text = str(cell).strip()

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAXIMUM_ROWS = 50_000_000  # 95 years of minutes; more is a decompression bomb
-COMPILED_FROM_BYTES = 256 << 20
-"""Size from which parsing saves more time than loading the compiled parser takes."""
 _BATCH_ROWS = 65_536
 
 
@@ -69,7 +67,6 @@ def _csv_tables(payload: Payload, processor: StreamingDataProcessor) -> Iterator
         column_types=numbers,
         include_columns=used,
         delimiter=delimiter,
-        compiled=payload.size >= COMPILED_FROM_BYTES,
     )
     for _ in range(skip):
         payload.stream.readline()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ares_resources.arrow_arrays import to_numpy
 from ares_resources.errors import BadInput
 
 if TYPE_CHECKING:
@@ -63,13 +64,14 @@ def to_milliseconds(column: pa.ChunkedArray) -> Times:
     if pa.types.is_dictionary(kind):
         column = column.cast(kind.value_type)
     if column.null_count:
-        raise BadTime(1 + int(np.argmax(column.is_null().to_numpy())), "")
+        raise BadTime(1 + column.is_null().to_pylist().index(True), "")
     if pa.types.is_timestamp(kind):
         return Times(_moments(column), "none" if kind.tz is None else "said", {})
     if pa.types.is_date(kind):
         return Times(_moments(column.cast(pa.timestamp("ms"))), "none", {})
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return _from_epochs(column.to_numpy())
+        exact = pa.int64() if pa.types.is_integer(kind) else pa.float64()
+        return _from_epochs(to_numpy(column.cast(exact)))
     return _from_texts(column.cast(pa.string()))
 
 
@@ -98,7 +100,7 @@ def _moments(column: pa.ChunkedArray) -> np.ndarray:
     import pyarrow as pa
 
     zone = column.type.tz
-    return column.cast(pa.timestamp("ms", zone), safe=False).cast(pa.int64()).to_numpy()
+    return to_numpy(column.cast(pa.timestamp("ms", zone), safe=False).cast(pa.int64()))
 
 
 def _from_epochs(numbers: np.ndarray) -> Times:

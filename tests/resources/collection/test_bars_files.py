@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +15,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xxhash
 from fakes.fake_binance import klines_of, made_up_bars
 from helpers.market_files import read_bars_file
 
 from ares_resources.errors import BadInput, DataConflict
 from ares_resources.exchanges.files.ingest import ingest
+from ares_resources.exchanges.files.reader import MarketFile
 from ares_resources.storage.catalogue import Catalogue, Series
+from ares_resources.streaming import StreamingDataProcessor
 from ares_resources.symbols import SymbolKey
 
 START = 1_672_531_200_000  # 2023-01-01
@@ -330,3 +336,79 @@ def test_mixed_timeframes_and_no_files_are_refused(tmp_path: Path) -> None:
         ingest(Catalogue(tmp_path / "c"), [one, two], KEY)
     with pytest.raises(BadInput, match="no files"):
         ingest(Catalogue(tmp_path / "c"), [], KEY)
+
+
+def test_a_dump_is_held_against_the_checksum_beside_it(tmp_path: Path) -> None:
+    dump = tmp_path / "x.zip"
+    dump.write_bytes(_zipped(("x.csv", _dump())))
+    beside = tmp_path / "x.zip.CHECKSUM"
+    digest = hashlib.sha256(dump.read_bytes()).hexdigest()
+    beside.write_text(f"{digest}  x.zip\n")
+    catalogue = Catalogue(tmp_path / "c")
+    report = ingest(catalogue, [dump, beside], KEY)  # as a glob gives them
+    assert "SHA-256 matches its .CHECKSUM" in report.files[0].notes
+    beside.write_text(f"{digest[::-1]}  x.zip\n")
+    with pytest.raises(BadInput, match=r"does not match its checksum.*download it again"):
+        ingest(Catalogue(tmp_path / "d"), [dump], KEY)
+    beside.write_text("nothing")
+    with pytest.raises(BadInput, match="holds no SHA-256"):
+        ingest(Catalogue(tmp_path / "d"), [dump], KEY)
+    assert not (tmp_path / "d").exists()
+
+
+def test_the_ledger_names_a_file_by_its_content(tmp_path: Path) -> None:
+    plain, packed = tmp_path / "x.csv", tmp_path / "x.csv.gz"
+    plain.write_bytes(_dump())
+    packed.write_bytes(gzip.compress(_dump()))
+    catalogue = Catalogue(tmp_path / "c")
+    ingest(catalogue, [plain, packed], KEY)
+    contents = catalogue.sources(MINUTES)["content"].tolist()
+    assert contents == [xxhash.xxh3_128(path.read_bytes()).hexdigest() for path in (plain, packed)]
+
+
+def test_rows_are_numbered_through_all_blocks(tmp_path: Path) -> None:
+    path, small = tmp_path / "x.csv", StreamingDataProcessor(block_bytes=1024, threads=2)
+    path.write_bytes(_cell(97, "close", "abc"))
+    with pytest.raises(BadInput, match="row 97: close = 'abc'"):
+        list(MarketFile(path, processor=small).blocks())
+    path.write_bytes(_cell(98, "low", -1))
+    with pytest.raises(BadInput, match=r"row 98: low = -1\.0"):
+        list(MarketFile(path, processor=small).blocks())
+    path.write_bytes(_csv(PLAIN))
+    blocks = list(MarketFile(path, processor=small).blocks())
+    assert len(blocks) > 5
+    assert sum(len(block["timestamp"]) for block in blocks) == 120
+
+
+_PROGRAM = """
+import resource, sys
+from pathlib import Path
+from ares_resources.exchanges.files.ingest import ingest
+from ares_resources.storage.catalogue import Catalogue
+from ares_resources.symbols import SymbolKey
+folder, key = Path(sys.argv[1]), SymbolKey("ETHUSDT", "BINANCE")
+peaks = []
+for name in ("small", "large"):
+    ingest(Catalogue(folder / name), [folder / f"{name}.csv"], key)
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print((peaks[1] - peaks[0]) // 1024)
+assert "pandas" not in sys.modules
+"""
+
+
+def test_a_file_ten_times_the_memory_limit_comes_in(tmp_path: Path) -> None:
+    """What a file needs beyond a tenth of it is less than a tenth of its size."""
+    rows = 600_000
+    stamps = START + 60_000 * np.arange(rows)
+    line = ",1800.04000000,1801.15000000,1799.99000000,1800.00000000,46.04070000,0,"
+    line += "82873.26000000,71,20.21040000,36378.72000000,0\n"
+    for name, count in (("small", rows // 10), ("large", rows)):
+        (tmp_path / f"{name}.csv").write_text(
+            "".join(f"{stamp}{line}" for stamp in stamps[:count].tolist())
+        )
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    limit_mib = (tmp_path / "large.csv").stat().st_size / 10 / 2**20
+    assert limit_mib > 5
+    assert int(done.stdout) < limit_mib

@@ -1,0 +1,188 @@
+"""Ingest beside polars, DuckDB, pandas and pyarrow: ``python -m benchmarks.ingest``.
+
+Belongs here: the file, the turns, the check that all kept the same rows, the table.  Does not
+belong here: what the peers do (``peers/ingest.py``).
+
+Ares does more than the others: every bar is checked, months are merged, hashed and published
+with ledgers of gaps and sources.  All are timed as whole processes, start included, in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measuring import Run, machine, median, run, versions
+
+PEERS = ("polars", "duckdb", "pandas", "pyarrow")
+STEP_MS = 1_000
+START_MS = 1_672_531_200_000
+SEED = 7
+_CHUNK = 200_000
+_HERE = Path(__file__).resolve().parent
+_RESULTS = _HERE / "results" / "ingest.json"
+
+
+def main() -> None:
+    """Measure, print the table, and keep it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--peers", default=str(_HERE.parent / ".venv-peers" / "bin" / "python"))
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "ares-bench")
+    parser.add_argument("--out", type=Path, default=_RESULTS)
+    options = parser.parse_args()
+    if not Path(options.peers).is_file():
+        sys.exit(f"{options.peers} is not there; make bench-peers installs the peers")
+    options.folder.mkdir(parents=True, exist_ok=True)
+    source = options.folder / f"dump-{options.rows}.csv"
+    if not source.is_file():
+        write_dump(source, options.rows)
+    runs: dict[str, list[Run]] = {name: [] for name in ("ares", *PEERS)}
+    for turn in range(options.repeats + 1):  # the first turn warms caches and is not counted
+        for name in runs:
+            done = _take_turn(name, source, options.folder, options.peers)
+            say(f"turn {turn} {name}: {done.wall:.2f} s, {done.peak_mib:.0f} MiB")
+            if turn:
+                runs[name].append(done)
+    check_equal(options.folder)
+    result = _summary(options, source, runs)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(table(result))
+
+
+def write_dump(path: Path, rows: int) -> None:
+    """A Binance dump of bars of one second, the same for the same number of rows."""
+    say(f"writing {path}")
+    generator = np.random.default_rng(SEED)
+    level = 1800.0
+    with path.with_suffix(".part").open("w") as file:
+        for first in range(0, rows, _CHUNK):
+            count = min(_CHUNK, rows - first)
+            level = _write_chunk(file, generator, first, count, level)
+    path.with_suffix(".part").rename(path)
+
+
+def _write_chunk(
+    file: object, generator: np.random.Generator, first: int, count: int, level: float
+) -> float:
+    close = np.round(level * np.exp(np.cumsum(generator.normal(0, 1e-4, count))), 2)
+    opens = np.r_[level, close[:-1]]
+    wick = np.round(np.abs(generator.normal(0, 0.3, (2, count))), 2)
+    high, low = np.maximum(opens, close) + wick[0], np.minimum(opens, close) - wick[1]
+    volume = np.round(generator.exponential(40, count), 4)
+    taker = np.round(volume * generator.uniform(0.2, 0.8, count), 4)
+    trades = generator.integers(1, 900, count)
+    stamps = START_MS + STEP_MS * np.arange(first, first + count)
+    columns = (stamps, opens, high, low, close, volume, taker, trades)
+    for t, o, h, lo, c, v, b, n in zip(*(column.tolist() for column in columns), strict=True):
+        file.write(  # type: ignore[attr-defined]
+            f"{t},{o:.8f},{h:.8f},{lo:.8f},{c:.8f},{v:.8f},{t + STEP_MS - 1},"
+            f"{v * c:.8f},{n},{b:.8f},{b * c:.8f},0\n"
+        )
+    return 1800.0 + (float(close[-1]) - 1800.0) / 2  # stays in sight of where it began
+
+
+def _take_turn(name: str, source: Path, folder: Path, peers: str) -> Run:
+    if name != "ares":
+        target = folder / f"{name}.parquet"
+        program = str(_HERE / "peers" / "ingest.py")
+        return run([peers, program, name, str(source), str(target)])
+    home = folder / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    command = [str(Path(sys.executable).with_name("ares")), "ingest", str(source)]
+    command += ["--symbol", "ETHUSDT", "--exchange", "BINANCE"]
+    return run(command, {"ARES_HOME": str(home)})
+
+
+def check_equal(folder: Path) -> None:
+    """Every peer's rows are those of the catalogue, bit for bit.
+
+    Raises
+    ------
+    SystemExit
+        Naming the peer and the column that differ.
+    """
+    import pyarrow.parquet as pq
+
+    from ares_resources.storage.catalogue import Catalogue, Series
+    from ares_resources.symbols import SymbolKey
+
+    held = Catalogue(folder / "home" / "catalogue").rows(
+        Series(SymbolKey("ETHUSDT", "BINANCE"), "bars", "1s"), 0, 2**60
+    )
+    for name in PEERS:
+        rows = pq.read_table(folder / f"{name}.parquet")
+        for mine, theirs in (("timestamp", "open_time"), *((c, c) for c in list(held)[1:6])):
+            if not np.array_equal(held[mine], rows[theirs].to_numpy()):
+                sys.exit(f"{name}: column {theirs} differs from the catalogue's {mine}")
+    say(f"all kept the same {len(held['timestamp'])} rows")
+
+
+def _summary(
+    options: argparse.Namespace, source: Path, runs: dict[str, list[Run]]
+) -> dict[str, object]:
+    sizes = {name: (options.folder / f"{name}.parquet").stat().st_size / 1e6 for name in PEERS}
+    files = (options.folder / "home" / "catalogue").rglob("*.parquet")
+    sizes["ares"] = sum(file.stat().st_size for file in files) / 1e6
+    figures = {}
+    for name, done in runs.items():
+        middle = median(done)
+        ratios = [mine.wall / other.wall for mine, other in zip(runs["ares"], done, strict=True)]
+        figures[name] = {
+            "rows_per_second": round(options.rows / middle.wall),
+            "wall_seconds": round(middle.wall, 2),
+            "processor_seconds": round(middle.cpu, 2),
+            "peak_mib": round(middle.peak_mib),
+            "stored_mb": round(sizes[name]),
+            "ares_wall_over_this": round(float(np.median(ratios)), 2),
+        }
+    listed = "import importlib.metadata as m; print(*(m.version(n) for n in "
+    listed += f"{list(PEERS)}), sep=',')"
+    told = subprocess.run([options.peers, "-c", listed], capture_output=True, text=True, check=True)
+    return {
+        "command": f"python -m benchmarks.ingest --rows {options.rows} --repeats {options.repeats}",
+        "date": datetime.now(UTC).date().isoformat(),
+        "seed": SEED,
+        "file_mb": round(source.stat().st_size / 1e6),
+        "rows": options.rows,
+        "machine": machine(),
+        "versions": {
+            **versions("ares", "pyarrow", "numpy", "numba"),
+            "peers": dict(zip(PEERS, told.stdout.strip().split(","), strict=True)),
+        },
+        "figures": figures,
+    }
+
+
+def table(result: dict[str, object]) -> str:
+    """The result as Markdown."""
+    lines = [
+        "| | rows a second | wall, s | processor, s | peak, MiB | stored, MB | Ares over this |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, figure in result["figures"].items():  # type: ignore[attr-defined]
+        lines.append(
+            f"| {name} | {figure['rows_per_second'] / 1e6:.2f} M | {figure['wall_seconds']} | "
+            f"{figure['processor_seconds']} | {figure['peak_mib']} | {figure['stored_mb']} | "
+            f"{figure['ares_wall_over_this']} |"
+        )
+    return "\n".join(lines)
+
+
+def say(line: str) -> None:
+    """Progress, on standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Whole processes measured from outside: wall and processor time, peak memory.
+
+Belongs here: running commands in turn and summing up.  Does not belong here: any workload.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished process: seconds of wall and processor time, and peak memory in MiB."""
+
+    wall: float
+    cpu: float
+    peak_mib: float
+
+
+def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Run:
+    """Run a command to its end.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        If it fails; its output is kept.
+    """
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        list(command),
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    output = process.stdout.read() if process.stdout else ""
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - begun
+    if process.returncode != 0:
+        raise subprocess.CalledProcessError(process.returncode, list(command), output)
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def median(runs: Sequence[Run]) -> Run:
+    """Each figure's median."""
+    return Run(
+        statistics.median(one.wall for one in runs),
+        statistics.median(one.cpu for one in runs),
+        max(one.peak_mib for one in runs),
+    )
+
+
+def machine() -> dict[str, str]:
+    """What the figures depend on."""
+    return {
+        "python": platform.python_version(),
+        "processor": _processor(),
+        "cores": str(os.cpu_count()),
+        "system": platform.system(),
+    }
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Installed versions in this environment."""
+    return {name: version(name) for name in packages}
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            lines = [line for line in file if line.startswith("model name")]
+    except OSError:
+        lines = []
+    return lines[0].partition(":")[2].strip() if lines else platform.machine()
