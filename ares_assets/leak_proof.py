@@ -8,39 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ares_assets.partitions import parse_partition
-from ares_assets.steps import STEPS
-from ares_resources.storage.artifacts import Artifact, Place
+from ares_assets.stored import Stored
+from ares_resources.storage.artifacts import Artifact
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from ares_resources.dagster_resources import WorkspaceResource
-    from ares_resources.settings import Settings
-
 _CUTS = 2
-
-
-class Stored(dict[str, Artifact]):
-    """The run's artifacts by asset, with the settings they were made under."""
-
-    settings: Settings
-
-
-def stored_artifacts(resource: WorkspaceResource, key: str) -> Stored:
-    """What the run has stored so far for a partition."""
-    regime, symbol = parse_partition(key)
-    found = Stored()
-    found.settings = resource.request_settings()
-    for spec in STEPS:
-        place = Place(spec.name, symbol.folder, None if spec.shared else regime)
-        artifact = resource.workspace().store.pointed(
-            place, run_id=resource.run_id(), mode=found.settings.mode
-        )
-        if artifact is not None:
-            found[spec.name] = artifact
-    return found
 
 
 def cut_rows(market_data: Artifact, first: int, rows: int) -> list[int]:

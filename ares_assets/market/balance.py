@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ares_assets.market.regimes.base import REGIMES
 from ares_assets.market.splits import WINDOW_ROLES, regime_rows
+from ares_resources.settings import CheckSettings
 
 # Below as many independent outcomes no share of winners can be told from one half: the usual
 # least size of a sample for a normal approximation, and the release gate's fewest trades.
@@ -67,9 +68,9 @@ def balance(
     total = {role: max(1, int((roles == role).sum())) for role in WINDOW_ROLES}
     cells = []
     for regime in REGIMES:
-        rows = regime_rows(roles, regimes, regime)
+        of_regime = regime_rows(roles, regimes, regime)
         for role in WINDOW_ROLES:
-            own = rows[np.asarray(roles)[rows] == role]
+            own = of_regime[np.asarray(roles)[of_regime] == role]
             cells.append(
                 Cell(
                     regime,
@@ -121,8 +122,42 @@ def figures(cells: Sequence[Cell], regime: str) -> dict[str, Any]:
         **{f"{c.role}_effective_sample": c.effective_sample for c in own},
         **{f"{role}_evenness": evenness(cells, role) for role in WINDOW_ROLES},
         **{f"{role}_drift": drift(cells, role) for role in WINDOW_ROLES[1:]},
-        "balance": [asdict(c) for c in cells],
+        "balance": rows(cells),
     }
+
+
+def rows(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """The cells as rows of a table."""
+    return [asdict(c) for c in cells]
+
+
+def balance_faults(
+    cells: Sequence[Cell], switches_per_30_days: float, tolerated: CheckSettings
+) -> list[str]:
+    """Which regimes are too thin in development, and a pace that no market has, in words."""
+    learnt = [c for c in cells if c.role == "development"]
+    present = [c for c in learnt if c.bars]
+    if len(present) == 1:
+        return [f"the regimes collapsed: every development bar is {present[0].regime}"]
+    faults = []
+    for c in learnt:
+        if c.share < tolerated.minimum_regime_share:
+            faults.append(
+                f"{c.regime} is {c.share:.1%} of development, {c.bars} bars "
+                f"(checks.minimum_regime_share: {tolerated.minimum_regime_share:.0%})"
+            )
+        if c.episodes < tolerated.minimum_regime_episodes:
+            faults.append(
+                f"development holds {c.episodes} stays in {c.regime} "
+                f"(checks.minimum_regime_episodes: {tolerated.minimum_regime_episodes})"
+            )
+    low, high = tolerated.switches_per_30_days
+    if not low <= switches_per_30_days <= high:
+        faults.append(
+            f"{switches_per_30_days:g} switches of regime in 30 days "
+            f"(checks.switches_per_30_days: {low:g} to {high:g})"
+        )
+    return faults
 
 
 def weaknesses(cells: Sequence[Cell], regime: str, *, days: float) -> list[str]:

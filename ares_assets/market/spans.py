@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ares_assets.market.roles import cuts_of
 from ares_assets.market.splits import WINDOW_ROLES
 from ares_resources.settings import WindowSettings
+from ares_resources.storage.frames import utc
 from ares_resources.timeframes import DAY_MS, timeframe_ms
 
 _HOUR_MS = 3_600_000
@@ -101,21 +103,52 @@ def last_label_end(timestamps: NDArray[np.int64], horizon_bars: int, step_ms: in
 
 
 def crossing(
-    timestamps: NDArray[np.int64], roles: NDArray[np.object_], horizon_bars: int, step_ms: int
+    timestamps: NDArray[np.int64],
+    roles: NDArray[np.object_],
+    cuts: tuple[int, int],
+    *,
+    horizon_bars: int,
+    step_ms: int,
 ) -> str | None:
-    """The first cut that a label crosses, in words; None when none does.
+    """The first cut that a label may cross, in words; None when none does.
 
-    It knows nothing of how roles were cut: it looks at the rows alone, shape (n,).
+    It knows nothing of purging: it looks at the rows alone, shape (n,), and at where
+    calibration and holdout begin, ms.
     """
-    from ares_resources.storage.frames import utc
-
-    for before, after in CUTS:
+    for (before, after), cut in zip(CUTS, cuts, strict=True):
         ends = last_label_end(timestamps[roles == before], horizon_bars, step_ms)
-        later = timestamps[roles == after]
-        if ends is not None and len(later) and ends > int(later.min()):
+        if ends is not None and ends > _on_grid(cut, step_ms):
+            return f"a {before} label may end at {utc(ends)}, after {after} begins at {utc(cut)}"
+    return None
+
+
+def misplaced(
+    rows: pd.DataFrame, timestamps: NDArray[np.int64], edges: tuple[int, int, int, int]
+) -> str | None:
+    """The first row with a wrong time or role, in words; None when all are right.
+
+    Parameters
+    ----------
+    rows
+        ``row, timestamp, role`` of the split.
+    timestamps
+        Of the market frame that ``row`` counts in, shape (n,).
+    edges
+        Where development, calibration and holdout begin and holdout ends, ms.
+    """
+    row, time = rows["row"].to_numpy(), rows["timestamp"].to_numpy()
+    if len(row) and not 0 <= row.min() <= row.max() < len(timestamps):
+        return f"rows {row.min()} to {row.max()} of a market frame of {len(timestamps)}"
+    wrong = np.flatnonzero(timestamps[row] != time)
+    if len(wrong):
+        i = int(wrong[0])
+        return f"row {row[i]} says {utc(int(time[i]))}; its bar opened {utc(timestamps[row[i]])}"
+    for role, start, end in zip(WINDOW_ROLES, edges, edges[1:], strict=False):
+        own = time[(rows["role"] == role).to_numpy()]
+        outside = own[(own < start) | (own >= end)]
+        if len(outside):
             return (
-                f"a {before} label may end at {utc(ends)}, "
-                f"after {after} begins at {utc(int(later.min()))}"
+                f"a {role} bar opens at {utc(int(outside[0]))}, outside {utc(start)} to {utc(end)}"
             )
     return None
 
