@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _CUTS = 2
+_REGIME_CUTS = 4
 
 
-def cut_rows(market_data: Artifact, first: int, rows: int) -> list[int]:
+def cut_rows(market_data: Artifact, first: int, rows: int, cuts: int = _CUTS) -> list[int]:
     """Rows at which the future is cut away: drawn, not chosen, but the same for the same data."""
     import numpy as np
 
     stream = np.random.default_rng(int(market_data.sha256[:12], 16))
-    return sorted(int(row) for row in stream.integers(first, rows, size=_CUTS))
+    return sorted(int(row) for row in stream.integers(first, rows, size=cuts))
 
 
 def regimes_see_no_future(stored: Stored) -> tuple[bool, str]:
@@ -33,7 +34,7 @@ def regimes_see_no_future(stored: Stored) -> tuple[bool, str]:
     frame = stored["market_data"].load()
     bundle = stored["market_regimes"].load()
     kept = bundle["regimes.parquet"]
-    cuts = cut_rows(stored["market_data"], len(frame) // 2, len(frame))
+    cuts = cut_rows(stored["market_data"], len(frame) // 2, len(frame), _REGIME_CUTS)
     for cut in cuts:
         again = decode(frame.iloc[:cut], bundle["model.json"], stored.settings.regimes)
         different = _first_difference(again, kept.iloc[:cut])

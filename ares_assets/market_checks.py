@@ -12,6 +12,7 @@ from ares_assets.stored import Finding, Stored
 from ares_resources.timeframes import timeframe_ms
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from pandera.pandas import DataFrameSchema
 
@@ -28,22 +29,36 @@ def conforms(frame: pd.DataFrame, schema: DataFrameSchema) -> Finding:
     try:
         schema.validate(frame, lazy=True)
     except SchemaErrors as errors:
-        cases = errors.failure_cases
-        failures = [
-            {
-                "column": str(case.column),
-                "row": "" if case.index is None else str(case.index),
-                "value": str(case.failure_case),
-                "must be": str(case.check),
-            }
-            for case in cases.head(_SHOWN_FAILURES).itertuples()
-        ]
-        first = failures[0]
-        where = f", row {first['row']}" if first["row"] not in ("", "nan", "None") else ""
-        words = f"column {first['column']!r}{where}: {first['value']} must be {first['must be']}"
-        counted = {**size, "failures": len(cases), "first_failures": failures}
-        return Finding(False, f"{words} ({len(cases)} failures)", counted)
+        failures = _failures(errors.failure_cases)
+        more = f" (and {len(failures) - 1} further faults)" if len(failures) > 1 else ""
+        shown = [{"fault": fault} for fault in failures[:_SHOWN_FAILURES]]
+        counted = {**size, "faults": len(failures), "first_faults": shown}
+        return Finding(False, failures[0] + more, counted)
     return Finding(True, f"{len(frame)} rows of {len(frame.columns)} columns fit", size)
+
+
+_STRUCTURE = {
+    "column_in_dataframe": "is missing",
+    "column_in_schema": "is unknown",
+    "column_ordered": "is out of order",
+}
+
+
+def _failures(cases: pd.DataFrame) -> list[str]:
+    """Pandera's cases in words: columns that are not there, then cells, then whole rows."""
+    names = ("schema_context", "column", "check", "failure_case", "index")
+    structure, cells, rows = [], [], []
+    for context, column, check, value, at in zip(*(cases[n] for n in names), strict=True):
+        placed = at is not None and at == at
+        if check in _STRUCTURE:
+            structure.append(f"column {value!r} {_STRUCTURE[check]}")
+        elif context == "Column":
+            where = f", row {at}" if placed else ""
+            cells.append(f"column {column!r}{where}: {value} must be {check}")
+        elif placed:
+            rows.append(f"row {at}: needed is {check}")
+    # A check of whole rows is told once for each of its columns.
+    return [*structure, *cells, *dict.fromkeys(rows)]
 
 
 def bars_have_few_gaps(stored: Stored) -> Finding:
@@ -138,18 +153,21 @@ def roles_are_disjoint(stored: Stored) -> Finding:
     market, split = stored["market_data"], stored["regime_dataset"]
     rows, stamps = split.load(), market.load()["timestamp"].to_numpy()
     decided = stored["market_regimes"].load()["regimes.parquet"]["regime"].to_numpy()
-    regime = stored.request.regime
-    own = decided[rows["row"].to_numpy() % len(decided)] == regime
-    if split.metadata["pooled"]:
-        own |= (rows["role"] == "development").to_numpy()
     first, second = cuts_of(market.metadata, stored.settings.window)
     edges = (market.metadata["window_start_ms"], first, second, market.metadata["window_end_ms"])
-    fault = misplaced(rows, stamps, edges)
-    if fault is None and not own.all():
-        fault = f"row {int(rows['row'][~own].iloc[0])} is not {regime}"
+    fault = misplaced(rows, stamps, edges) or _foreign(stored, rows, decided)
     counts = {role: int(n) for role, n in rows["role"].value_counts().items()}
     words = ", ".join(f"{n} {role}" for role, n in counts.items())
     return Finding(fault is None, fault or f"{words} bars, no two roles overlap", counts)
+
+
+def _foreign(stored: Stored, rows: pd.DataFrame, decided: np.ndarray) -> str | None:
+    """The first row of another regime; development may hold such where it is pooled."""
+    regime = stored.request.regime
+    own = decided[rows["row"].to_numpy()] == regime
+    if stored["regime_dataset"].metadata["pooled"]:
+        own |= (rows["role"] == "development").to_numpy()
+    return None if own.all() else f"row {int(rows['row'][~own].iloc[0])} is not {regime}"
 
 
 def split_is_purged(stored: Stored) -> Finding:

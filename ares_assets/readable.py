@@ -43,7 +43,7 @@ def displayed(name: str, value: Any) -> Any:
 
 
 def _title(name: str, value: Any) -> str:
-    return name.removesuffix("_ms") if _is_time(name, value) else name
+    return name.removesuffix("_ms") if value is None or _is_time(name, value) else name
 
 
 def _is_time(name: str, value: Any) -> bool:
