@@ -19,7 +19,7 @@ import numpy as np
 
 WIDTH, HEIGHT, LIMIT = 300, 64, 1000
 COLOURS = {"bull": "#2a8", "bear": "#d44", "sideways": "#48c"}
-GREY = "#888"
+GREY = "gray"
 _TOP = 12  # the line below which the drawing begins; the legend stands above
 _STEPS = (3, 4, 5, 6, 10, 12, 15, 20, 30)
 _LABELS = ("cal", "holdout")
@@ -76,7 +76,7 @@ def regime_picture(
         frame = _cuts(timestamps, cuts) + _legend(list(COLOURS.items()))
         return _lines(y, step, colours) + frame
 
-    return _fitting("price by regime", body)
+    return _fitting("regimes", body)
 
 
 def split_picture(
@@ -93,7 +93,7 @@ def split_picture(
         frame = _cuts(timestamps, cuts) + _legend([(regime, COLOURS[regime]), ("other", GREY)])
         return _lines(y, step, colours) + frame
 
-    return _fitting("rows of the regime", body)
+    return _fitting("rows", body)
 
 
 def _merged(places: Sequence[Sequence[int]], step: int) -> list[tuple[int, int]]:
@@ -121,20 +121,27 @@ def _heights(values: np.ndarray, top: int = _TOP) -> list[int]:
 
 
 def _lines(y: Sequence[int], step: int, colours: Sequence[str]) -> str:
-    """One path a colour; ``colours[i]`` is that of the line from point i to point i + 1."""
+    """One path a colour; ``colours[i]`` is that of the line from point i to point i + 1.
+
+    All is relative: a move, and behind it lines without a letter, are the shortest spelling.
+    """
     strokes = []
     for colour in dict.fromkeys(colours):
-        path, last = "", -1
-        for i, (above, below) in enumerate(pairwise(y)):
+        path, at = "", (0, 0)
+        for i, (here, there) in enumerate(pairwise(y)):
             if colours[i] != colour:
                 continue
-            down = below - above
-            joint = "" if last == i - 1 and path else f"M{i * step},{above}l"
-            comma = "," if path and not joint else ""
-            path += f"{joint}{comma}{step}{'' if down < 0 else ','}{down}"
-            last = i
+            start = (i * step, here)
+            if start != at or not path:
+                path += f"m{_pair(start[0] - at[0], start[1] - at[1])}"
+            path += f",{_pair(step, there - here)}"
+            at = (start[0] + step, there)
         strokes.append(f"<path d='{path}' stroke='{colour}'/>")
     return "".join(strokes)
+
+
+def _pair(x: int, y: int) -> str:
+    return f"{x}{y}" if y < 0 else f"{x},{y}"
 
 
 def _legend(entries: Sequence[tuple[str, str]]) -> str:
@@ -171,5 +178,5 @@ def _markdown(title: str, body: str) -> str:
         f"width='{WIDTH}' height='{HEIGHT}' style='font:9px Arial' fill='none' stroke-width='1.3'"
     )
     svg = f"<svg xmlns='http://www.w3.org/2000/svg' {size}>{body}</svg>"
-    address = quote(svg, safe="/:=,'")
+    address = quote(svg, safe="/:;=,'")
     return f"![{title}](data:image/svg+xml,{address})"

@@ -16,6 +16,8 @@ import dagster as dg
 
 _TABLE_ROWS = 100
 _DIGITS = 5
+# What names a row stands before its figures; a stored artifact has sorted the names.
+_FIRST = ("regime", "role", "before", "after", "start", "end")
 
 
 def shown(figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +66,8 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
         dg.TableRecord({_title(n, v): _cell(n, v) for n, v in row.items()})
         for row in rows[:_TABLE_ROWS]
     ]
-    names = dict.fromkeys(name for record in records for name in record.data)
+    named = dict.fromkeys(name for record in records for name in record.data)
+    names = [*(n for n in _FIRST if n in named), *(n for n in named if n not in _FIRST)]
     columns = [dg.TableColumn(name, _type(records, name)) for name in names]
     return dg.MetadataValue.table(records, dg.TableSchema(columns))
 

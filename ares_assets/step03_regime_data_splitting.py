@@ -53,9 +53,7 @@ def regime_dataset(work: Work, market_data: Artifact, market_regimes: Artifact) 
     degraded = (_pooling(work, own_events, events),) if pooled else ()
     metadata = {
         "bars": len(rows),
-        "own_bars": len(own),
         "development_events": events,
-        "own_development_events": own_events,
         "pooled": pooled,
         **_described(work, window, stamps, roles, cells),
         "picture": _picture(work, window, frame, rows),

@@ -40,11 +40,9 @@ def words(picture: str) -> list[str]:
 
 
 def points(path: str) -> list[tuple[int, int]]:
-    """Every point of a path of absolute moves and relative lines."""
-    found = []
-    for start, moves in re.findall(r"M([\d,]+)l([-\d,]+)", path):
-        x, y = (int(v) for v in start.split(","))
-        found.append((x, y))
+    """Every point of a path of relative moves and the lines behind them."""
+    found, x, y = [], 0, 0
+    for moves in path.split("m")[1:]:
         numbers = [int(v) for v in re.findall(r"-?\d+", moves)]
         for dx, dy in zip(numbers[::2], numbers[1::2], strict=True):
             x, y = x + dx, y + dy
