@@ -31,10 +31,11 @@ def market_schema(timeframe: str) -> DataFrameSchema:
     columns = bar_schema().update_columns(changes).columns
 
     def high_enough(frame: pd.DataFrame) -> pd.Series:
-        return frame["high"] >= frame[["open", "close", "low"]].max(axis=1)
+        top = np.maximum(np.maximum(frame["open"], frame["close"]), frame["low"])
+        return frame["high"] >= top
 
     def low_enough(frame: pd.DataFrame) -> pd.Series:
-        return frame["low"] <= frame[["open", "close"]].min(axis=1)
+        return frame["low"] <= np.minimum(frame["open"], frame["close"])
 
     candles = [
         pa.Check(high_enough, error="high at least open, close and low"),
