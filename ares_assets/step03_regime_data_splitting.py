@@ -64,7 +64,11 @@ def regime_dataset(work: Work, market_data: Artifact, market_regimes: Artifact) 
 def _described(
     work: Work, window: Mapping[str, Any], stamps: np.ndarray, roles: np.ndarray, cells: list[Cell]
 ) -> dict[str, Any]:
-    """The window's roles and purge gaps, and the regime's balance and weaknesses."""
+    """The window's roles and purge gaps, and the regime's balance and weaknesses.
+
+    A holdout without this regime is told here and skips the partition only at step 13: what
+    is trained may not depend on what the holdout holds.
+    """
     from ares_assets.market.balance import figures, weaknesses
     from ares_assets.market.spans import purge_gaps, role_spans
 

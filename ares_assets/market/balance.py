@@ -154,7 +154,7 @@ def balance_faults(
             )
         if c.episodes < tolerated.minimum_regime_episodes:
             faults.append(
-                f"development holds {c.episodes} stays in {c.regime} "
+                f"stays in {c.regime} in development: {c.episodes} "
                 f"(checks.minimum_regime_episodes: {tolerated.minimum_regime_episodes})"
             )
     low, high = tolerated.switches_per_30_days

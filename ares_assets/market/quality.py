@@ -118,12 +118,12 @@ def plausibility_faults(figures: dict[str, Any], tolerated: CheckSettings) -> li
         faults.append(figures["impossible"])
     if figures["jumps"]:
         faults.append(
-            f"{figures['jumps']} bars leap by more than 65 % up or 39 % down, the first "
-            f"at {utc(figures['first_jump_ms'])}: a test network, or two series mixed"
+            "bars that leap by more than 65 % up or 39 % down, as those of a test network or of "
+            f"two mixed series do: {figures['jumps']}, the first at {utc(figures['first_jump_ms'])}"
         )
     if figures["spikes"] > tolerated.maximum_price_spikes:
         faults.append(
-            f"{figures['spikes']} prices leap away and straight back, the first at "
+            f"leaps of the price that the next bar undoes: {figures['spikes']}, the first at "
             f"{utc(figures['first_spike_ms'])} "
             f"(checks.maximum_price_spikes: {tolerated.maximum_price_spikes})"
         )

@@ -32,8 +32,8 @@ OFFLINE = TrainingRequest(
     offline=True,
 )
 REASON = (
-    "market_data: check bars_are_plausible failed: 1 prices leap away and straight back, the "
-    "first at 2023-12-19T15:33:00Z (checks.maximum_price_spikes: 0)"
+    "market_data: check bars_are_plausible failed: leaps of the price that the next bar undoes: 1, "
+    "the first at 2023-12-19T15:33:00Z (checks.maximum_price_spikes: 0)"
 )
 
 

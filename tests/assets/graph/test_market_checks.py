@@ -152,7 +152,7 @@ def test_sound_results_pass_with_words_and_figures(
 
 FAULTS = [
     (market_checks.bars_have_few_gaps, lose_a_day, "a gap of 26.7 hours"),
-    (market_checks.bars_are_plausible, leap, "1 prices leap away and straight back"),
+    (market_checks.bars_are_plausible, leap, "leaps of the price that the next bar undoes: 1"),
     (market_checks.bars_are_fresh, ask_later, "the last bar is 11 bars old"),
     (
         market_checks.bars_are_fresh,

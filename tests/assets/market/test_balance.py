@@ -117,12 +117,12 @@ def test_collapse_thin_regimes_and_a_wild_pace_are_faults():
     absent = balance_faults(market((900, 900, 0), (9,) * 3, (9,) * 3), 17, tolerated)
     assert [fault.split(" (")[0] for fault in absent] == [
         "sideways is 0.0% of development, 0 bars",
-        "development holds 0 stays in sideways",
+        "stays in sideways in development: 0",
     ]
     (wild,) = balance_faults(sound, 900, tolerated)
     assert wild == "900 switches of regime in 30 days (checks.switches_per_30_days: 2 to 200)"
     (few,) = balance_faults(sound, 17, CheckSettings(minimum_regime_episodes=2))[:1]
-    assert few == "development holds 1 stays in bull (checks.minimum_regime_episodes: 2)"
+    assert few == "stays in bull in development: 1 (checks.minimum_regime_episodes: 2)"
 
 
 def test_unequal_lengths_are_refused():

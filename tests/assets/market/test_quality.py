@@ -92,7 +92,7 @@ def test_a_price_that_leaps_and_comes_straight_back_is_a_spike():
     figures = plausible(priced(random_market(5_000, seed=2), [700], 3.0))
     assert (figures["spikes"], figures["first_spike_ms"]) == (1, START_MS + 700 * MINUTE)
     (fault,) = plausibility_faults(figures, TOLERATED)
-    assert "1 prices leap away and straight back" in fault
+    assert "leaps of the price that the next bar undoes: 1, the first at" in fault
     assert plausibility_faults(figures, CheckSettings(maximum_price_spikes=1)) == []
 
 
@@ -107,7 +107,7 @@ def test_recurring_jumps_are_a_fault():
     for row in (500, 1_500, 2_500, 3_500):
         spoiled = priced(spoiled, np.arange(row, 5_000), 3.0)
     (fault,) = plausibility_faults(plausible(spoiled), TOLERATED)
-    assert "4 bars leap" in fault
+    assert "two mixed series do: 4, the first at" in fault
 
 
 def test_bars_without_a_trade_are_a_fault_when_they_are_most():
