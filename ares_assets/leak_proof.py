@@ -8,47 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ares_assets.partitions import parse_partition
-from ares_assets.steps import STEPS
-from ares_resources.storage.artifacts import Artifact, Place
+from ares_assets.stored import Stored
+from ares_resources.storage.artifacts import Artifact
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from ares_resources.dagster_resources import WorkspaceResource
-    from ares_resources.settings import Settings
-
 _CUTS = 2
+_REGIME_CUTS = 4
 
 
-class Stored(dict[str, Artifact]):
-    """The run's artifacts by asset, with the settings they were made under."""
-
-    settings: Settings
-
-
-def stored_artifacts(resource: WorkspaceResource, key: str) -> Stored:
-    """What the run has stored so far for a partition."""
-    regime, symbol = parse_partition(key)
-    found = Stored()
-    found.settings = resource.request_settings()
-    for spec in STEPS:
-        place = Place(spec.name, symbol.folder, None if spec.shared else regime)
-        artifact = resource.workspace().store.pointed(
-            place, run_id=resource.run_id(), mode=found.settings.mode
-        )
-        if artifact is not None:
-            found[spec.name] = artifact
-    return found
-
-
-def cut_rows(market_data: Artifact, first: int, rows: int) -> list[int]:
+def cut_rows(market_data: Artifact, first: int, rows: int, cuts: int = _CUTS) -> list[int]:
     """Rows at which the future is cut away: drawn, not chosen, but the same for the same data."""
     import numpy as np
 
     stream = np.random.default_rng(int(market_data.sha256[:12], 16))
-    return sorted(int(row) for row in stream.integers(first, rows, size=_CUTS))
+    return sorted(int(row) for row in stream.integers(first, rows, size=cuts))
 
 
 def regimes_see_no_future(stored: Stored) -> tuple[bool, str]:
@@ -58,7 +34,7 @@ def regimes_see_no_future(stored: Stored) -> tuple[bool, str]:
     frame = stored["market_data"].load()
     bundle = stored["market_regimes"].load()
     kept = bundle["regimes.parquet"]
-    cuts = cut_rows(stored["market_data"], len(frame) // 2, len(frame))
+    cuts = cut_rows(stored["market_data"], len(frame) // 2, len(frame), _REGIME_CUTS)
     for cut in cuts:
         again = decode(frame.iloc[:cut], bundle["model.json"], stored.settings.regimes)
         different = _first_difference(again, kept.iloc[:cut])

@@ -3,60 +3,180 @@
 Belongs here: drawing a few dozen points as SVG.  Does not belong here: what is drawn, and
 reports.
 
-Dagster shows a picture beside the figures only while its text is short, so these are drawn
-with few points and spelled as a percent-encoded data address instead of base64.
+Dagster shows a picture beside the figures only while its text is short (below 1,000
+characters), so these are drawn with as many points as fit, in steps of whole pixels, and
+spelled as a percent-encoded data address instead of base64.  The colours stand on white and
+on black alike; there is no background.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from urllib.parse import quote
 
 import numpy as np
 
-WIDTH, HEIGHT, POINTS = 220, 44, 56
-COLOURS = {"bull": "#2a8", "bear": "#d44", "sideways": "#999"}
+WIDTH, HEIGHT, LIMIT = 300, 64, 1000
+COLOURS = {"bull": "#2a8", "bear": "#d44", "sideways": "#48c"}
+GREY = "gray"
+_TOP = 12  # the line below which the drawing begins; the legend stands above
+_STEPS = (3, 4, 5, 6, 10, 12, 15, 20, 30)
+_LABELS = ("cal", "holdout")
 
 
 def equity_picture(net_return: np.ndarray) -> str:
     """Compounded equity of per-bar net returns (n,), with the line where it began."""
     equity = np.concatenate([[1.0], np.cumprod(1.0 + np.asarray(net_return, np.float64))])
-    shown = equity[np.linspace(0, len(equity) - 1, POINTS).astype(int)]
-    x, y = _scaled(shown)
     colour = COLOURS["bull"] if equity[-1] >= 1.0 else COLOURS["bear"]
-    start = f"<path d='M0,{y[0]}H{WIDTH}' stroke='#ccc'/>"
-    return _markdown("equity", start + _path(list(zip(x, y, strict=True)), colour))
+
+    def body(step: int) -> str:
+        shown = equity[np.linspace(0, len(equity) - 1, WIDTH // step + 1).astype(int)]
+        y = _heights(shown, top=2)
+        start = f"<path d='M0,{y[0]}h{WIDTH}' stroke='{GREY}'/>"
+        return start + _lines(y, step, [colour] * (len(y) - 1))
+
+    return _fitting("equity", body)
 
 
-def regime_picture(close: np.ndarray, regime: np.ndarray) -> str:
-    """Closes (n,), each stretch in the colour of the regime (n,) that rules its end."""
-    rows = np.linspace(0, len(close) - 1, POINTS).astype(int)
-    x, y = _scaled(np.log(np.asarray(close, np.float64)[rows]))
-    named = np.asarray(regime, dtype=object)[rows]
-    strokes = []
-    for name, colour in COLOURS.items():
-        lines = [
-            f"M{x[i - 1]},{y[i - 1]}L{x[i]},{y[i]}" for i in range(1, POINTS) if named[i] == name
-        ]
-        if lines:
-            strokes.append(f"<path d='{''.join(lines)}' stroke='{colour}'/>")
-    return _markdown("price by regime", "".join(strokes))
+def price_picture(
+    timestamps: np.ndarray, close: np.ndarray, gaps: Sequence[tuple[int, int]]
+) -> str:
+    """Closes (n,) over time (ms, n), with a bar through each gap ``(start_ms, end_ms)``."""
+    red, middle = COLOURS["bear"], (_TOP + HEIGHT) // 2
+    begin, span = int(timestamps[0]), max(1, int(timestamps[-1] - timestamps[0]))
+    places = [[round((t - begin) / span * WIDTH) for t in gap] for gap in gaps]
+
+    def body(step: int) -> str:
+        y = _heights(np.log(close[_rows(timestamps, step)]))
+        # Coarser drawings let marks that stand close together run into one.
+        marks = "".join(f"M{a},{middle}h{b - a}" for a, b in _merged(places, step))
+        wide = f"stroke-width='{HEIGHT - _TOP}' stroke-opacity='.5'"
+        drawn = f"<path d='{marks}' stroke='{red}' {wide}/>" if marks else ""
+        words = "1 gap" if len(gaps) == 1 else f"{len(gaps)} gaps"
+        legend = [("price", GREY), (words, red)] if gaps else [("price", GREY)]
+        return drawn + _lines(y, step, [GREY] * (len(y) - 1)) + _legend(legend)
+
+    return _fitting("price", body)
 
 
-def _scaled(values: np.ndarray) -> tuple[list[int], list[int]]:
+def regime_picture(
+    timestamps: np.ndarray, close: np.ndarray, regime: np.ndarray, cuts: Sequence[int]
+) -> str:
+    """Closes (n,) over time, each stretch in the colour of the regime (n,) that rules its end.
+
+    ``cuts``: where calibration and holdout begin, ms.
+    """
+    named = np.asarray(regime, dtype=object)
+
+    def body(step: int) -> str:
+        rows = _rows(timestamps, step)
+        y = _heights(np.log(close[rows]))
+        colours = [COLOURS[name] for name in named[rows][1:]]
+        frame = _cuts(timestamps, cuts) + _legend(list(COLOURS.items()))
+        return _lines(y, step, colours) + frame
+
+    return _fitting("regimes", body)
+
+
+def split_picture(
+    timestamps: np.ndarray, close: np.ndarray, rows: np.ndarray, regime: str, cuts: Sequence[int]
+) -> str:
+    """Closes (n,) in grey, the stretches that end in one of ``rows`` in the regime's colour."""
+    own = np.zeros(len(close), dtype=bool)
+    own[rows] = True
+
+    def body(step: int) -> str:
+        shown = _rows(timestamps, step)
+        y = _heights(np.log(close[shown]))
+        colours = [COLOURS[regime] if mine else GREY for mine in own[shown][1:]]
+        frame = _cuts(timestamps, cuts) + _legend([(regime, COLOURS[regime]), ("other", GREY)])
+        return _lines(y, step, colours) + frame
+
+    return _fitting("rows", body)
+
+
+def _merged(places: Sequence[Sequence[int]], step: int) -> list[tuple[int, int]]:
+    """Spans of pixels, each at least one wide, joined where less than ``step`` lies between."""
+    spans: list[tuple[int, int]] = []
+    for start, end in sorted((a, max(b, a + 1)) for a, b in places):
+        if spans and start - spans[-1][1] < step:
+            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+        else:
+            spans.append((start, end))
+    return spans
+
+
+def _rows(timestamps: np.ndarray, step: int) -> np.ndarray:
+    """The last row at each of ``WIDTH / step + 1`` equally distant moments."""
+    moments = np.linspace(timestamps[0], timestamps[-1], WIDTH // step + 1)
+    return np.asarray(np.searchsorted(timestamps, moments, side="right") - 1)
+
+
+def _heights(values: np.ndarray, top: int = _TOP) -> list[int]:
     low, high = float(values.min()), float(values.max())
     span = high - low if high > low else 1.0
-    x = np.linspace(0, WIDTH, len(values)).round().astype(int)
-    y = (HEIGHT - 2 - (values - low) / span * (HEIGHT - 4)).round().astype(int)
-    return x.tolist(), y.tolist()
+    room = HEIGHT - 2 - top
+    return (HEIGHT - 2 - (values - low) / span * room).round().astype(int).tolist()
 
 
-def _path(points: list[tuple[int, int]], colour: str) -> str:
-    (x, y), *rest = points
-    moves = "".join(f"L{a},{b}" for a, b in rest)
-    return f"<path d='M{x},{y}{moves}' stroke='{colour}'/>"
+def _lines(y: Sequence[int], step: int, colours: Sequence[str]) -> str:
+    """One path a colour; ``colours[i]`` is that of the line from point i to point i + 1.
+
+    All is relative: a move, and behind it lines without a letter, are the shortest spelling.
+    """
+    strokes = []
+    for colour in dict.fromkeys(colours):
+        path, at = "", (0, 0)
+        for i, (here, there) in enumerate(pairwise(y)):
+            if colours[i] != colour:
+                continue
+            start = (i * step, here)
+            if start != at or not path:
+                path += f"m{_pair(start[0] - at[0], start[1] - at[1])}"
+            path += f",{_pair(step, there - here)}"
+            at = (start[0] + step, there)
+        strokes.append(f"<path d='{path}' stroke='{colour}'/>")
+    return "".join(strokes)
+
+
+def _pair(x: int, y: int) -> str:
+    return f"{x}{y}" if y < 0 else f"{x},{y}"
+
+
+def _legend(entries: Sequence[tuple[str, str]]) -> str:
+    parts, x = [], 0
+    for words, colour in entries:
+        parts.append(f"<text x='{x}' y='8' fill='{colour}'>{words}</text>")
+        x += 6 * len(words) + 4
+    return "".join(parts)
+
+
+def _cuts(timestamps: np.ndarray, cuts: Sequence[int]) -> str:
+    begin, span = int(timestamps[0]), max(1, int(timestamps[-1] - timestamps[0]))
+    places = [round((cut - begin) / span * WIDTH) for cut in cuts]
+    lines = "".join(f"M{x},0v{HEIGHT}" for x in places)
+    words = "".join(
+        f"<text x='{x + 2}' y='8' fill='{GREY}'>{label}</text>"
+        for x, label in zip(places, _LABELS, strict=True)
+    )
+    return f"<path d='{lines}' stroke='{GREY}'/>{words}"
+
+
+def _fitting(title: str, body: Callable[[int], str]) -> str:
+    """The finest drawing whose text stays below the limit."""
+    drawn = ""
+    for step in _STEPS:
+        drawn = _markdown(title, body(step))
+        if len(drawn) < LIMIT:
+            break
+    return drawn
 
 
 def _markdown(title: str, body: str) -> str:
-    size = f"width='{WIDTH}' height='{HEIGHT}'"
-    svg = f"<svg xmlns='http://www.w3.org/2000/svg' {size} fill='none'>{body}</svg>"
-    return f"![{title}](data:image/svg+xml,{quote(svg, safe='/:=,')})"
+    size = (
+        f"width='{WIDTH}' height='{HEIGHT}' style='font:9px Arial' fill='none' stroke-width='1.3'"
+    )
+    svg = f"<svg xmlns='http://www.w3.org/2000/svg' {size}>{body}</svg>"
+    address = quote(svg, safe="/:;=,'")
+    return f"![{title}](data:image/svg+xml,{address})"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ares_assets.engine import Request, StepSpec, Work, outside_state, place_of, step_key
+from ares_assets.passed_checks import unpassed
 from ares_assets.steps import STEPS
 from ares_resources.storage.artifacts import Artifact
 from ares_resources.workspace import Workspace
@@ -18,14 +19,16 @@ from ares_resources.workspace import Workspace
 def stored_results(request: Request, workspace: Workspace) -> dict[str, Artifact] | None:
     """The artifact of every step, if all are stored under their present keys; else None.
 
-    Step 1 still asks its source for new bars, since only that can tell that nothing changed.
-    A skipped step ends the walk: what lies downstream is skipped with it.
+    None, too, where one of them has not passed each of its blocking checks under the present
+    tolerances: a run must judge it.  Step 1 still asks its source for new bars, since only
+    that can tell that nothing changed.  A skipped step ends the walk: what lies downstream is
+    skipped with it.
     """
     found: dict[str, Artifact] = {}
     for spec in STEPS:
         inputs = {name: found[name] for name in spec.inputs}
         artifact = _stored(Work(spec, request, workspace), inputs)
-        if artifact is None:
+        if artifact is None or unpassed(workspace.home, artifact, request.settings):
             return None
         found[spec.name] = artifact
         if artifact.skipped is not None:

@@ -12,6 +12,7 @@ import dagster as dg
 
 from ares_assets.engine import Request, StepSpec, Work, execute
 from ares_assets.partitions import parse_partition, partitions
+from ares_assets.readable import displayed, shown
 from ares_resources.storage.artifacts import Artifact
 from ares_resources.storage.io_managers import SHARED_TAG
 
@@ -52,6 +53,8 @@ def as_asset(spec: StepSpec) -> dg.AssetsDefinition:
             return
         extra = spec.after(work, artifact) if spec.after else {}
         metadata = {**artifact.metadata, **extra}
+        for weakness in metadata.get("weaknesses", ()):
+            context.log.warning(f"weak: {weakness}")
         context.resources.tracking.log_step(spec.name, metadata)
         yield _output(artifact, event_metadata(artifact, metadata, reused=reused))
 
@@ -70,22 +73,14 @@ def event_metadata(
     artifact: Artifact, metadata: Mapping[str, Any], *, reused: bool
 ) -> dict[str, Any]:
     """What the UI shows for a materialization: key numbers, cost, provenance."""
-    values = {name: _displayed(value) for name, value in metadata.items()}
     cost = {f"cost/{name}": value for name, value in artifact.cost.items()}
     return {
-        **values,
-        **cost,
+        **shown({**metadata, **cost}),
         "reused": reused,
         "degraded": bool(artifact.degraded),
-        "degraded_reasons": artifact.degraded,
+        "degraded_reasons": displayed("degraded_reasons", artifact.degraded),
         "content_sha256": artifact.sha256,
     }
-
-
-def _displayed(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith("!["):
-        return dg.MetadataValue.md(value)
-    return value
 
 
 def _work(context: dg.AssetExecutionContext, spec: StepSpec) -> Work:

@@ -10,14 +10,17 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ares_assets.engine import Result, StepSpec, Work
+from ares_assets.engine import Request, Result, StepSpec, Work
 from ares_resources.errors import BadInput
 from ares_resources.timeframes import DAY_MS, grid_floor, timeframe_ms
 
 if TYPE_CHECKING:
+    from ares_resources.exchanges.base import Exchange
     from ares_resources.storage.artifacts import Artifact
+    from ares_resources.storage.catalogue import Catalogue
 
 _LATE_BARS = 10
+STALE = "stale data"
 
 
 def collect_window(work: Work, _: Mapping[str, Artifact]) -> str:
@@ -32,7 +35,7 @@ def collect_window(work: Work, _: Mapping[str, Artifact]) -> str:
         request.symbol.exchange, settings=data, as_of_ms=request.as_of_ms, offline=request.offline
     )
     bars = Series(request.symbol, "bars", data.timeframe)
-    end = _asked_end(work, exchange, step)
+    end = asked_end(request, catalogue, exchange, data.timeframe)
     start = end - int(work.settings.lookback_days * DAY_MS)
     read_from = start - data.warmup_bars * step
     unreached = _bring_up_to_date(work, exchange, read_from, end)
@@ -55,6 +58,7 @@ def collect_window(work: Work, _: Mapping[str, Artifact]) -> str:
 def market_data(work: Work) -> Result:
     """Bars with funding and open interest as known at each close, warm-up included."""
     from ares_assets.market.bars import check_bars, join_reference
+    from ares_assets.pictures import price_picture
     from ares_resources.storage.catalogue import Series
 
     window = json.loads(work.outside)
@@ -68,6 +72,8 @@ def market_data(work: Work) -> Result:
     frame = join_reference(bars, read("funding"), read("open_interest"), timeframe)
     check_bars(frame, timeframe)
     gaps = catalogue.gaps(Series(symbol, "bars", timeframe), window["read_from"], end)
+    spans = list(zip(gaps["start_ms"], gaps["end_ms"], strict=True))
+    missing = int(gaps["missing_bars"].sum())
     metadata = {
         "rows": len(frame),
         "window_start_ms": window["window_start_ms"],
@@ -75,13 +81,16 @@ def market_data(work: Work) -> Result:
         "window_days": round((end - window["window_start_ms"]) / DAY_MS, 3),
         "timeframe": timeframe,
         "gaps": len(gaps),
-        "missing_bars": int(gaps["missing_bars"].sum()),
+        "missing_bars": missing,
+        "missing_share": round(missing / (len(frame) + missing), 6),
+        "longest_gap_bars": int(gaps["missing_bars"].max()) if missing else 0,
         "gap_ledger": gaps.to_dict("records"),
         "funding_settlements": int((frame["funding_payment"] != 0).sum()),
         "has_open_interest": bool(frame["open_interest"].notna().any()),
         "has_taker_buy_share": bool(frame["taker_buy_share"].notna().any()),
+        "picture": price_picture(frame["timestamp"].to_numpy(), frame["close"].to_numpy(), spans),
     }
-    degraded = (f"stale data: {window['stale']}",) if window["stale"] else ()
+    degraded = (f"{STALE}: {window['stale']}",) if window["stale"] else ()
     return Result(frame, metadata, degraded)
 
 
@@ -104,16 +113,15 @@ def _bring_up_to_date(work: Work, exchange: Any, start: int, end: int) -> str | 
     return report.reason if report.stale else None
 
 
-def _asked_end(work: Work, exchange: Any, step: int) -> int:
+def asked_end(request: Request, catalogue: Catalogue, exchange: Exchange, timeframe: str) -> int:
     """The last close that may count: the asked time, the exchange's clock, or the last bar."""
     from ares_resources.errors import ExchangeUnavailable
     from ares_resources.storage.catalogue import Series
 
-    request = work.request
+    step = timeframe_ms(timeframe)
     if request.as_of_ms is not None:
         return grid_floor(request.as_of_ms, step)
-    series = Series(request.symbol, "bars", work.settings.data.timeframe)
-    coverage = work.workspace.catalogue.coverage(series)
+    coverage = catalogue.coverage(Series(request.symbol, "bars", timeframe))
     if request.offline and coverage is not None:
         return coverage.last_ms + step
     try:

@@ -12,9 +12,12 @@ from ares_resources.storage.artifacts import Artifact
 
 def market_regimes(work: Work, market_data: Artifact) -> Result:
     """Probabilities and the decided regime per bar, with the fitted model as JSON."""
+    import numpy as np
+
     from ares_assets.market.classification import classify
-    from ares_assets.market.roles import roles_of
+    from ares_assets.market.roles import cuts_of, roles_of
     from ares_assets.pictures import regime_picture
+    from ares_resources.timeframes import DAY_MS, timeframe_ms
 
     frame = market_data.load()
     settings = work.settings
@@ -27,18 +30,35 @@ def market_regimes(work: Work, market_data: Artifact) -> Result:
         seed=work.seed,
     )
     shares = decided["regime"].value_counts(normalize=True)
-    inside = decided["regime"].to_numpy()
+    inside, stamps = decided["regime"].to_numpy(), frame["timestamp"].to_numpy()
     switches = int((inside[1:] != inside[:-1]).sum())
+    days = len(frame) * timeframe_ms(market_data.metadata["timeframe"]) / DAY_MS
+    start = int(np.searchsorted(stamps, market_data.metadata["window_start_ms"]))
     metadata = {
         "algorithm": settings.regimes.algorithm,
         **{
             f"share_{name}": round(float(shares.get(name, 0.0)), 4) for name in sorted(shares.index)
         },
         "switches": switches,
+        "switches_per_30_days": round(switches / days * 30, 2),
         "mean_dwell_bars": round(len(frame) / (switches + 1), 1),
-        "picture": regime_picture(frame["close"].to_numpy(), inside),
+        "picture": regime_picture(
+            stamps[start:],
+            frame["close"].to_numpy()[start:],
+            inside[start:],
+            cuts_of(market_data.metadata, settings.window),
+        ),
     }
-    return Result({"regimes.parquet": decided, "model.json": model}, metadata)
+    found = set(inside[roles == "development"])
+    value = {"regimes.parquet": decided, "model.json": model}
+    return Result(value, metadata, _collapsed(found))
+
+
+def _collapsed(found: set[str]) -> tuple[str, ...]:
+    """A model of one regime is a model of all bars under that regime's name."""
+    if len(found) > 1:
+        return ()
+    return (f"every development bar is {', '.join(found)}: the regimes tell nothing apart",)
 
 
 SPEC = StepSpec(

@@ -6,7 +6,8 @@ here: how roles are cut (``market/windows.py``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Result, StepSpec, Work
 from ares_resources.errors import PartitionSkipped
@@ -15,39 +16,84 @@ from ares_resources.timeframes import timeframe_ms
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
+
+    from ares_assets.market.balance import Cell
 
 
 def regime_dataset(work: Work, market_data: Artifact, market_regimes: Artifact) -> Result:
     """Row numbers, timestamps and roles of the regime's bars."""
     import pandas as pd
 
+    from ares_assets.market.balance import balance
     from ares_assets.market.roles import roles_of
-    from ares_assets.market.splits import balance, regime_rows
+    from ares_assets.market.splits import regime_rows
 
-    frame = market_data.load()
+    frame, window = market_data.load(), market_data.metadata
     decided = market_regimes.load()["regimes.parquet"]["regime"].to_numpy()
-    settings = work.settings
-    horizon = settings.labels.horizon_bars
-    roles = roles_of(frame, market_data.metadata, settings.window, horizon)
-    regime = work.request.regime
-    rows = regime_rows(roles, decided, regime)
-    events, pooled = _development_events(work, market_data, roles, rows), False
-    if events < settings.regimes.minimum_events and settings.regimes.when_too_few == "pool":
-        rows, pooled = _pooled(roles, decided, rows), True
-        events = _development_events(work, market_data, roles, rows)
-    if events < settings.regimes.minimum_events:
-        raise PartitionSkipped(_too_few(work, market_data, events))
-    data = pd.DataFrame(
-        {"row": rows, "timestamp": frame["timestamp"].to_numpy()[rows], "role": roles[rows]}
+    settings, regime = work.settings, work.request.regime
+    roles = roles_of(frame, window, settings.window, settings.labels.horizon_bars)
+    stamps = frame["timestamp"].to_numpy()
+    cells = balance(
+        stamps,
+        roles,
+        decided,
+        horizon_bars=settings.labels.horizon_bars,
+        step_ms=timeframe_ms(window["timeframe"]),
     )
+    own = rows = regime_rows(roles, decided, regime)
+    own_events = events = _development_events(work, window, stamps, roles, own)
+    pooled = events < settings.regimes.minimum_events and settings.regimes.when_too_few == "pool"
+    if pooled:
+        rows = _pooled(roles, decided, own)
+        events = _development_events(work, window, stamps, roles, rows)
+    if events < settings.regimes.minimum_events:
+        raise PartitionSkipped(_too_few(work, window, cells, events, pooled=pooled))
+    data = pd.DataFrame({"row": rows, "timestamp": stamps[rows], "role": roles[rows]})
+    degraded = (_pooling(work, own_events, events),) if pooled else ()
     metadata = {
         "bars": len(rows),
         "development_events": events,
         "pooled": pooled,
-        "balance": balance(roles, decided, horizon_bars=horizon),
+        **_described(work, window, stamps, roles, cells),
+        "picture": _picture(work, window, frame, rows),
     }
-    degraded = ("trained on all regimes, since its own are too few",) if pooled else ()
     return Result(data, metadata, degraded)
+
+
+def _described(
+    work: Work, window: Mapping[str, Any], stamps: np.ndarray, roles: np.ndarray, cells: list[Cell]
+) -> dict[str, Any]:
+    """The window's roles and purge gaps, and the regime's balance and weaknesses.
+
+    A holdout without this regime is told here and skips the partition only at step 13: what
+    is trained may not depend on what the holdout holds.
+    """
+    from ares_assets.market.balance import figures, weaknesses
+    from ares_assets.market.spans import purge_gaps, role_spans
+
+    cut = (roles, window, work.settings.window, work.settings.labels.horizon_bars)
+    return {
+        "time_roles": role_spans(*cut),
+        "purge_gaps": purge_gaps(stamps, *cut),
+        **figures(cells, work.request.regime),
+        "weaknesses": weaknesses(cells, work.request.regime, days=window["window_days"]),
+    }
+
+
+def _picture(work: Work, window: Mapping[str, Any], frame: pd.DataFrame, rows: np.ndarray) -> str:
+    from ares_assets.market.roles import cuts_of
+    from ares_assets.pictures import split_picture
+
+    stamps, close = frame["timestamp"].to_numpy(), frame["close"].to_numpy()
+    start = int(stamps.searchsorted(window["window_start_ms"]))
+    return split_picture(
+        stamps[start:],
+        close[start:],
+        rows - start,
+        work.request.regime,
+        cuts_of(window, work.settings.window),
+    )
 
 
 def _pooled(roles: np.ndarray, decided: np.ndarray, own: np.ndarray) -> np.ndarray:
@@ -62,28 +108,43 @@ def _pooled(roles: np.ndarray, decided: np.ndarray, own: np.ndarray) -> np.ndarr
 
 
 def _development_events(
-    work: Work, market_data: Artifact, roles: np.ndarray, rows: np.ndarray
+    work: Work, window: Mapping[str, Any], stamps: np.ndarray, roles: np.ndarray, rows: np.ndarray
 ) -> int:
     from ares_assets.analyst.labels import sample_events
 
     development = rows[roles[rows] == "development"]
     return len(
         sample_events(
-            market_data.load()["timestamp"].to_numpy(),
+            stamps,
             development,
             every_bars=work.settings.labels.event_every_bars,
-            timeframe_ms=timeframe_ms(market_data.metadata["timeframe"]),
+            timeframe_ms=timeframe_ms(window["timeframe"]),
         )
     )
 
 
-def _too_few(work: Work, market_data: Artifact, events: int) -> str:
-    needed = work.settings.regimes.minimum_events
-    days = market_data.metadata["window_days"]
-    wanted = f"about {days * needed / events:.0f} days" if events else "a longer window"
+def _pooling(work: Work, own_events: int, events: int) -> str:
     return (
-        f"{events} {work.request.regime} decisions in the development part of {days:.0f} days, "
-        f"{needed} are needed; try {wanted} (--lookback-days), or regimes.when_too_few: pool"
+        f"trained on all regimes ({events} decisions), since {work.request.regime} alone has "
+        f"{own_events} and {work.settings.regimes.minimum_events} are needed"
+    )
+
+
+def _too_few(
+    work: Work, window: Mapping[str, Any], cells: list[Cell], events: int, *, pooled: bool
+) -> str:
+    """Why the partition is skipped: what there is, what is needed, and what would help."""
+    from ares_assets.market.balance import cell
+
+    needed, regime = work.settings.regimes.minimum_events, work.request.regime
+    days = window["window_days"]
+    wanted = f"about {days * needed / events:.0f} days" if events else "a longer window"
+    own = cell(cells, regime, "development")
+    held = f"{own.bars} bars in {own.episodes} stays, {own.share:.0%} of development"
+    kind, other = ("pooled", "") if pooled else (regime, ", or regimes.when_too_few: pool")
+    return (
+        f"{events} {kind} decisions in the development part of {days:.0f} days "
+        f"({regime}: {held}), {needed} are needed; try {wanted} (--lookback-days){other}"
     )
 
 

@@ -287,6 +287,13 @@ def _interrupted(event: dg.DagsterEvent) -> bool:
 
 
 def _problem(result: dg.ExecuteInProcessResult) -> str:
+    """What failed, in one line: a check that stopped the run, or the error of a step."""
+    for event in result.all_events:
+        if event.event_type_value == "ASSET_CHECK_EVALUATION":
+            check = event.asset_check_evaluation_data
+            if not check.passed and check.blocking:
+                asset = check.asset_key.to_user_string()
+                return f"{asset}: check {check.check_name} failed: {check.description}"
     for event in result.all_events:
         if event.is_step_failure and event.step_failure_data.error is not None:
             error = event.step_failure_data.error

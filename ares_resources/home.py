@@ -64,6 +64,10 @@ class Home:
         return self.root / "artifacts"
 
     @property
+    def checks(self) -> Path:
+        return self.root / "checks"
+
+    @property
     def releases(self) -> Path:
         return self.root / "releases"
 

@@ -269,6 +269,42 @@ class GateSettings(_Group):
     minimum_trades: int = Field(30, ge=1, description="Trades on the holdout.")
 
 
+class CheckSettings(_Group):
+    """What the asset checks of steps 1-3 tolerate; no result depends on it."""
+
+    maximum_missing_share: float = Field(
+        0.05, ge=0, lt=1, description="Bars that may be missing before training stops, share."
+    )
+    maximum_gap_hours: float = Field(
+        24, gt=0, description="Longest gap between bars before training stops, hours."
+    )
+    maximum_price_spikes: int = Field(
+        0, ge=0, description="Prices that may leap by over half and straight back, bars."
+    )
+    maximum_zero_volume_share: float = Field(
+        0.5, ge=0, le=1, description="Bars without a trade before training stops, share."
+    )
+    maximum_flat_hours: float = Field(
+        12, gt=0, description="Longest stand-still of the price before training stops, hours."
+    )
+    maximum_age_bars: int = Field(
+        10, ge=0, description="Age of the last bar at the asked time before a warning, bars."
+    )
+    minimum_regime_share: float = Field(
+        0.05,
+        ge=0,
+        lt=0.34,
+        description="Least share of development of each regime, else a warning.",
+    )
+    minimum_regime_episodes: int = Field(
+        3, ge=1, description="Fewest stays in each regime in development, else a warning."
+    )
+    switches_per_30_days: tuple[float, float] = Field(
+        (2, 200),
+        description="Range of regime switches in 30 days outside which there is a warning.",
+    )
+
+
 class TrackingSettings(_Group):
     """MLflow."""
 
@@ -306,6 +342,7 @@ class Settings(_Group):
     search: SearchSettings = SearchSettings()
     validation: ValidationSettings = ValidationSettings()
     gate: GateSettings = GateSettings()
+    checks: CheckSettings = CheckSettings()
     tracking: TrackingSettings = TrackingSettings()
     release: ReleaseSettings = ReleaseSettings()
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ares_assets.market.windows import time_roles
+from ares_assets.market.windows import role_cuts, time_roles
 from ares_resources.settings import WindowSettings
 from ares_resources.timeframes import timeframe_ms
 
@@ -27,6 +27,17 @@ def roles_of(
         window_end_ms=window["window_end_ms"],
         timeframe_ms=timeframe_ms(window["timeframe"]),
         horizon_bars=horizon_bars,
+        development=settings.development,
+        calibration=settings.calibration,
+    )
+
+
+def cuts_of(window: Mapping[str, Any], settings: WindowSettings) -> tuple[int, int]:
+    """Where calibration and holdout begin, ms; ``window`` is the metadata of ``market_data``."""
+    return role_cuts(
+        window["window_start_ms"],
+        window["window_end_ms"],
+        timeframe_ms(window["timeframe"]),
         development=settings.development,
         calibration=settings.calibration,
     )

@@ -1,7 +1,7 @@
-"""Which bars belong to a regime, and how much they can teach.
+"""Which bars belong to a regime.
 
-Belongs here: rows by regime and role, and their balance.  Does not belong here: classifying
-regimes, sampling events, deciding whether there is enough.
+Belongs here: rows by regime and role.  Does not belong here: classifying regimes, sampling
+events, how much the rows can teach (``balance.py``), deciding whether there is enough.
 """
 
 from __future__ import annotations
@@ -36,36 +36,3 @@ def regime_rows(
     if regime is not None:
         wanted &= np.asarray(regimes) == regime
     return np.flatnonzero(wanted)
-
-
-def balance(
-    roles: NDArray[np.object_], regimes: NDArray[np.object_], *, horizon_bars: int
-) -> dict[str, dict[str, dict[str, int]]]:
-    """Bars, episodes and effective sample of each regime in each role.
-
-    An episode is an unbroken run of rows of one regime within one role.  The effective sample
-    counts label horizons that do not overlap: each episode gives its length over the horizon,
-    rounded down, and at least one.
-
-    Returns
-    -------
-    ``{regime: {role: {"bars", "episodes", "effective_sample"}}}``.
-    """
-    report: dict[str, dict[str, dict[str, int]]] = {}
-    for regime in REGIMES:
-        rows = regime_rows(roles, regimes, regime)
-        report[regime] = {
-            role: _counts(rows[np.asarray(roles)[rows] == role], horizon_bars)
-            for role in WINDOW_ROLES
-        }
-    return report
-
-
-def _counts(rows: NDArray[np.int64], horizon_bars: int) -> dict[str, int]:
-    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
-    lengths = np.array([len(run) for run in np.split(rows, breaks) if len(run)], dtype=np.int64)
-    return {
-        "bars": len(rows),
-        "episodes": len(lengths),
-        "effective_sample": int(np.maximum(lengths // horizon_bars, 1).sum()),
-    }

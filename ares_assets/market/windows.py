@@ -42,7 +42,7 @@ def role_cuts(
             "above 0 and sum to less than 1"
         )
     first, second = (
-        window_start_ms + int(span * share) // timeframe_ms * timeframe_ms
+        window_start_ms + round(span * share) // timeframe_ms * timeframe_ms
         for share in (development, development + calibration)
     )
     if not window_start_ms < first < second < window_end_ms:

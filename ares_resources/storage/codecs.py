@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ares_resources.errors import AresError
-from ares_resources.storage.data_manager import MemoryEfficientDataManager
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ares_resources.storage.data_manager import MemoryEfficientDataManager
+
 FRAME_FILE = "data.parquet"
 REPORT_FILE = "report.json"
-_FRAMES = MemoryEfficientDataManager()
 Bundle: TypeAlias = dict[str, Any]
 Kind = Literal["frame", "report", "bundle"]
 
@@ -54,6 +54,12 @@ def to_json_bytes(value: Any) -> bytes:
     return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
+def _frames() -> MemoryEfficientDataManager:
+    from ares_resources.storage.data_manager import MemoryEfficientDataManager
+
+    return MemoryEfficientDataManager()
+
+
 def _members(value: pd.DataFrame | Mapping[str, Any], kind: Kind) -> Mapping[str, Any]:
     if kind == "bundle":
         return dict(value)
@@ -65,7 +71,7 @@ def _write_member(path: Path, member: Any) -> str:
         path.write_bytes(member)
         return "bytes"
     if path.suffix == ".parquet":
-        _FRAMES.write_frame(path, member)
+        _frames().write_frame(path, member)
         return "frame"
     if path.suffix == ".json":
         path.write_bytes(to_json_bytes(member))
@@ -75,7 +81,7 @@ def _write_member(path: Path, member: Any) -> str:
 
 def _read_member(path: Path, member_type: str) -> Any:
     if member_type == "frame":
-        return _FRAMES.read_frame(path)
+        return _frames().read_frame(path)
     if member_type == "json":
         return json.loads(path.read_text())
     return path.read_bytes()

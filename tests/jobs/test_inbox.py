@@ -238,7 +238,7 @@ def test_a_fault_of_the_catalogue_is_not_blamed_on_the_file(
         raise CorruptArtifact("manifest.json does not match its own checksum")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Catalogue, "append_parts", torn)
+        patched.setattr(Catalogue, "staging", torn)
         reading = look(home)
     assert reading.troubles == [
         "BINANCE/ETHUSDT/a.csv: manifest.json does not match its own checksum"

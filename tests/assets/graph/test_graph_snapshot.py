@@ -102,16 +102,33 @@ def test_what_starts_trainings() -> None:
     assert stopped == dg.DefaultScheduleStatus.STOPPED
 
 
-def test_checks_guard_the_release() -> None:
-    keys = defs.resolve_asset_graph().asset_check_keys
-    assert {(key.asset_key.to_user_string(), key.name) for key in keys} == {
-        ("market_data", "bars_are_sound"),
-        ("market_regimes", "regimes_see_no_future"),
-        ("analyst_dataset", "features_see_no_future"),
-        ("analyst_dataset", "holdout_is_unseen"),
-        ("model_release", "bundle_reloads_identically"),
-        ("model_release", "signals_see_no_future"),
+CHECKS = {
+    ("market_data", "bars_have_schema"): True,
+    ("market_data", "bars_have_few_gaps"): True,
+    ("market_data", "bars_are_plausible"): True,
+    ("market_data", "bars_are_fresh"): False,
+    ("market_regimes", "regimes_have_schema"): True,
+    ("market_regimes", "regimes_are_balanced"): False,
+    ("market_regimes", "regimes_see_no_future"): True,
+    ("regime_dataset", "rows_have_schema"): True,
+    ("regime_dataset", "roles_are_disjoint"): True,
+    ("regime_dataset", "split_is_purged"): True,
+    ("analyst_dataset", "features_see_no_future"): True,
+    ("analyst_dataset", "holdout_is_unseen"): True,
+    ("model_release", "bundle_reloads_identically"): True,
+    ("model_release", "signals_see_no_future"): True,
+}
+
+
+def test_what_is_checked_and_what_of_it_stops_a_run() -> None:
+    graph = defs.resolve_asset_graph()
+    found = {
+        (key.asset_key.to_user_string(), key.name): graph.get_check_spec(key)
+        for key in graph.asset_check_keys
     }
+    assert {key: spec.blocking for key, spec in found.items()} == CHECKS
+    assert all(spec.description for spec in found.values())
+    assert all(spec.partitions_def is not None for spec in found.values())
 
 
 HEAVY = {

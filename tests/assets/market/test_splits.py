@@ -1,11 +1,11 @@
-"""Rows by regime and role, and the balance that is reported."""
+"""Rows by regime and role."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from ares_assets.market.splits import balance, regime_rows
+from ares_assets.market.splits import regime_rows
 from ares_resources.errors import BadInput
 
 ROLES = np.array(
@@ -21,19 +21,6 @@ def test_rows_of_a_regime_leave_out_warmup_and_purged():
     assert regime_rows(ROLES, REGIMES, "bull").tolist() == [2, 3, 4, 7, 8, 9, 12, 16, 17]
     assert regime_rows(ROLES, REGIMES, "bear").tolist() == [5, 6]
     assert regime_rows(ROLES, REGIMES, None).tolist() == [*range(2, 10), *range(12, 18)]
-
-
-def test_balance_counts_bars_episodes_and_horizons():
-    report = balance(ROLES, REGIMES, horizon_bars=2)
-    assert report["bull"]["development"] == {"bars": 6, "episodes": 2, "effective_sample": 2}
-    assert report["bull"]["calibration"] == {"bars": 1, "episodes": 1, "effective_sample": 1}
-    assert report["sideways"]["holdout"] == {"bars": 2, "episodes": 1, "effective_sample": 1}
-    assert report["bear"]["holdout"] == {"bars": 0, "episodes": 0, "effective_sample": 0}
-    assert balance(ROLES, np.full(18, "bear", object), horizon_bars=4)["bear"]["development"] == {
-        "bars": 8,
-        "episodes": 1,
-        "effective_sample": 2,
-    }
 
 
 def test_unknown_regimes_and_unequal_lengths_are_refused():
