@@ -49,6 +49,18 @@ test: $(READY) lint ## Format, lint, types and the default tests (minutes)
 test-slow: $(READY) ## The long tests as well
 	@$(BIN)/python -m pytest -m slow
 
+PEERS := .venv-peers
+.PHONY: bench-peers
+bench-peers: $(PEERS)/.ready ## Install the libraries that Ares is measured beside
+$(PEERS)/.ready: benchmarks/requirements-peers.lock | $(READY)
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@VIRTUAL_ENV=$(CURDIR)/$(PEERS) $(BIN)/uv pip sync --quiet --require-hashes $<
+	@touch $@
+
+.PHONY: bench-ingest
+bench-ingest: $(READY) $(PEERS)/.ready ## Ten million rows of CSV beside polars, DuckDB, pandas (minutes)
+	@$(BIN)/python -m benchmarks.ingest
+
 .PHONY: lint
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff format --check --quiet .
