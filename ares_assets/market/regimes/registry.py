@@ -9,19 +9,25 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ares_assets.market.regimes.base import RegimeAlgorithm, RegimeModel
+from ares_assets.market.regimes.filtered_hmm import FilteredHmmAlgorithm, FilteredHmmModel
 from ares_assets.market.regimes.gaussian_mixture import (
     GaussianMixtureAlgorithm,
     GaussianMixtureModel,
 )
+from ares_assets.market.regimes.jump_model import JumpModel, JumpModelAlgorithm
 from ares_assets.market.regimes.rule_based import RuleBasedAlgorithm, RuleBasedModel
 from ares_resources.errors import BadInput, CorruptArtifact
 
 _ALGORITHMS: dict[str, Callable[[], RegimeAlgorithm]] = {
+    "filtered_hmm": FilteredHmmAlgorithm,
     "gaussian_mixture": GaussianMixtureAlgorithm,
+    "jump_model": JumpModelAlgorithm,
     "rule_based": RuleBasedAlgorithm,
 }
 _MODELS: dict[str, Callable[[dict[str, Any]], RegimeModel]] = {
+    "filtered_hmm": FilteredHmmModel.from_dict,
     "gaussian_mixture": GaussianMixtureModel.from_dict,
+    "jump_model": JumpModel.from_dict,
     "rule_based": RuleBasedModel.from_dict,
 }
 

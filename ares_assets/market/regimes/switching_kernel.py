@@ -1,0 +1,263 @@
+"""Compiled loops of the regime-switching GARCH: its filter, its likelihood and the slopes of it.
+
+Belongs here: the recursions over bars.  Does not belong here: which parameters are tried
+(``switching_fit``), what the states are called.  Plain twins: ``kernels_reference``.
+
+The law of one bar in state k, in units of the standardised return:
+
+- variance_k' = level_k (1 - persistence) + shock min(return^2, CAP variance_k)
+  + (persistence - shock) variance_k.  Each state runs its own recursion on the observed return,
+  whichever state is the true one, so no path has to be remembered: Haas, Mittnik and Paolella
+  (2004), A new approach to Markov-switching GARCH models.  The cap keeps one jump from being
+  taken for a wild market;
+- the return over the root of its variance is normal, with a small chance of a wider normal
+  (a jump), the mixture scaled to unit variance;
+- where a funding rate is settled, it is normal about the state's mean.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+SHOCK_CAP = 9.0
+STATES = 3
+
+
+@njit(cache=True, fastmath=False)
+def jump_scales(probability: float, ratio: float) -> tuple[float, float]:
+    """Standard deviations of the ordinary and the wide normal whose mixture has variance 1."""
+    ordinary = 1.0 / np.sqrt(1.0 + probability * (ratio * ratio - 1.0))
+    return ordinary, ratio * ordinary
+
+
+@njit(cache=True, fastmath=False)
+def shock_density(
+    square: float, probability: float, ordinary: float, wide: float
+) -> tuple[float, float]:
+    """Log density (without the constant) of a shock with that square, and the chance that the
+    ordinary normal drew it.
+
+    The wide normal leads, so that neither exponential can underflow to a sum of zero.
+    """
+    far = -0.5 * square / (wide * wide)
+    near = -0.5 * square / (ordinary * ordinary)
+    calm = (1.0 - probability) / ordinary * np.exp(near - far)
+    total = calm + probability / wide
+    return far + np.log(total), calm / total
+
+
+@njit(cache=True, fastmath=False)
+def next_variance(
+    variance: float, square: float, level: float, persistence: float, shock: float
+) -> float:
+    """One step of the variance recursion of the module's description."""
+    capped = min(square, SHOCK_CAP * variance)
+    return level * (1.0 - persistence) + shock * capped + (persistence - shock) * variance
+
+
+@njit(cache=True, fastmath=False)
+def switching_filter(
+    returns: np.ndarray,
+    funding: np.ndarray,
+    level: np.ndarray,
+    dynamics: np.ndarray,
+    jumps: np.ndarray,
+    transition: np.ndarray,
+    funding_mean: np.ndarray,
+    funding_deviation: float,
+    drift: np.ndarray,
+    power: float,
+) -> np.ndarray:
+    """Probability of each state given all bars up to each close, (n, 3); rows sum to 1.
+
+    Parameters
+    ----------
+    returns, funding
+        Standardised returns, and the standardised rate settled at the close (NaN: none), (n,).
+    level, dynamics, jumps
+        ``level`` (3,); persistence and shock, (2,); probability and ratio of jumps, (2,).
+    transition, funding_mean, funding_deviation, drift
+        Chance to go from row to column a bar (3, 3); (3,); scalar; mean return (3,).
+    power
+        The evidence of a bar counts to this power, in (0, 1].
+    """
+    n = returns.shape[0]
+    ordinary, wide = jump_scales(jumps[0], jumps[1])
+    filtered = np.empty((n, STATES))
+    belief = np.full(STATES, 1.0 / STATES)
+    variance = level.copy()
+    evidence = np.empty(STATES)
+    for t in range(n):
+        for k in range(STATES):
+            square = (returns[t] - drift[k]) ** 2 / variance[k]
+            log_density, _ = shock_density(square, jumps[0], ordinary, wide)
+            evidence[k] = log_density - 0.5 * np.log(variance[k])
+            if not np.isnan(funding[t]):
+                evidence[k] -= 0.5 * ((funding[t] - funding_mean[k]) / funding_deviation) ** 2
+            evidence[k] *= power
+            variance[k] = next_variance(
+                variance[k], returns[t] ** 2, level[k], dynamics[0], dynamics[1]
+            )
+        peak = evidence.max()
+        total = 0.0
+        for k in range(STATES):
+            predicted = 0.0
+            for j in range(STATES):
+                predicted += belief[j] * transition[j, k]
+            filtered[t, k] = predicted * np.exp(evidence[k] - peak)
+            total += filtered[t, k]
+        for k in range(STATES):
+            filtered[t, k] /= total
+            belief[k] = filtered[t, k]
+    return filtered
+
+
+@njit(cache=True, fastmath=False)
+def _forward(
+    returns: np.ndarray,
+    funding: np.ndarray,
+    level: np.ndarray,
+    dynamics: np.ndarray,
+    jumps: np.ndarray,
+    transition: np.ndarray,
+    funding_mean: np.ndarray,
+    funding_deviation: float,
+    power: float,
+) -> tuple:
+    """Filtered probabilities and, per bar and state, what the backward pass needs.
+
+    Returns the log likelihood; filtered (n, 3); density over the bar's best (n, 3); the scaling
+    of each bar (n,); the slopes of the log density in level, persistence and shock (n, 3, 3);
+    the chance of no jump (n, 3) and the squared shock (n, 3).
+    """
+    n = returns.shape[0]
+    persistence, shock = dynamics
+    ordinary, wide = jump_scales(jumps[0], jumps[1])
+    filtered = np.empty((n, STATES))
+    density = np.empty((n, STATES))
+    scaling = np.empty(n)
+    slopes = np.empty((n, STATES, 3))
+    calm = np.empty((n, STATES))
+    squares = np.empty((n, STATES))
+    belief = np.full(STATES, 1.0 / STATES)
+    variance = level.copy()
+    change = np.zeros((STATES, 3))  # of each variance with its level, persistence and shock
+    change[:, 0] = 1.0
+    evidence = np.empty(STATES)
+    log_likelihood = 0.0
+    for t in range(n):
+        square = returns[t] ** 2
+        for k in range(STATES):
+            held = variance[k]
+            squares[t, k] = square / held
+            log_density, calm[t, k] = shock_density(squares[t, k], jumps[0], ordinary, wide)
+            evidence[k] = log_density - 0.5 * np.log(held)
+            if not np.isnan(funding[t]):
+                surprise = (funding[t] - funding_mean[k]) / funding_deviation
+                evidence[k] -= 0.5 * surprise**2 + np.log(funding_deviation)
+            evidence[k] *= power
+            pull = calm[t, k] / ordinary**2 + (1.0 - calm[t, k]) / wide**2
+            slope = 0.5 * (squares[t, k] * pull - 1.0) / held
+            capped = min(square, SHOCK_CAP * held)
+            memory = persistence - shock
+            if square > SHOCK_CAP * held:
+                memory += shock * SHOCK_CAP
+            for q in range(3):
+                slopes[t, k, q] = slope * change[k, q]
+            change[k, 0] = (1.0 - persistence) + memory * change[k, 0]
+            change[k, 1] = held - level[k] + memory * change[k, 1]
+            change[k, 2] = capped - held + memory * change[k, 2]
+            variance[k] = next_variance(held, square, level[k], persistence, shock)
+        peak = evidence.max()
+        total = 0.0
+        for k in range(STATES):
+            predicted = 0.0
+            for j in range(STATES):
+                predicted += belief[j] * transition[j, k]
+            density[t, k] = np.exp(evidence[k] - peak)
+            filtered[t, k] = predicted * density[t, k]
+            total += filtered[t, k]
+        scaling[t] = total
+        log_likelihood += np.log(total) + peak
+        for k in range(STATES):
+            filtered[t, k] /= total
+            belief[k] = filtered[t, k]
+    return log_likelihood, filtered, density, scaling, slopes, calm, squares
+
+
+@njit(cache=True, fastmath=False)
+def switching_likelihood(
+    returns: np.ndarray,
+    funding: np.ndarray,
+    level: np.ndarray,
+    dynamics: np.ndarray,
+    jumps: np.ndarray,
+    transition: np.ndarray,
+    funding_mean: np.ndarray,
+    funding_deviation: float,
+    power: float,
+) -> tuple:
+    """Log likelihood of all bars and its slopes, for FITTING only: the slopes look both ways.
+
+    The slope of the log likelihood is the smoothed expectation of the slope of the complete
+    data's (Fisher's identity), so one forward and one backward pass give all of them.
+
+    Returns
+    -------
+    The log likelihood (constants left out); expected moves between states (3, 3), whose ratio to
+    ``transition`` is the slope in it; slopes in level (3,), dynamics (2,), jumps (2,), funding
+    means (3,) and funding deviation.
+    """
+    n = returns.shape[0]
+    log_likelihood, filtered, density, scaling, slopes, calm, squares = _forward(
+        returns,
+        funding,
+        level,
+        dynamics,
+        jumps,
+        transition,
+        funding_mean,
+        funding_deviation,
+        power,
+    )
+    probability, ratio = jumps
+    ordinary, wide = jump_scales(probability, ratio)
+    spread = 1.0 + probability * (ratio * ratio - 1.0)
+    with_probability = -(ratio * ratio - 1.0) / (2.0 * spread)  # of log ordinary and log wide
+    with_ratio = -probability * ratio / spread  # of log ordinary
+    moves = np.zeros((STATES, STATES))
+    by_level = np.zeros(STATES)
+    by_dynamics = np.zeros(2)
+    by_jumps = np.zeros(2)
+    by_mean = np.zeros(STATES)
+    by_deviation = 0.0
+    later = np.ones(STATES)
+    earlier = np.empty(STATES)
+    for t in range(n - 1, -1, -1):
+        for k in range(STATES):
+            weight = power * filtered[t, k] * later[k]
+            by_level[k] += weight * slopes[t, k, 0]
+            by_dynamics[0] += weight * slopes[t, k, 1]
+            by_dynamics[1] += weight * slopes[t, k, 2]
+            near = calm[t, k] * (squares[t, k] / ordinary**2 - 1.0)
+            far = (1.0 - calm[t, k]) * (squares[t, k] / wide**2 - 1.0)
+            by_jumps[0] += weight * (
+                (1.0 - calm[t, k]) / probability
+                - calm[t, k] / (1.0 - probability)
+                + (near + far) * with_probability
+            )
+            by_jumps[1] += weight * (near * with_ratio + far * (1.0 / ratio + with_ratio))
+            if not np.isnan(funding[t]):
+                surprise = (funding[t] - funding_mean[k]) / funding_deviation
+                by_mean[k] += weight * surprise / funding_deviation
+                by_deviation += weight * (surprise**2 - 1.0) / funding_deviation
+        if t > 0:
+            for j in range(STATES):
+                earlier[j] = 0.0
+                for k in range(STATES):
+                    step = transition[j, k] * density[t, k] * later[k] / scaling[t]
+                    earlier[j] += step
+                    moves[j, k] += filtered[t - 1, j] * step
+            later[:] = earlier
+    return log_likelihood, moves, by_level, by_dynamics, by_jumps, by_mean, by_deviation
