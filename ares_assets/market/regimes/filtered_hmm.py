@@ -123,7 +123,7 @@ class FilteredHmmAlgorithm:
             returns[rows],
             _standardised_rates(past, funding_scale)[rows],
             level=np.exp(2 * level) * np.pi / 2,  # of a normal's mean absolute value
-            shortest_dwell=settings.shortest_mean_dwell_bars,
+            settings=settings,
         )
         model = _model(scale, unit, funding_scale, law, np.zeros(STATES))
         belief = model.probabilities(past).to_numpy()[rows]

@@ -31,6 +31,8 @@ _MODELS: dict[str, Callable[[dict[str, Any]], RegimeModel]] = {
     "rule_based": RuleBasedModel.from_dict,
 }
 
+ALGORITHM_NAMES = tuple(sorted(_ALGORITHMS))
+
 
 def get_algorithm(name: str) -> RegimeAlgorithm:
     """The algorithm of that name.
@@ -41,7 +43,7 @@ def get_algorithm(name: str) -> RegimeAlgorithm:
         If there is none; the message lists those there are.
     """
     if name not in _ALGORITHMS:
-        allowed = ", ".join(sorted(_ALGORITHMS))
+        allowed = ", ".join(ALGORITHM_NAMES)
         raise BadInput(f"regimes.algorithm {name!r} is not known; allowed: {allowed}")
     return _ALGORITHMS[name]()
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ares_resources.settings import RegimeSettings
+
 Array = NDArray[np.float64]
 
 STATES = 3
 LEAST_POWER = 1.0 / 256.0
+LEAST_SHARE = 0.02
 LONGEST_DWELL_BARS = 150_000.0
 START_DWELLS = 4.0  # times the shortest mean dwell
 # Where the search starts and how far it may go: a volatility that forgets in about an hour, as
@@ -68,22 +71,18 @@ class SwitchingLaw:
             matrix[state, second] = self.leave[state] * (1.0 - self.first_exit[state])
         return matrix
 
-    @property
-    def shortest_dwell(self) -> float:
-        """Mean stay, bars, in the state that is left soonest."""
-        return float(1.0 / self.leave.max())
-
 
 def fit_switching_law(
-    returns: Array, funding: Array, *, level: Array, shortest_dwell: float
+    returns: Array, funding: Array, *, level: Array, settings: RegimeSettings
 ) -> SwitchingLaw:
     """The most likely law, believed as far as its regimes last.
 
     On bars that follow the law all evidence is believed (``power`` 1).  Real bars follow none:
     volatility has a longer memory, and the likelihood then spends the states on minutes of
     bustle.  Evidence raised to a power below 1 is the known remedy (Miller and Dunson 2019,
-    Robust Bayesian inference via coarsening); the power is halved until every state's mean stay
-    is at least ``shortest_dwell`` bars.
+    Robust Bayesian inference via coarsening); the power is halved until the regimes decided on
+    these bars last ``settings.shortest_mean_dwell_bars`` on average, as long as that leaves
+    each state :data:`LEAST_SHARE` of the bars.
 
     Parameters
     ----------
@@ -91,18 +90,51 @@ def fit_switching_law(
         Standardised returns, and standardised rates where one is settled, else NaN, (n,).
     level
         Variances to start from, ascending, (3,).
-    shortest_dwell
-        Shortest mean stay in a state, bars.
     """
-    start = _start(level, START_DWELLS * shortest_dwell)
-    bounds = _bounds(start, shortest_dwell)
+    shortest = settings.shortest_mean_dwell_bars
+    theta = _start(level, START_DWELLS * shortest)
+    bounds = _bounds(theta, shortest)
+    believed = None
     power = 1.0
-    while True:
-        start = _search(start, bounds, returns, funding, power)
-        law = _law(start, power)
-        if law.shortest_dwell >= shortest_dwell or power <= LEAST_POWER:
-            return _ascending(law)
+    while power >= LEAST_POWER:
+        theta = _search(theta, bounds, returns, funding, power)
+        law = _law(theta, power)
+        stay, share = _stay_and_share(law, returns, funding, settings)
+        if believed is not None and share < LEAST_SHARE:
+            break
+        believed = law
+        if stay >= shortest:
+            break
         power /= 2.0
+    assert believed is not None
+    return _ascending(believed)
+
+
+def _stay_and_share(
+    law: SwitchingLaw, returns: Array, funding: Array, settings: RegimeSettings
+) -> tuple[float, float]:
+    """Mean stay in a decided state, bars, and the share of the state that is held least."""
+    from ares_assets.market.regimes.hysteresis_kernel import decide_with_hysteresis
+    from ares_assets.market.regimes.switching_kernel import switching_filter
+
+    filtered = switching_filter(
+        returns,
+        funding,
+        law.level,
+        law.dynamics,
+        law.jumps,
+        law.transition,
+        law.funding_mean,
+        law.funding_deviation,
+        np.zeros(STATES),
+        law.power,
+    )
+    start = int(filtered[0].argmax())
+    held = decide_with_hysteresis(
+        filtered, settings.enter_probability, settings.minimum_dwell_bars, start
+    )
+    switches = int((held[1:] != held[:-1]).sum())
+    return len(held) / (switches + 1), float(np.bincount(held, minlength=STATES).min() / len(held))
 
 
 def negative_posterior(
@@ -174,8 +206,7 @@ def _start(level: Array, dwell: float) -> Array:
 
 
 def _bounds(start: Array, shortest_dwell: float) -> list[tuple[float, float]]:
-    """The mean stay may come out below the shortest, so that one sees where it would go."""
-    soonest = -np.log(max(shortest_dwell / 4.0, 2.0))
+    soonest = -np.log(max(shortest_dwell, 2.0))
     latest = -np.log(max(LONGEST_DWELL_BARS, 16.0 * shortest_dwell))
     levels = [(value - LEVEL_REACH, value + LEVEL_REACH) for value in start[:STATES]]
     chain = [(latest, soonest)] * STATES + [(-4.0, 4.0)] * STATES

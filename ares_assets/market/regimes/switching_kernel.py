@@ -252,12 +252,12 @@ def switching_likelihood(
                 surprise = (funding[t] - funding_mean[k]) / funding_deviation
                 by_mean[k] += weight * surprise / funding_deviation
                 by_deviation += weight * (surprise**2 - 1.0) / funding_deviation
-        if t > 0:
-            for j in range(STATES):
-                earlier[j] = 0.0
-                for k in range(STATES):
-                    step = transition[j, k] * density[t, k] * later[k] / scaling[t]
-                    earlier[j] += step
-                    moves[j, k] += filtered[t - 1, j] * step
-            later[:] = earlier
+        for j in range(STATES):
+            earlier[j] = 0.0
+            before = filtered[t - 1, j] if t > 0 else 1.0 / STATES
+            for k in range(STATES):
+                step = transition[j, k] * density[t, k] * later[k] / scaling[t]
+                earlier[j] += step
+                moves[j, k] += before * step
+        later[:] = earlier
     return log_likelihood, moves, by_level, by_dynamics, by_jumps, by_mean, by_deviation

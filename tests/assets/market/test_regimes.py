@@ -25,11 +25,11 @@ from ares_assets.market.regimes.naming import (
     order_by_name,
 )
 from ares_assets.market.regimes.observations import IntradayShape, log_volatility, trend
+from ares_assets.market.regimes.registry import ALGORITHM_NAMES
 from ares_resources.errors import BadInput, CorruptArtifact
 from ares_resources.exchanges.simulated import MarketRecipe, simulate
 from ares_resources.settings import RegimeSettings
 
-ALGORITHMS = ("gaussian_mixture", "rule_based")
 SMALL = RegimeSettings(volatility_halflife_bars=30, trend_halflife_bars=100)
 FIT_END = 6000
 
@@ -45,14 +45,14 @@ def small_market() -> pd.DataFrame:
     return random_market(8000, seed=11, missing_share=0.01)
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
 def test_probabilities_see_no_future(name):
     frame = small_market()
     model = fit(name, frame, slice(500, FIT_END))
     assert_prefix_invariant(model.probabilities, frame, [1, 2, *random_cuts(8000, 6, seed=4)])
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
 def test_fitting_and_deciding_see_no_bar_after_the_rows_to_fit_on(name):
     def classify(frame: pd.DataFrame) -> pd.DataFrame:
         probabilities = fit(name, frame, slice(500, FIT_END)).probabilities(frame)
@@ -63,7 +63,7 @@ def test_fitting_and_deciding_see_no_bar_after_the_rows_to_fit_on(name):
     assert_prefix_invariant(classify, frame, [FIT_END, 6001, 6900, len(frame)])
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
 def test_noise_after_the_rows_to_fit_on_leaves_the_model_as_it_is(name):
     frame = small_market()
     noisy = frame.copy()
@@ -73,7 +73,7 @@ def test_noise_after_the_rows_to_fit_on_leaves_the_model_as_it_is(name):
     assert fit(name, noisy, rows).to_dict() == fit(name, frame, rows).to_dict()
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
 def test_probabilities_are_probabilities_from_the_first_bar_on(name):
     frame = small_market()
     model = fit(name, frame, slice(500, FIT_END))
@@ -86,7 +86,7 @@ def test_probabilities_are_probabilities_from_the_first_bar_on(name):
         np.testing.assert_allclose(values.sum(axis=1), 1, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
 def test_a_model_survives_json_exactly(name):
     frame = small_market()
     model = fit(name, frame, slice(500, FIT_END))
@@ -105,7 +105,7 @@ def test_rows_to_fit_on_may_be_mask_numbers_or_slice():
     assert models[0] == models[1] == fit("gaussian_mixture", frame, slice(500, FIT_END))
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
 def test_the_number_of_threads_changes_nothing(name):
     from threadpoolctl import threadpool_limits
 
@@ -119,7 +119,7 @@ def test_the_number_of_threads_changes_nothing(name):
 
 def test_a_market_of_daily_bars_has_no_intraday_shape():
     frame = random_market(8000, seed=3, timeframe_ms=86_400_000)
-    for name in ALGORITHMS:
+    for name in ALGORITHM_NAMES:
         model = get_algorithm(name).fit(
             frame, fit_rows=slice(0, 8000), timeframe_ms=86_400_000, settings=SMALL, seed=7
         )
@@ -128,11 +128,14 @@ def test_a_market_of_daily_bars_has_no_intraday_shape():
 
 def test_refusals_name_the_value():
     frame = small_market()
-    with pytest.raises(BadInput, match="'tarot' is not known; allowed: gaussian_mixture, rule"):
+    with pytest.raises(
+        BadInput,
+        match="'tarot' is not known; allowed: filtered_hmm, gauss",
+    ):
         get_algorithm("tarot")
     with pytest.raises(BadInput, match="100 bars to fit on; at least 601"):
         fit("gaussian_mixture", frame, slice(0, 100))
-    for name in ALGORITHMS:
+    for name in ALGORITHM_NAMES:
         with pytest.raises(BadInput, match="close never changes"):
             fit(name, frame.assign(close=5.0), slice(0, FIT_END))
     with pytest.raises(CorruptArtifact, match="algorithm 'tarot'"):
