@@ -49,6 +49,11 @@ test: $(READY) lint ## Format, lint, types and the default tests (minutes)
 test-slow: $(READY) ## The long tests as well
 	@$(BIN)/python -m pytest -m slow
 
+.PHONY: bench-regimes
+bench-regimes: $(READY) ## Regime algorithms on simulated truth beside the oracle (minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regimes --fit-days 180 30 \
+		--out benchmarks/results/regimes.json --page docs/regimes.md
+
 .PHONY: lint
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff format --check --quiet .

@@ -128,9 +128,9 @@ class RegimeSettings(_Group):
     )
     trend_halflife_bars: float = Field(720, gt=0, description="Half-life of the trend, bars.")
     enter_probability: float = Field(
-        0.8, gt=0.34, lt=1, description="Posterior above which a new regime is entered."
+        0.75, gt=0.34, lt=1, description="Posterior above which a new regime is entered."
     )
-    minimum_dwell_bars: int = Field(120, ge=0, description="Least stay in a regime, bars.")
+    minimum_dwell_bars: int = Field(60, ge=0, description="Least stay in a regime, bars.")
     shortest_mean_dwell_bars: float = Field(
         720,
         ge=8,

@@ -37,8 +37,7 @@ class JumpModel:
     ``feature_halflife_bars`` of the log volatility that is the feature; ``feature_scale`` its
     mean and standard deviation on the bars fitted on, ``feature_range`` its least and greatest
     value there, to which later ones are clipped; ``centre`` each state's standardised feature;
-    ``within_variance`` of the feature about its state's centre; ``penalty`` of a switch;
-    ``stride_bars``, the bars that count as one observation.
+    ``penalty`` of a switch; ``stride_bars``, the bars that count as one observation.
     """
 
     feature_halflife_bars: float
@@ -47,7 +46,6 @@ class JumpModel:
     feature_scale: tuple[float, float]
     feature_range: tuple[float, float]
     centre: Triple
-    within_variance: float
     penalty: float
     stride_bars: float
     algorithm: str = "jump_model"
@@ -56,10 +54,12 @@ class JumpModel:
         """Probability of each regime at each bar's close; see the interface.
 
         A jump model has costs, not probabilities: V_t(k), what the cheapest path that ends in k
-        has cost.  Minus V_t(k) over the within-state variance is the log of the largest joint
-        density of any such path under the Gaussian hidden Markov model with these centres and
-        that variance; the three, scaled to sum 1, are given.  The most probable regime is the
-        one of the cheapest path.
+        has cost.  Half a squared distance is minus the log density of a normal of variance 1,
+        so exp(-V_t(k)) is the largest joint density of any such path under the Gaussian hidden
+        Markov model with these centres; the three, scaled to sum 1, are given.  The most
+        probable regime is the one of the cheapest path.  Dividing by the variance that is seen
+        within states instead makes it overconfident (log loss 1.0 against .4 nats, simulated
+        flip markets).
         """
         from ares_assets.market.regimes.jump_kernel import accumulated_costs
 
@@ -69,7 +69,7 @@ class JumpModel:
             self.penalty,
             1.0 / self.stride_bars,
         )
-        chance = np.exp(-costs / self.within_variance)
+        chance = np.exp(-costs)
         total = chance[:, 0] + chance[:, 1] + chance[:, 2]
         return as_frame(chance / total[:, None])
 
@@ -125,7 +125,7 @@ class JumpModelAlgorithm:
         centre, deviation = float(clipped[rows].mean()), float(clipped[rows].std())
         stride = max(1, int(halflife / 2))
         thinned = (clipped[rows][::stride] - centre) / max(deviation, 1e-12)
-        centres, within, penalty = _cheapest_centres(thinned, float(settings.jump_penalty))
+        centres, penalty = _cheapest_centres(thinned, float(settings.jump_penalty))
         unnamed = JumpModel(
             feature_halflife_bars=smoothing,
             intraday=scale.intraday,
@@ -133,7 +133,6 @@ class JumpModelAlgorithm:
             feature_scale=(centre, max(deviation, 1e-12)),
             feature_range=known_range,
             centre=_triple(centres),
-            within_variance=within,
             penalty=penalty,
             stride_bars=float(stride),
         )
@@ -144,8 +143,8 @@ class JumpModelAlgorithm:
         return JumpModel(**{**asdict(unnamed), "centre": _triple(centres[order])})
 
 
-def _cheapest_centres(feature: Array, penalty: float) -> tuple[Array, float, float]:
-    """Centres (3,), ascending, the variance about them, and the penalty they were found with.
+def _cheapest_centres(feature: Array, penalty: float) -> tuple[Array, float]:
+    """Centres (3,), ascending, and the penalty they were found with.
 
     A penalty too dear for three states on these bars is halved until there are three.
 
@@ -158,9 +157,7 @@ def _cheapest_centres(feature: Array, penalty: float) -> tuple[Array, float, flo
         price = penalty / 2**halvings
         path = _descend(feature, price)
         if path is not None:
-            centres = _centres(feature, path)
-            within = max(float(np.mean((feature - centres[path]) ** 2)), 1e-6)
-            return np.sort(centres), within, price
+            return np.sort(_centres(feature, path)), price
     raise BadInput("regimes: volatility hardly varies on the bars to fit on; no 3 states")
 
 
