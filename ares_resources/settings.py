@@ -132,7 +132,7 @@ class RegimeSettings(_Group):
     )
     minimum_dwell_bars: int = Field(60, ge=0, description="Least stay in a regime, bars.")
     shortest_mean_dwell_bars: float = Field(
-        720,
+        1080,
         ge=8,
         description="Mean stay in a regime that filtered_hmm must find at least, bars; "
         "else it believes each bar less.",
