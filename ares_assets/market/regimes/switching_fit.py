@@ -29,7 +29,7 @@ DYNAMICS_BOUNDS = (
     (-8.0, 0.0),  # log odds of a jump
     (np.log(0.3), np.log(15.0)),  # how much wider than ordinary a jump is
 )
-LEVEL_REACH = 3.0
+LEVEL_REACH = 1.0  # of the log variance, from the mixture's
 FUNDING_DEVIATION = (0.5, 1.5)
 
 
@@ -107,7 +107,7 @@ def fit_switching_law(
             break
         power /= 2.0
     assert believed is not None
-    return _ascending(believed)
+    return reordered(believed, np.argsort(believed.level, kind="stable"))
 
 
 def _stay_and_share(
@@ -144,7 +144,7 @@ def negative_posterior(
 
     Priors are weak: one more exit of every kind, and funding means near the overall one.
     """
-    from ares_assets.market.regimes.switching_kernel import switching_likelihood
+    from ares_assets.market.regimes.switching_likelihood_kernel import switching_likelihood
 
     law = _law(theta, power)
     value, moves, by_level, by_dynamics, by_jumps, by_mean, by_deviation = switching_likelihood(
@@ -231,11 +231,6 @@ def _search(
             options={"maxiter": 80, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-5},
         )
     return found.x
-
-
-def _ascending(law: SwitchingLaw) -> SwitchingLaw:
-    """The same law with its states by ascending level."""
-    return reordered(law, np.argsort(law.level, kind="stable"))
 
 
 def reordered(law: SwitchingLaw, order: NDArray[np.int64]) -> SwitchingLaw:

@@ -16,7 +16,8 @@ from ares_assets.market.regimes.switching_fit import (
     negative_posterior,
     reordered,
 )
-from ares_assets.market.regimes.switching_kernel import switching_filter, switching_likelihood
+from ares_assets.market.regimes.switching_kernel import switching_filter
+from ares_assets.market.regimes.switching_likelihood_kernel import switching_likelihood
 from ares_resources.settings import RegimeSettings
 
 THETA = np.concatenate(
