@@ -61,6 +61,11 @@ $(PEERS)/.ready: benchmarks/requirements-peers.lock | $(READY)
 bench-ingest: $(READY) $(PEERS)/.ready ## Ten million rows of CSV beside polars, DuckDB, pandas (minutes)
 	@$(BIN)/python -m benchmarks.ingest
 
+.PHONY: bench-regimes
+bench-regimes: $(READY) ## Regime algorithms on simulated truth beside the oracle (minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regimes --fit-days 180 30 \
+		--out benchmarks/results/regimes.json --page docs/regimes.md
+
 .PHONY: lint
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff format --check --quiet .

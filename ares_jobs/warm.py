@@ -45,12 +45,17 @@ def _bars():  # type: ignore[no-untyped-def]
 
 def _regimes(frame):  # type: ignore[no-untyped-def]
     from ares_assets.market.classification import classify
+    from ares_assets.market.regimes.registry import ALGORITHM_NAMES
     from ares_resources.settings import RegimeSettings
 
     everything = np.ones(len(frame), bool)
-    return classify(frame, fit_rows=everything, timeframe="1m", settings=RegimeSettings(), seed=1)[
-        0
-    ]
+    named = {}
+    for name in ALGORITHM_NAMES:
+        settings = RegimeSettings(algorithm=name)
+        named[name] = classify(
+            frame, fit_rows=everything, timeframe="1m", settings=settings, seed=1
+        )[0]
+    return named[RegimeSettings().algorithm]
 
 
 def _events(frame):  # type: ignore[no-untyped-def]

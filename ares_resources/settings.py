@@ -133,17 +133,32 @@ class WindowSettings(_Group):
 class RegimeSettings(_Group):
     """Step 2 and 3."""
 
-    algorithm: Literal["gaussian_mixture", "rule_based"] = Field(
-        "gaussian_mixture", description="How regimes are told apart."
+    algorithm: Literal["filtered_hmm", "gaussian_mixture", "jump_model", "rule_based"] = Field(
+        "filtered_hmm", description="How regimes are told apart."
     )
     volatility_halflife_bars: float = Field(
         60, gt=0, description="Half-life of the realised-volatility average, bars."
     )
+    baseline_halflife_bars: float = Field(
+        10_080,
+        ge=0,
+        description="Half-life of the slow baseline that volatility is measured against where the "
+        "development bars call for one, bars; 0: never.",
+    )
     trend_halflife_bars: float = Field(720, gt=0, description="Half-life of the trend, bars.")
     enter_probability: float = Field(
-        0.6, gt=0.34, lt=1, description="Posterior above which a new regime is entered."
+        0.75, gt=0.34, lt=1, description="Posterior above which a new regime is entered."
     )
-    minimum_dwell_bars: int = Field(120, ge=0, description="Least stay in a regime, bars.")
+    minimum_dwell_bars: int = Field(60, ge=0, description="Least stay in a regime, bars.")
+    shortest_mean_dwell_bars: float = Field(
+        1080,
+        ge=8,
+        description="Mean stay in a regime that filtered_hmm must find at least, bars; "
+        "else it believes each bar less.",
+    )
+    jump_penalty: float = Field(
+        3.5, gt=0, description="Cost of a switch in jump_model, halves of squared deviations."
+    )
     minimum_events: int = Field(
         150, ge=20, description="Fewest labelled development events a partition trains on."
     )

@@ -1,1 +1,1 @@
-"""Measurements of Ares beside its peers and its oracle, each a command that writes its table."""
+"""Benchmarks: one command, one table, one small file of results each."""

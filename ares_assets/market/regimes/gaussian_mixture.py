@@ -17,11 +17,11 @@ from ares_assets.market.regimes.base import REGIMES, as_frame, rows_to_fit
 from ares_assets.market.regimes.naming import drift_statistics, funding_statistics, order_by_name
 from ares_assets.market.regimes.observations import (
     Array,
-    IntradayShape,
     effective_bars,
     log_volatility,
 )
-from ares_resources.errors import BadInput
+from ares_assets.market.regimes.return_scale import ReturnScale
+from ares_assets.market.regimes.volatility_levels import clipped_level, fit_three_levels
 from ares_resources.settings import RegimeSettings
 
 STATES = len(REGIMES)
@@ -41,6 +41,7 @@ class GaussianMixtureModel:
 
     volatility_halflife_bars: float
     intraday: tuple[float, ...]
+    baseline: tuple[float, float]
     volatility_range: tuple[float, float]
     mean: Triple
     deviation: Triple
@@ -57,7 +58,7 @@ class GaussianMixtureModel:
         ``1 / effective_bars``).  The one-bar return counts fully, but its evidence is only
         that of the drifts: it is what a smoothed trend would say, with its honest weight.
         """
-        returns = IntradayShape(self.intraday).standardised(frame)
+        returns = ReturnScale(self.intraday, self.baseline).standardised(frame)
         evidence = self._volatility_evidence(returns) + self._drift_evidence(returns)
         return as_frame(_filtered(evidence, np.array(self.transition)))
 
@@ -82,7 +83,7 @@ class GaussianMixtureModel:
         """Read :meth:`to_dict`'s form, also after a passage through JSON."""
         plain = dict(values)
         plain["transition"] = tuple(tuple(row) for row in values["transition"])
-        for name in ("intraday", "volatility_range", "mean", "deviation", "drift"):
+        for name in ("intraday", "baseline", "volatility_range", "mean", "deviation", "drift"):
             plain[name] = tuple(values[name])
         plain["return_deviation"] = tuple(values["return_deviation"])
         return cls(**plain)
@@ -113,10 +114,10 @@ class GaussianMixtureAlgorithm:
         """
         halflife = settings.volatility_halflife_bars
         past, rows = rows_to_fit(frame, fit_rows, least=int(20 * halflife) + 1)
-        shape = IntradayShape.fit(past, rows)
-        returns = shape.standardised(past)
-        level = _clipped_level(log_volatility(returns, halflife), rows)
-        mean, deviation, weights = _fit_mixture(level[rows], halflife)
+        scale = ReturnScale.fit(past, rows, settings)
+        returns = scale.standardised(past)
+        level = clipped_level(log_volatility(returns, halflife), rows)
+        mean, deviation, weights = fit_three_levels(level[rows], halflife)
         density = _log_density(level, mean, deviation)
         posterior = (density + np.log(weights))[rows].argmax(axis=1)
         transition = _sticky_transition(posterior, stride=max(1, round(halflife)))
@@ -127,7 +128,8 @@ class GaussianMixtureAlgorithm:
         shrunk = average * t_statistic**2 / (1 + t_statistic**2)
         return GaussianMixtureModel(
             volatility_halflife_bars=float(halflife),
-            intraday=shape.coefficients,
+            intraday=scale.intraday,
+            baseline=scale.baseline,
             volatility_range=(float(level[rows].min()), float(level[rows].max())),
             mean=_triple(mean[order]),
             deviation=_triple(deviation[order]),
@@ -140,57 +142,6 @@ class GaussianMixtureAlgorithm:
 def _triple(values: Array) -> Triple:
     first, second, third = (float(value) for value in values)
     return first, second, third
-
-
-def _clipped_level(level: Array, rows: NDArray[np.int64]) -> Array:
-    known = level[rows][np.isfinite(level[rows])]
-    return np.clip(level, known.min(), known.max())
-
-
-def _fit_mixture(level: Array, halflife: float) -> tuple[Array, Array, Array]:
-    """Means, deviations and weights of three Gaussians, (3,) each, by ascending mean.
-
-    Started from three means and stopped at scikit-learn's own tolerance: run on until nothing
-    moves, the widths grow to fit the tails of the levels and the components leave the regimes
-    (measured on the simulated flip market, 30 days: .77 balanced accuracy, .81 as here).
-    """
-    from sklearn.mixture import GaussianMixture
-    from threadpoolctl import threadpool_limits
-
-    thinned = level[:: max(1, int(halflife / 2))]
-    centre, scale = float(thinned.mean()), max(float(thinned.std()), 1e-12)
-    scaled = (thinned - centre) / scale
-    groups = [scaled[_three_means(scaled) == state] for state in range(STATES)]
-    mixture = GaussianMixture(
-        STATES,
-        weights_init=np.array([len(group) for group in groups]) / len(scaled),
-        means_init=np.array([[group.mean()] for group in groups]),
-        precisions_init=np.array([[[1 / max(group.var(), 1e-6)]] for group in groups]),
-    )
-    with threadpool_limits(1):  # more threads would round the sums differently
-        mixture.fit(scaled.reshape(-1, 1))
-    order = np.argsort(mixture.means_[:, 0], kind="stable")
-    mean = mixture.means_[order, 0] * scale + centre
-    return mean, np.sqrt(mixture.covariances_[order, 0, 0]) * scale, mixture.weights_[order]
-
-
-def _three_means(values: Array) -> NDArray[np.int64]:
-    """Cluster of each value, started from quantiles: no random draw, no thread-count effect.
-
-    Raises
-    ------
-    BadInput
-        If the values do not fall into three clusters (volatility hardly varies).
-    """
-    centres = np.quantile(values, (1 / 6, 1 / 2, 5 / 6))
-    while True:
-        cluster = np.searchsorted((centres[1:] + centres[:-1]) / 2, values)
-        if len(np.unique(cluster)) < STATES:
-            raise BadInput("regimes: volatility hardly varies on the bars to fit on; no 3 states")
-        moved = np.array([values[cluster == state].mean() for state in range(STATES)])
-        if np.abs(moved - centres).max() < 1e-6:
-            return cluster
-        centres = moved
 
 
 def _log_density(level: Array, mean: Array, deviation: Array) -> Array:

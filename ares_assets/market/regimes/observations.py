@@ -75,6 +75,14 @@ def _harmonics(timestamps: NDArray[np.int64]) -> Array:
     return np.stack(waves, axis=1)
 
 
+def settled_rates(frame: pd.DataFrame) -> Array:
+    """Funding settled within each bar, fraction; NaN where none is, or none is known, (n,)."""
+    if "funding_payment" not in frame.columns:
+        return np.full(len(frame), np.nan)
+    payment = frame["funding_payment"].to_numpy(np.float64)
+    return np.where(payment == 0, np.nan, payment)
+
+
 def log_volatility(returns: Array, halflife_bars: float) -> Array:
     """Log of the exponentially weighted mean absolute return; -inf before any movement.
 

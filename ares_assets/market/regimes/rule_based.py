@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ares_assets.market.regimes.base import as_frame, rows_to_fit
-from ares_assets.market.regimes.observations import Array, IntradayShape, log_volatility, trend
+from ares_assets.market.regimes.observations import Array, log_volatility, trend
+from ares_assets.market.regimes.return_scale import ReturnScale
 from ares_resources.settings import RegimeSettings
 
 Scale = tuple[float, float]
@@ -27,6 +28,7 @@ class RuleBasedModel:
     volatility_halflife_bars: float
     trend_halflife_bars: float
     intraday: tuple[float, ...]
+    baseline: tuple[float, float]
     strength_scale: Scale
     volatility_scale: Scale
     algorithm: str = "rule_based"
@@ -40,7 +42,7 @@ class RuleBasedModel:
         """
         from scipy.special import expit, ndtr
 
-        returns = IntradayShape(self.intraday).standardised(frame)
+        returns = ReturnScale(self.intraday, self.baseline).standardised(frame)
         strength = _strength(frame, self.trend_halflife_bars)
         level = log_volatility(returns, self.volatility_halflife_bars)
         trending = expit(
@@ -57,7 +59,7 @@ class RuleBasedModel:
     def from_dict(cls, values: dict[str, Any]) -> RuleBasedModel:
         """Read :meth:`to_dict`'s form, also after a passage through JSON."""
         plain = dict(values)
-        for name in ("intraday", "strength_scale", "volatility_scale"):
+        for name in ("intraday", "baseline", "strength_scale", "volatility_scale"):
             plain[name] = tuple(values[name])
         return cls(**plain)
 
@@ -82,13 +84,14 @@ class RuleBasedAlgorithm:
         """
         least = int(4 * settings.trend_halflife_bars) + 1
         past, rows = rows_to_fit(frame, fit_rows, least=least)
-        shape = IntradayShape.fit(past, rows)
-        level = log_volatility(shape.standardised(past), settings.volatility_halflife_bars)
+        scale = ReturnScale.fit(past, rows, settings)
+        level = log_volatility(scale.standardised(past), settings.volatility_halflife_bars)
         strength = _strength(past, settings.trend_halflife_bars)
         return RuleBasedModel(
             volatility_halflife_bars=float(settings.volatility_halflife_bars),
             trend_halflife_bars=float(settings.trend_halflife_bars),
-            intraday=shape.coefficients,
+            intraday=scale.intraday,
+            baseline=scale.baseline,
             strength_scale=_scale(strength[rows]),
             volatility_scale=_scale(level[rows]),
         )

@@ -12,6 +12,7 @@ from helpers.prefix import assert_prefix_invariant, random_cuts
 from helpers.random_bars import random_market
 
 from ares_assets.market.bars import join_reference
+from ares_assets.market.classification import classify
 from ares_assets.market.regimes import (
     PROBABILITY_COLUMNS,
     REGIMES,
@@ -25,11 +26,12 @@ from ares_assets.market.regimes.naming import (
     order_by_name,
 )
 from ares_assets.market.regimes.observations import IntradayShape, log_volatility, trend
+from ares_assets.market.regimes.registry import ALGORITHM_NAMES
 from ares_resources.errors import BadInput, CorruptArtifact
 from ares_resources.exchanges.simulated import MarketRecipe, simulate
 from ares_resources.settings import RegimeSettings
+from ares_resources.timeframes import timeframe_ms
 
-ALGORITHMS = ("gaussian_mixture", "rule_based")
 SMALL = RegimeSettings(volatility_halflife_bars=30, trend_halflife_bars=100)
 FIT_END = 6000
 
@@ -45,14 +47,14 @@ def small_market() -> pd.DataFrame:
     return random_market(8000, seed=11, missing_share=0.01)
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
 def test_probabilities_see_no_future(name):
     frame = small_market()
     model = fit(name, frame, slice(500, FIT_END))
     assert_prefix_invariant(model.probabilities, frame, [1, 2, *random_cuts(8000, 6, seed=4)])
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
 def test_fitting_and_deciding_see_no_bar_after_the_rows_to_fit_on(name):
     def classify(frame: pd.DataFrame) -> pd.DataFrame:
         probabilities = fit(name, frame, slice(500, FIT_END)).probabilities(frame)
@@ -63,7 +65,7 @@ def test_fitting_and_deciding_see_no_bar_after_the_rows_to_fit_on(name):
     assert_prefix_invariant(classify, frame, [FIT_END, 6001, 6900, len(frame)])
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
 def test_noise_after_the_rows_to_fit_on_leaves_the_model_as_it_is(name):
     frame = small_market()
     noisy = frame.copy()
@@ -73,7 +75,7 @@ def test_noise_after_the_rows_to_fit_on_leaves_the_model_as_it_is(name):
     assert fit(name, noisy, rows).to_dict() == fit(name, frame, rows).to_dict()
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
 def test_probabilities_are_probabilities_from_the_first_bar_on(name):
     frame = small_market()
     model = fit(name, frame, slice(500, FIT_END))
@@ -86,7 +88,7 @@ def test_probabilities_are_probabilities_from_the_first_bar_on(name):
         np.testing.assert_allclose(values.sum(axis=1), 1, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
 def test_a_model_survives_json_exactly(name):
     frame = small_market()
     model = fit(name, frame, slice(500, FIT_END))
@@ -105,7 +107,7 @@ def test_rows_to_fit_on_may_be_mask_numbers_or_slice():
     assert models[0] == models[1] == fit("gaussian_mixture", frame, slice(500, FIT_END))
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
 def test_the_number_of_threads_changes_nothing(name):
     from threadpoolctl import threadpool_limits
 
@@ -119,20 +121,65 @@ def test_the_number_of_threads_changes_nothing(name):
 
 def test_a_market_of_daily_bars_has_no_intraday_shape():
     frame = random_market(8000, seed=3, timeframe_ms=86_400_000)
-    for name in ALGORITHMS:
+    for name in ALGORITHM_NAMES:
         model = get_algorithm(name).fit(
             frame, fit_rows=slice(0, 8000), timeframe_ms=86_400_000, settings=SMALL, seed=7
         )
         assert max(np.abs(model.to_dict()["intraday"])) < 1e-6
 
 
+@pytest.mark.parametrize("timeframe", ["5m", "1h", "4h", "1d"])
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
+def test_every_timeframe_is_decoded(name, timeframe):
+    step = timeframe_ms(timeframe)
+    frame = random_market(5_000, seed=17, timeframe_ms=step)
+    settings = RegimeSettings(algorithm=name)  # type: ignore[arg-type]
+    rows = np.arange(3_500)
+    decided = classify(frame, fit_rows=rows, timeframe=timeframe, settings=settings, seed=1)[0]
+    values = decided[list(PROBABILITY_COLUMNS)].to_numpy()
+    np.testing.assert_allclose(values.sum(axis=1), 1, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
+def test_funding_is_not_needed(name):
+    bare = small_market().drop(columns=["funding_rate", "funding_payment", "open_interest"])
+    without = fit(name, bare, slice(500, FIT_END))
+    unpaid = small_market().assign(funding_payment=0.0)
+    assert fit(name, unpaid, slice(500, FIT_END)) == without
+    assert not without.probabilities(bare).isna().to_numpy().any()
+
+
+def test_funding_is_evidence_for_the_filtered_hmm():
+    frame, truth = flip_market(70, seed=22)
+    rows = slice(0, 60 * 1440)
+    model = fit("filtered_hmm", frame, rows, RegimeSettings())
+    means = dict(zip(REGIMES, model.funding_mean, strict=True))
+    assert means["bull"] > means["sideways"] > means["bear"]
+    known = model.probabilities(frame).to_numpy()
+    unknown = model.probabilities(frame.assign(funding_payment=0.0)).to_numpy()
+    states = np.array([REGIMES.index(name) for name in truth])
+    chance = [p[np.arange(len(states)), states] for p in (known, unknown)]
+    assert np.log(chance[0]).mean() > np.log(chance[1]).mean()
+
+
+def test_one_wild_bar_leaves_probabilities_finite():
+    frame = small_market().copy()
+    model = fit("filtered_hmm", frame, slice(500, FIT_END))
+    frame.loc[7000, "close"] *= 1e6
+    values = model.probabilities(frame).to_numpy()
+    assert np.isfinite(values).all()
+
+
 def test_refusals_name_the_value():
     frame = small_market()
-    with pytest.raises(BadInput, match="'tarot' is not known; allowed: gaussian_mixture, rule"):
+    with pytest.raises(
+        BadInput,
+        match="'tarot' is not known; allowed: filtered_hmm, gauss",
+    ):
         get_algorithm("tarot")
     with pytest.raises(BadInput, match="100 bars to fit on; at least 601"):
         fit("gaussian_mixture", frame, slice(0, 100))
-    for name in ALGORITHMS:
+    for name in ALGORITHM_NAMES:
         with pytest.raises(BadInput, match="close never changes"):
             fit(name, frame.assign(close=5.0), slice(0, FIT_END))
     with pytest.raises(CorruptArtifact, match="algorithm 'tarot'"):
@@ -198,33 +245,36 @@ def flip_market(days: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
 
 def held_out_accuracy(name: str, *, fit_days: int, test_days: int, seed: int) -> float:
     """Balanced accuracy of the decided regimes on days after the fit, names included."""
-    settings = RegimeSettings()
     frame, truth = flip_market(10 + fit_days + test_days, seed)
     start, end = 10 * 1440, (10 + fit_days) * 1440
-    probabilities = fit(name, frame, slice(start, end), settings).probabilities(frame)
-    decided = decide(
-        probabilities,
-        enter_probability=settings.enter_probability,
-        minimum_dwell_bars=settings.minimum_dwell_bars,
-    )
-    decided, truth = decided[end:], truth[end:]
+    settings = RegimeSettings(algorithm=name)  # type: ignore[arg-type]
+    rows = np.arange(start, end)
+    found = classify(frame, fit_rows=rows, timeframe="1m", settings=settings, seed=7)[0]
+    decided, truth = found["regime"].to_numpy()[end:], truth[end:]
     return float(np.mean([(decided[truth == regime] == regime).mean() for regime in REGIMES]))
 
 
-def test_mixture_finds_and_names_the_hidden_regimes():
-    assert held_out_accuracy("gaussian_mixture", fit_days=60, test_days=60, seed=21) > 0.75
+FLOORS = {"filtered_hmm": 0.82, "gaussian_mixture": 0.75, "jump_model": 0.75, "rule_based": 0.4}
 
 
-def test_rules_beat_chance():
-    assert held_out_accuracy("rule_based", fit_days=60, test_days=60, seed=21) > 0.45
+@pytest.mark.parametrize("name", ALGORITHM_NAMES)
+def test_hidden_regimes_are_found_and_named(name):
+    assert held_out_accuracy(name, fit_days=60, test_days=60, seed=21) > FLOORS[name]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("fit_days", "floor"), [(30, 0.79), (180, 0.81)])
-def test_mixture_accuracy_over_many_markets(fit_days, floor):
+@pytest.mark.parametrize(
+    ("name", "fit_days", "floor"),
+    [
+        ("filtered_hmm", 180, 0.865),
+        ("filtered_hmm", 30, 0.80),
+        ("jump_model", 180, 0.83),
+        ("gaussian_mixture", 180, 0.81),
+    ],
+)
+def test_accuracy_over_many_markets(name, fit_days, floor):
     scores = [
-        held_out_accuracy("gaussian_mixture", fit_days=fit_days, test_days=120, seed=seed)
+        held_out_accuracy(name, fit_days=fit_days, test_days=120, seed=seed)
         for seed in range(100, 108)
     ]
     assert np.mean(scores) > floor
-    assert min(scores) > 0.7
