@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Result, StepSpec, Work
 from ares_resources.errors import BadInput
-from ares_resources.timeframes import DAY_MS, timeframe_ms
+from ares_resources.timeframes import DAY_MS, grid_floor, timeframe_ms
 
 if TYPE_CHECKING:
     from ares_resources.storage.artifacts import Artifact
@@ -111,13 +111,13 @@ def _asked_end(work: Work, exchange: Any, step: int) -> int:
 
     request = work.request
     if request.as_of_ms is not None:
-        return request.as_of_ms // step * step
+        return grid_floor(request.as_of_ms, step)
     series = Series(request.symbol, "bars", work.settings.data.timeframe)
     coverage = work.workspace.catalogue.coverage(series)
     if request.offline and coverage is not None:
         return coverage.last_ms + step
     try:
-        return exchange.now_ms() // step * step
+        return grid_floor(exchange.now_ms(), step)
     except ExchangeUnavailable:
         if coverage is None:
             raise

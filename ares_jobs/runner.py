@@ -119,6 +119,7 @@ def check_request(request: TrainingRequest, home: Home) -> None:
     settings = request_settings(request)
     check_window(settings)
     exchange = _exchange(request, settings)
+    exchange.check_timeframe(settings.data.timeframe)
     if request.offline and request.symbol.exchange != "SIM":
         _check_catalogue(request.symbol, settings, home)
         return
@@ -132,7 +133,10 @@ def check_request(request: TrainingRequest, home: Home) -> None:
 
 
 def check_window(settings: Settings) -> None:
-    """Refuse a window in which no role of time could hold more than one label horizon.
+    """Refuse a window too short for its roles of time, or for regimes to be fitted on.
+
+    Each role has to hold more than one label horizon, and development the bars that the
+    regimes' algorithm cannot do without.
 
     Raises
     ------
@@ -150,8 +154,33 @@ def check_window(settings: Settings) -> None:
         raise BadInput(
             f"lookback_days = {settings.lookback_days:g} of {settings.data.timeframe} bars leaves "
             f"a role of time without room for a label horizon of {settings.labels.horizon_bars} "
-            f"bars; allowed: {least:.3g} days or more"
+            f"bars; allowed: {_days(least)} days or more"
         )
+    fitted_on = _fewest_bars_to_fit(settings) + settings.labels.horizon_bars
+    least = math.ceil(fitted_on / window.development) * step / DAY_MS
+    if settings.lookback_days < least:
+        raise BadInput(
+            f"lookback_days = {settings.lookback_days:g} of {settings.data.timeframe} bars leaves "
+            f"too few to tell regimes by {settings.regimes.algorithm}; "
+            f"allowed: {_days(least)} days or more"
+        )
+
+
+def _fewest_bars_to_fit(settings: Settings) -> int:
+    """As the algorithms say themselves, of bars; 0 for one that names no limit."""
+    regimes = settings.regimes
+    limits = {
+        "gaussian_mixture": 20 * regimes.volatility_halflife_bars,
+        "rule_based": 4 * regimes.trend_halflife_bars,
+    }
+    return int(limits.get(regimes.algorithm, -1)) + 1
+
+
+def _days(days: float) -> str:
+    """Rounded up to what a person would type."""
+    import math
+
+    return f"{math.ceil(days * 10) / 10:.12g}"
 
 
 def request_settings(request: TrainingRequest) -> Settings:
@@ -187,10 +216,10 @@ def _pinned(request: TrainingRequest) -> TrainingRequest:
     from dataclasses import replace
     from datetime import UTC, datetime
 
-    from ares_resources.timeframes import timeframe_ms
+    from ares_resources.timeframes import grid_floor, timeframe_ms
 
     step = timeframe_ms(request_settings(request).data.timeframe)
-    moment = int(time.time() * 1000) // step * step
+    moment = grid_floor(int(time.time() * 1000), step)
     text = datetime.fromtimestamp(moment / 1000, UTC).isoformat().replace("+00:00", "Z")
     return replace(request, as_of=text)
 

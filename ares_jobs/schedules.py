@@ -25,7 +25,7 @@ from ares_resources.errors import BadInput, ExchangeUnavailable
 from ares_resources.home import Home
 from ares_resources.settings import Settings, load_settings
 from ares_resources.symbols import SymbolKey
-from ares_resources.timeframes import timeframe_ms
+from ares_resources.timeframes import grid_floor, timeframe_ms
 
 CONFIG_VARIABLE = "ARES_SCHEDULE_CONFIG"
 _SYMBOL_TAG = "dagster/partition/symbol"
@@ -153,7 +153,7 @@ def _exchange_has(symbol: SymbolKey, settings: Settings, after_ms: int | None) -
     data = settings.data.model_copy(update=_BRIEFLY)
     exchange = open_exchange(symbol.exchange, settings=data)
     exchange.check_symbol(symbol.instrument)
-    end = exchange.now_ms() // step * step
+    end = grid_floor(exchange.now_ms(), step)
     start = end - _FIRST_LOOK_BARS * step if after_ms is None else after_ms
     if start >= end:
         return None

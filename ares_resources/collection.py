@@ -13,10 +13,10 @@ from ares_resources.exchanges.base import Exchange
 from ares_resources.exchanges.offline import OfflineExchange
 from ares_resources.storage.catalogue import Catalogue, Series
 from ares_resources.storage.fingerprints import joined_fingerprint
-from ares_resources.storage.frames import Progress, utc
+from ares_resources.storage.frames import EARLIEST_MS, Progress, utc
 from ares_resources.storage.gap_ledger import Span
 from ares_resources.symbols import SymbolKey
-from ares_resources.timeframes import DAY_MS, timeframe_ms
+from ares_resources.timeframes import DAY_MS, grid_ceil, grid_floor, timeframe_ms
 
 _SIDE_KINDS = ("funding", "open_interest")
 
@@ -218,9 +218,10 @@ class _Task:
 
 
 def _on_grid(start_ms: int, end_ms: int, timeframe: str) -> tuple[int, int]:
-    """The window's first and last bar boundary inside it."""
+    """The window's first and last bar boundary inside it; nothing is older than coins are."""
     step = timeframe_ms(timeframe)
-    start, end = -(-start_ms // step) * step, end_ms // step * step
+    start = grid_ceil(max(start_ms, EARLIEST_MS), step)
+    end = grid_floor(end_ms, step)
     if start >= end:
         raise BadInput(
             f"window {start_ms} to {end_ms} ms holds no whole {timeframe} bar; "

@@ -8,13 +8,32 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from ares_resources.errors import BadInput
+from ares_resources.timeframes import timeframe_ms
 
 Mode = Literal["full", "blank"]
+
+
+def _usable_timeframe(name: str) -> str:
+    try:
+        timeframe_ms(name)
+    except BadInput as error:
+        raise ValueError(str(error)) from error
+    return name
+
+
+Timeframe = Annotated[str, AfterValidator(_usable_timeframe)]
 
 
 class _Group(BaseModel):
@@ -87,8 +106,8 @@ class ComputationalOptimizationSettings(_Group):
 class DataSettings(_Group):
     """Step 1: which bars, and how hard to try for them."""
 
-    timeframe: Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d"] = Field(
-        "1m", description="Length of a bar."
+    timeframe: Timeframe = Field(
+        "1m", description="Length of a bar: 1w, 1d, or hours, minutes, seconds that divide a day."
     )
     warmup_bars: int = Field(
         14_400, ge=0, description="Bars read before the window so that indicators settle, bars."
@@ -152,7 +171,7 @@ class LabelSettings(_Group):
 class FeatureSettings(_Group):
     """Step 4: features."""
 
-    timeframes: tuple[str, ...] = Field(
+    timeframes: tuple[Timeframe, ...] = Field(
         ("15m", "1h"), description="Slower timeframes joined backward to the base one."
     )
     maximum_nan_share: float = Field(
@@ -186,7 +205,7 @@ class TacticianSettings(_Group):
     """Steps 8-10."""
 
     delay_bars: int = Field(5, ge=1, description="The wait that the timing label compares, bars.")
-    timeframes: tuple[str, ...] = Field(
+    timeframes: tuple[Timeframe, ...] = Field(
         ("5m", "1h"), description="Timeframes a tactician is trained at, besides the base one."
     )
     kelly_fraction: float = Field(0.25, gt=0, le=1, description="Share of the Kelly size taken.")
@@ -352,7 +371,8 @@ def _first_problem(error: ValidationError) -> str:
         return f"configuration: unknown key {where!r}; {hint}"
     if problem["type"] == "model_type":
         return f"configuration: {where or 'tree'} = {problem.get('input')!r}; allowed: a mapping"
-    return f"configuration: {where or 'tree'} = {problem.get('input')!r}: {problem['msg']}"
+    told = problem["msg"].removeprefix("Value error, ")
+    return f"configuration: {where or 'tree'} = {problem.get('input')!r}: {told}"
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:

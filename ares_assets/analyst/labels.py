@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ares_resources.errors import BadInput
+from ares_resources.timeframes import grid_offset_ms
 
 LABEL_COLUMNS = ("row", "t1_row", "label", "barrier", "gross_return")
 BARRIERS = ("upper", "lower", "vertical")
@@ -47,7 +48,7 @@ def sample_events(
 ) -> NDArray[np.int64]:
     """Those of ``rows`` at whose close a decision is taken: every k-th bar of absolute time.
 
-    A bar is chosen when its close is a whole multiple of ``every_bars`` bars since 1970, so
+    A bar is chosen when its close is a whole multiple of ``every_bars`` bars on the grid, so
     the choice depends neither on where the window starts nor on other rows, and falls
     together with the closes of slower timeframes.  A chosen bar that is missing is not
     replaced by a neighbour.
@@ -58,7 +59,8 @@ def sample_events(
     """
     chosen = np.sort(np.asarray(rows, dtype=np.int64))
     closes = np.asarray(timestamps, dtype=np.int64)[chosen] + timeframe_ms
-    return chosen[closes % (every_bars * timeframe_ms) == 0]
+    since = closes - grid_offset_ms(timeframe_ms)
+    return chosen[since % (every_bars * timeframe_ms) == 0]
 
 
 def triple_barrier(

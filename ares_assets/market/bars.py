@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ares_resources.errors import BadInput
-from ares_resources.timeframes import timeframe_ms
+from ares_resources.timeframes import grid_offset_ms, grid_words, timeframe_ms
 
 if TYPE_CHECKING:
     from pandera.errors import SchemaError
@@ -114,12 +114,12 @@ def _check_candles(frame: pd.DataFrame) -> None:
 
 
 def _check_grid(timestamps: np.ndarray, step: int, timeframe: str) -> None:
-    off_grid = np.flatnonzero(timestamps % step)
+    off_grid = np.flatnonzero((timestamps - grid_offset_ms(step)) % step)
     if len(off_grid):
         row = int(off_grid[0])
         raise BadInput(
             f"bars: column 'timestamp', row {row}: {timestamps[row]} is not the open of a "
-            f"{timeframe} bar (a multiple of {step} ms)"
+            f"{timeframe} bar (allowed: {grid_words(step)})"
         )
     unsorted = np.flatnonzero(np.diff(timestamps) <= 0)
     if len(unsorted):

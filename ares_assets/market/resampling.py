@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ares_resources.errors import BadInput
-from ares_resources.timeframes import timeframe_ms
+from ares_resources.timeframes import grid_offset_ms, timeframe_ms
 
 
 def resample_bars(frame: pd.DataFrame, timeframe_from: str, timeframe_to: str) -> pd.DataFrame:
@@ -38,7 +38,8 @@ def resample_bars(frame: pd.DataFrame, timeframe_from: str, timeframe_to: str) -
             f"timeframe {timeframe_to!r} is not a whole multiple of {timeframe_from!r}; "
             "resampling needs one that is"
         )
-    bucket = frame["timestamp"].to_numpy() // slow
+    offset = grid_offset_ms(slow)
+    bucket = (frame["timestamp"].to_numpy() - offset) // slow
     starts = np.flatnonzero(np.diff(bucket, prepend=bucket[:1] - 1))
     counts = np.diff(np.append(starts, len(frame)))
     whole = counts == slow // step
@@ -47,7 +48,7 @@ def resample_bars(frame: pd.DataFrame, timeframe_from: str, timeframe_to: str) -
         for name in frame.columns
         if name not in ("timestamp", "taker_buy_share")
     }
-    columns["timestamp"] = bucket[starts][whole] * slow
+    columns["timestamp"] = bucket[starts][whole] * slow + offset
     if "taker_buy_share" in frame.columns:
         columns["taker_buy_share"] = _pooled_share(frame, starts, counts)[whole]
     return pd.DataFrame({name: columns[name] for name in frame.columns})

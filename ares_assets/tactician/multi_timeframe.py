@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ares_resources.errors import BadInput
-from ares_resources.timeframes import timeframe_ms
+from ares_resources.timeframes import grid_offset_ms, timeframe_ms
 
 FAST_HALFLIFE_BARS = 6
 SLOW_HALFLIFE_BARS = 48
@@ -53,7 +53,7 @@ def slower_bars(market_frame: pd.DataFrame, *, base_timeframe: str, timeframe: s
         )
     length = timeframe_ms(timeframe)
     time = market_frame["timestamp"].to_numpy(np.int64)
-    bucket = time - time % length
+    bucket = time - (time - grid_offset_ms(length)) % length
     groups = market_frame.groupby(bucket, sort=True)
     bars = groups.agg(
         open=("open", "first"),

@@ -25,6 +25,10 @@ class Exchange(Protocol):
         """Raise BadInput, naming what is allowed, if the instrument is not traded here."""
         ...
 
+    def check_timeframe(self, timeframe: str) -> None:
+        """Raise BadInput, naming what is allowed, if there are no such bars here."""
+        ...
+
     def bars(
         self, instrument: str, timeframe: str, start_ms: int, end_ms: int
     ) -> Iterator[pd.DataFrame]:

@@ -29,7 +29,7 @@ from ares_resources.exchanges.pages import (
 from ares_resources.exchanges.retries import TransientFailure
 from ares_resources.settings import DataSettings
 from ares_resources.storage.frames import EARLIEST_MS, empty_frame
-from ares_resources.timeframes import DAY_MS, TIMEFRAMES, timeframe_ms
+from ares_resources.timeframes import DAY_MS, TIMEFRAMES, grid_ceil, grid_floor, timeframe_ms
 
 T = TypeVar("T")
 
@@ -105,9 +105,9 @@ class CcxtExchange:
         """
         step = timeframe_ms(timeframe)
         market = self._market(instrument)
-        self._check_timeframe(timeframe)
-        cursor = -(-start_ms // step) * step
-        end = min(end_ms, self.now_ms() // step * step)
+        self.check_timeframe(timeframe)
+        cursor = grid_ceil(start_ms, step)
+        end = min(end_ms, grid_floor(self.now_ms(), step))
         while cursor < end:
             page, cursor = self._page(market, timeframe, cursor, end)
             if len(page):
@@ -169,7 +169,9 @@ class CcxtExchange:
             self._loaded_types = types if self._client.markets else set()
         return self._client.markets
 
-    def _check_timeframe(self, timeframe: str) -> None:
+    def check_timeframe(self, timeframe: str) -> None:
+        """Raise BadInput, naming what is allowed, if the exchange has no such bars."""
+        timeframe_ms(timeframe)
         offered = self._client.timeframes or {}
         if timeframe not in offered or not self._client.has.get("fetchOHLCV"):
             allowed = ", ".join(name for name in TIMEFRAMES if name in offered) or "none"

@@ -28,6 +28,9 @@ class OfflineExchange:
     def check_symbol(self, instrument: str) -> None:
         """Accept any: the catalogue knows which symbols there are."""
 
+    def check_timeframe(self, timeframe: str) -> None:
+        """Accept any: the catalogue knows which series there are."""
+
     def bars(
         self, instrument: str, timeframe: str, start_ms: int, end_ms: int
     ) -> Iterator[pd.DataFrame]:

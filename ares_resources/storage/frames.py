@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ares_resources.errors import BadInput
-from ares_resources.timeframes import DAY_MS
+from ares_resources.timeframes import DAY_MS, grid_offset_ms, grid_words
 
 Kind = Literal["bars", "funding", "open_interest"]
 Progress = Callable[[str, int, int], None]  # what, done, total: of files, or of bars
@@ -85,7 +85,7 @@ def first_fault(
     frame
         A conforming frame, in any order.
     step_ms
-        Length of the timeframe, whose multiples timestamps must be; 0 for no grid.
+        Length of the timeframe, on whose grid timestamps must be; 0 for no grid.
     now_ms
         The present; timestamps may lie up to a day later.
     """
@@ -161,7 +161,8 @@ def _time_checks(frame: pd.DataFrame, step_ms: int, now_ms: int) -> list[Check]:
     span = f"milliseconds UTC from {utc(EARLIEST_MS)} to {utc(latest)}"
     checks: list[Check] = [("timestamp", (stamps < EARLIEST_MS) | (stamps > latest), span)]
     if step_ms:
-        checks.append(("timestamp", stamps % step_ms != 0, f"multiples of {step_ms} ms"))
+        off_grid = (stamps - grid_offset_ms(step_ms)) % step_ms != 0
+        checks.append(("timestamp", off_grid, grid_words(step_ms)))
     return checks
 
 

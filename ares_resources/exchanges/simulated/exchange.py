@@ -17,7 +17,7 @@ from ares_resources.errors import BadInput
 from ares_resources.exchanges.simulated.market import BAR_COLUMNS, simulate
 from ares_resources.exchanges.simulated.recipe import GENESIS_MS, MINUTE_MS
 from ares_resources.exchanges.simulated.symbols import find_listing
-from ares_resources.timeframes import DAY_MS, timeframe_ms
+from ares_resources.timeframes import DAY_MS, grid_ceil, timeframe_ms
 
 CLOCK_MS = 1_704_067_200_000  # 2024-01-01T00:00:00Z
 EARLIEST_CLOCK_MS = GENESIS_MS + 30 * DAY_MS
@@ -60,6 +60,14 @@ class SimulatedExchange:
         """Raise BadInput, naming what is allowed, if the instrument is not traded here."""
         find_listing(instrument)
 
+    def check_timeframe(self, timeframe: str) -> None:
+        """Raise BadInput if bars of this length cannot be made of whole minutes."""
+        if timeframe_ms(timeframe) % MINUTE_MS:
+            raise BadInput(
+                f"timeframe {timeframe!r} is not offered by SIM, whose bars are of whole minutes; "
+                "allowed: 1m or slower"
+            )
+
     def bars(
         self, instrument: str, timeframe: str, start_ms: int, end_ms: int
     ) -> Iterator[pd.DataFrame]:
@@ -70,11 +78,14 @@ class SimulatedExchange:
         BadInput
             On an instrument or timeframe that is not known, before the first page.
         """
+        self.check_timeframe(timeframe)
         step = timeframe_ms(timeframe)
         minutes, _ = self._history(instrument)
+        origin = grid_ceil(GENESIS_MS, step)
+        minutes = tuple(column[(origin - GENESIS_MS) // MINUTE_MS :] for column in minutes)
         count = len(minutes[0]) // (step // MINUTE_MS)
-        first = max(0, -((GENESIS_MS - start_ms) // step))
-        last = min(count, -((GENESIS_MS - end_ms) // step))
+        first = max(0, -((origin - start_ms) // step))
+        last = min(count, -((origin - end_ms) // step))
         return _pages(minutes, step, first, last)
 
     def funding(self, instrument: str, start_ms: int, end_ms: int) -> pd.DataFrame:
@@ -89,7 +100,7 @@ class SimulatedExchange:
     ) -> pd.DataFrame:
         """Always empty: the recipe has no open interest."""
         find_listing(instrument)
-        timeframe_ms(timeframe)
+        self.check_timeframe(timeframe)
         columns = {"timestamp": np.empty(0, np.int64), "open_interest": np.empty(0)}
         return pd.DataFrame(columns)
 
@@ -115,7 +126,7 @@ def _published(
 def _pages(
     minutes: tuple[np.ndarray, ...], step: int, first: int, last: int
 ) -> Iterator[pd.DataFrame]:
-    """Bars ``first`` to ``last`` (exclusive, counted from the genesis), 30 days at a time."""
+    """Bars ``first`` to ``last`` (exclusive) of those in ``minutes``, 30 days at a time."""
     length = step // MINUTE_MS
     rows = PAGE_MS // step
     for begin in range(first, last, rows):

@@ -16,7 +16,9 @@ import numpy as np
 MINUTE_MS: Final = 60_000
 MINUTES_PER_DAY: Final = 1_440
 MINUTES_PER_YEAR: Final = 525_600
-GENESIS_MS: Final = 1_609_459_200_000  # 2021-01-01T00:00:00Z, a multiple of every timeframe
+GENESIS_MS: Final = (
+    1_609_459_200_000  # 2021-01-01T00:00:00Z, on the grid of every timeframe but the week
+)
 
 REGIMES: Final = ("bull", "bear", "sideways")
 ANNUAL_VOLATILITY: Final = (0.52, 0.95, 0.36)

@@ -205,7 +205,7 @@ FAULTS: dict[str, tuple[bytes, str]] = {
     "ragged": (_csv(PLAIN) + b"1,2\n", "broken csv.*Expected 6 columns, got 2"),
     "steps of 7 s": (
         _csv(PLAIN.assign(timestamp=START + np.arange(120) * 7000)),
-        "mostly 7000 ms apart.*allowed: 1m",
+        "mostly 7000 ms apart.*allowed: 1s",
     ),
     "one bar": (_csv(PLAIN.iloc[:1]), "one bar only.*--timeframe"),
     "JSON object": (b'{"a": 1}', "JSON object"),

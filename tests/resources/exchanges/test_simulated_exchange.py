@@ -11,7 +11,7 @@ from ares_resources.exchanges.base import Exchange
 from ares_resources.exchanges.simulated import SimulatedExchange, simulate
 from ares_resources.exchanges.simulated.recipe import GENESIS_MS
 from ares_resources.exchanges.simulated.symbols import DRIFT_BREAK_MS, LABORATORY, find_listing
-from ares_resources.timeframes import DAY_MS, TIMEFRAMES
+from ares_resources.timeframes import DAY_MS, TIMEFRAMES, grid_ceil, grid_floor
 
 COLUMNS = ["timestamp", "open", "high", "low", "close", "volume", "taker_buy_share"]
 CLOCK = GENESIS_MS + 70 * DAY_MS + 12_345_678  # 70 days, 3 h 25 min 45.678 s
@@ -93,7 +93,7 @@ def test_minutes_are_those_of_the_simulation(exchange: SimulatedExchange) -> Non
     assert bars["timestamp"].iloc[-1] + 60_000 <= CLOCK < bars["timestamp"].iloc[-1] + 120_000
 
 
-@pytest.mark.parametrize("timeframe", sorted(TIMEFRAMES, key=TIMEFRAMES.__getitem__))
+@pytest.mark.parametrize("timeframe", [name for name in TIMEFRAMES if not name.endswith("s")])
 def test_every_timeframe_is_closed_aligned_and_adds_up(
     timeframe: str, exchange: SimulatedExchange
 ) -> None:
@@ -101,12 +101,11 @@ def test_every_timeframe_is_closed_aligned_and_adds_up(
     bars = collect(exchange, timeframe)
     assert list(bars.columns) == COLUMNS
     assert bars["timestamp"].dtype == np.int64
-    assert (bars["timestamp"] % step == 0).all()
     assert (np.diff(bars["timestamp"]) == step).all()
-    assert bars["timestamp"].iloc[0] == GENESIS_MS
+    assert bars["timestamp"].iloc[0] == grid_ceil(GENESIS_MS, step)
     assert bars["timestamp"].iloc[-1] + step <= CLOCK < bars["timestamp"].iloc[-1] + 2 * step
     minutes = collect(exchange, "1m")
-    group = minutes.groupby(minutes["timestamp"] // step * step)
+    group = minutes.groupby(grid_floor(minutes["timestamp"], step))
     expected = group.agg(
         open=("open", "first"),
         high=("high", "max"),
