@@ -57,6 +57,14 @@ class PlainLines:
         if total >= 20 and done % max(1, total // 4) == 0:
             _say(f"    {what} {done}/{total}")
 
+    def waiting(self, what: str, reason: str, attempt: int, attempts: int, seconds: float) -> None:
+        """Say what failed, and when it is tried again."""
+        self.noted(_wait_line(what, reason, attempt, attempts, seconds))
+
+    def noted(self, line: str) -> None:
+        """Say it."""
+        _say(f"    {line}")
+
 
 class LiveBars:
     """A bar for each partition; time left is judged by the steps of the partitions before."""
@@ -93,11 +101,26 @@ class LiveBars:
             if not self._bars.tasks[task].finished:
                 self._bars.update(task, doing=f"{what} {done}/{total}")
 
+    def waiting(self, what: str, reason: str, attempt: int, attempts: int, seconds: float) -> None:
+        """A line above the bars for each wait; it stays."""
+        self.noted(_wait_line(what, reason, attempt, attempts, seconds))
+
+    def noted(self, line: str) -> None:
+        """A line above the bars; it stays."""
+        from rich.text import Text
+
+        self._bars.console.print(Text(f"    {line}", style="yellow"), soft_wrap=True)
+
     def _left(self, partition: str) -> str:
         if self._pace is None:
             return ""
         left = max(0.0, self._pace - (time.monotonic() - self._begun[partition]))
         return f"~{left:.0f} s left"
+
+
+def _wait_line(what: str, reason: str, attempt: int, attempts: int, seconds: float) -> str:
+    which = f", then try {attempt} of {attempts}" if attempts > 1 else ""
+    return f"{what}: {reason}; waiting {seconds:g} s{which}"
 
 
 def _say(line: str) -> None:

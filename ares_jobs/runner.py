@@ -82,12 +82,15 @@ def train(request: TrainingRequest, *, home: Home | None = None) -> list[Partiti
         Before anything is written: a setting, symbol, exchange or point in time that
         cannot be used.
     """
+    from ares_resources.exchanges.restraints import one_run
+
     home = home or Home.find()
-    check_request(request, home)
-    request = _pinned(request)
-    home.create()
-    with _current(home):
-        return [_train_partition(request, regime, home) for regime in request.regimes]
+    with one_run():
+        check_request(request, home)
+        request = _pinned(request)
+        home.create()
+        with _current(home):
+            return [_train_partition(request, regime, home) for regime in request.regimes]
 
 
 @contextlib.contextmanager
@@ -118,7 +121,7 @@ def check_request(request: TrainingRequest, home: Home) -> None:
         check_regime(regime)
     settings = request_settings(request)
     check_window(settings)
-    exchange = _exchange(request, settings)
+    exchange = _exchange(request, settings, home)
     exchange.check_timeframe(settings.data.timeframe)
     if request.offline and request.symbol.exchange != "SIM":
         _check_catalogue(request.symbol, settings, home)
@@ -188,13 +191,17 @@ def request_settings(request: TrainingRequest) -> Settings:
     return load_settings(request.overrides, mode=request.mode)
 
 
-def _exchange(request: TrainingRequest, settings: Settings) -> Any:
+def _exchange(request: TrainingRequest, settings: Settings, home: Home) -> Any:
     from ares_resources.dagster_resources import parse_time
     from ares_resources.exchanges.registry import open_exchange
 
     as_of_ms = None if request.as_of is None else parse_time(request.as_of)
     return open_exchange(
-        request.symbol.exchange, settings=settings.data, as_of_ms=as_of_ms, offline=request.offline
+        request.symbol.exchange,
+        settings=settings.data,
+        as_of_ms=as_of_ms,
+        offline=request.offline,
+        home=home,
     )
 
 

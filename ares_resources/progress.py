@@ -20,6 +20,12 @@ class Listener(Protocol):
 
     def advanced(self, what: str, done: int, total: int) -> None: ...
 
+    def waiting(
+        self, what: str, reason: str, attempt: int, attempts: int, seconds: float
+    ) -> None: ...
+
+    def noted(self, line: str) -> None: ...
+
 
 class Silent:
     """Nobody watches."""
@@ -31,6 +37,12 @@ class Silent:
         """Say nothing."""
 
     def advanced(self, what: str, done: int, total: int) -> None:
+        """Say nothing."""
+
+    def waiting(self, what: str, reason: str, attempt: int, attempts: int, seconds: float) -> None:
+        """Say nothing."""
+
+    def noted(self, line: str) -> None:
         """Say nothing."""
 
 
