@@ -49,6 +49,10 @@ test: $(READY) lint ## Format, lint, types and the default tests (minutes)
 test-slow: $(READY) ## The long tests as well
 	@$(BIN)/python -m pytest -m slow
 
+.PHONY: test-faults
+test-faults: $(READY) ## 1,000 random fault sequences against the collector (minutes)
+	@$(BIN)/python tests/faults/summary.py
+
 .PHONY: lint
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff format --check --quiet .
