@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ares_resources.progress import Listener
+from ares_resources.progress import Listener, wait_line
 
 _STEPS = 16
 
@@ -59,7 +59,7 @@ class PlainLines:
 
     def waiting(self, what: str, reason: str, attempt: int, attempts: int, seconds: float) -> None:
         """Say what failed, and when it is tried again."""
-        self.noted(_wait_line(what, reason, attempt, attempts, seconds))
+        self.noted(wait_line(what, reason, attempt, attempts, seconds))
 
     def noted(self, line: str) -> None:
         """Say it."""
@@ -103,7 +103,7 @@ class LiveBars:
 
     def waiting(self, what: str, reason: str, attempt: int, attempts: int, seconds: float) -> None:
         """A line above the bars for each wait; it stays."""
-        self.noted(_wait_line(what, reason, attempt, attempts, seconds))
+        self.noted(wait_line(what, reason, attempt, attempts, seconds))
 
     def noted(self, line: str) -> None:
         """A line above the bars; it stays."""
@@ -116,11 +116,6 @@ class LiveBars:
             return ""
         left = max(0.0, self._pace - (time.monotonic() - self._begun[partition]))
         return f"~{left:.0f} s left"
-
-
-def _wait_line(what: str, reason: str, attempt: int, attempts: int, seconds: float) -> str:
-    which = f", then try {attempt} of {attempts}" if attempts > 1 else ""
-    return f"{what}: {reason}; waiting {seconds:g} s{which}"
 
 
 def _say(line: str) -> None:

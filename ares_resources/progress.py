@@ -46,6 +46,12 @@ class Silent:
         """Say nothing."""
 
 
+def wait_line(what: str, reason: str, attempt: int, attempts: int, seconds: float) -> str:
+    """A wait before the next try, in one line."""
+    which = f", then try {attempt} of {attempts}" if attempts > 1 else ""
+    return f"{what}: {reason}; waiting {seconds:g} s{which}"
+
+
 _current: Listener = Silent()
 
 
