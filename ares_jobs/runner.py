@@ -116,6 +116,7 @@ def check_request(request: TrainingRequest, home: Home) -> None:
         Naming the value and what is allowed.
     """
     from ares_assets.partitions import check_regime
+    from ares_jobs.training_window import check_window
 
     for regime in request.regimes:
         check_regime(regime)
@@ -133,57 +134,6 @@ def check_request(request: TrainingRequest, home: Home) -> None:
             _check_catalogue(request.symbol, settings, home)
         except BadInput as nothing:
             raise ExchangeUnavailable(f"{error}; and {nothing}") from error
-
-
-def check_window(settings: Settings) -> None:
-    """Refuse a window too short for its roles of time, or for regimes to be fitted on.
-
-    Each role has to hold more than one label horizon, and development the bars that the
-    regimes' algorithm cannot do without.
-
-    Raises
-    ------
-    BadInput
-        Naming the window and the least one.
-    """
-    import math
-
-    from ares_resources.timeframes import DAY_MS, timeframe_ms
-
-    window, step = settings.window, timeframe_ms(settings.data.timeframe)
-    shares = (window.development, window.calibration, 1 - window.development - window.calibration)
-    least = math.ceil((settings.labels.horizon_bars + 1) / min(shares)) * step / DAY_MS
-    if settings.lookback_days < least:
-        raise BadInput(
-            f"lookback_days = {settings.lookback_days:g} of {settings.data.timeframe} bars leaves "
-            f"a role of time without room for a label horizon of {settings.labels.horizon_bars} "
-            f"bars; allowed: {_days(least)} days or more"
-        )
-    fitted_on = _fewest_bars_to_fit(settings) + settings.labels.horizon_bars
-    least = math.ceil(fitted_on / window.development) * step / DAY_MS
-    if settings.lookback_days < least:
-        raise BadInput(
-            f"lookback_days = {settings.lookback_days:g} of {settings.data.timeframe} bars leaves "
-            f"too few to tell regimes by {settings.regimes.algorithm}; "
-            f"allowed: {_days(least)} days or more"
-        )
-
-
-def _fewest_bars_to_fit(settings: Settings) -> int:
-    """As the algorithms say themselves, of bars; 0 for one that names no limit."""
-    regimes = settings.regimes
-    limits = {
-        "gaussian_mixture": 20 * regimes.volatility_halflife_bars,
-        "rule_based": 4 * regimes.trend_halflife_bars,
-    }
-    return int(limits.get(regimes.algorithm, -1)) + 1
-
-
-def _days(days: float) -> str:
-    """Rounded up to what a person would type."""
-    import math
-
-    return f"{math.ceil(days * 10) / 10:.12g}"
 
 
 def request_settings(request: TrainingRequest) -> Settings:
