@@ -88,10 +88,9 @@ class BarsTask:
         self, fault: ExchangeUnavailable | None, wanted: list[Span]
     ) -> ExchangeUnavailable | None:
         """Mark the series by ``fault``; not if there was nothing but known gaps to look at."""
-        if fault is None:
+        lost = isinstance(fault, HistoryUnavailable)
+        if fault is None or (not lost and not subtract(wanted, self._looks.all())):
             self.catalogue.clear_stale(self.series)
-            return None
-        if not isinstance(fault, HistoryUnavailable) and not subtract(wanted, self._looks.all()):
             return None
         if self.catalogue.coverage(self.series) is not None:
             self.catalogue.mark_stale(self.series, str(fault))

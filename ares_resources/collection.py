@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ares_resources.collecting_bars import BarsTask, Outcome
 from ares_resources.collecting_records import RecordsTask
-from ares_resources.errors import BadInput, ExchangeUnavailable
+from ares_resources.errors import BadInput, ExchangeUnavailable, HistoryUnavailable
 from ares_resources.exchanges.base import Exchange
 from ares_resources.exchanges.offline import OfflineExchange
 from ares_resources.storage.catalogue import Catalogue, Series
@@ -78,11 +78,12 @@ def collect(
     held = len(catalogue.read(bars, start_ms, end_ms))
     if held == 0:
         raise _nothing(catalogue, exchange, bars, (start_ms, end_ms), outcome.fault)
+    unreached = None if isinstance(outcome.fault, HistoryUnavailable) else outcome.fault
     sides: dict[str, Outcome] = {}
     for kind in _SIDE_KINDS:
         series = Series(symbol, kind, timeframe)
         side = RecordsTask(catalogue, exchange, series, timeframe, start_ms, end_ms, wall())
-        sides[kind] = side.update(outcome.fault)
+        sides[kind] = side.update(unreached)
     faults = [outcome.fault, *(side.fault for side in sides.values())]
     reasons = list(dict.fromkeys(str(fault) for fault in faults if fault is not None))
     return CollectionReport(

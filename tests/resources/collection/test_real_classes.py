@@ -80,6 +80,11 @@ def _bybit(query: Query) -> dict[str, Any]:
     return {"retCode": 0, "retMsg": "OK", "result": {"symbol": "ETHUSDT", "list": listed}}
 
 
+def _bybit_latest(query: Query) -> dict[str, Any]:
+    """As if the start were not honoured."""
+    return _bybit({**query, "start": str(ROWS[-int(query["limit"])][0])})
+
+
 def _bybit_funding(query: Query) -> dict[str, Any]:
     """Newest first, at most ``limit``, before ``endTime``."""
     last = int(query.get("endTime", NOW))
@@ -115,9 +120,13 @@ def kraken() -> CcxtExchange:
 
 @pytest.fixture
 def bybit() -> CcxtExchange:
+    return _connect_bybit(_bybit)
+
+
+def _connect_bybit(klines: Callable[[Query], Any]) -> CcxtExchange:
     times = {"retCode": 0, "time": NOW, "result": {"timeNano": str(NOW * 10**6)}}
     answers = {
-        "/kline": _bybit,
+        "/kline": klines,
         "/market/time": lambda _: times,
         "/funding/history": _bybit_funding,
         "/open-interest": _bybit_interest,
@@ -149,3 +158,15 @@ def test_bybit_pages_come_newest_first_and_are_all_had(bybit: CcxtExchange, tmp_
     pd.testing.assert_frame_equal(held[PLAIN], BARS[PLAIN].iloc[:2500])
     funding = catalogue.read(Series(symbol, "funding"), 0, 2**60)
     assert funding["timestamp"].tolist() == [t for t in FUNDING["timestamp"] if t < NOW]
+
+
+def test_bars_that_cannot_be_had_do_not_keep_funding_away(tmp_path: Path) -> None:
+    catalogue, symbol = Catalogue(tmp_path), SymbolKey("ETH/USDT:USDT", "BYBIT")
+    exchange = _connect_bybit(_bybit_latest)
+    report = collect(catalogue, exchange, symbol, "1m", start_ms=START, end_ms=NOW)
+    assert report.stale
+    assert "2023-11-14T22:14:00Z to 2023-11-15T23:15:00Z cannot be had" in report.reason
+    assert report.lacks.startswith("no ETH/USDT:USDT.BYBIT 1m bars from 2023-11-14T22:14:00Z")
+    assert report.fetched == 999  # the thousandth is forming
+    assert report.funding_fetched == 6
+    assert catalogue.stale(Series(symbol, "funding")) is None
