@@ -24,16 +24,22 @@ from ares_resources.storage.frames import utc
 FIRST_BAN_SECONDS = 120.0
 LONGEST_BAN_SECONDS = 3 * 86_400.0
 _FORGIVEN_AFTER_SECONDS = 86_400.0
+_CLOCK_SLACK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Restraint:
-    """Times in seconds since the epoch; ``bans`` in a row make the next one longer."""
+    """Times in seconds since the epoch; ``bans`` in a row make the next one longer.
+
+    ``noted``: when.  A record from the future was written by a clock that was wrong, and its
+    times mean nothing.
+    """
 
     banned_until: float = 0.0
     bans: int = 0
     told: str = ""
     paused_until: float = 0.0
+    noted: float = 0.0
 
 
 class Restraints:
@@ -56,19 +62,19 @@ class Restraints:
             bans = old.bans + 1 if now < old.banned_until + _FORGIVEN_AFTER_SECONDS else 1
             growing = min(FIRST_BAN_SECONDS * 2 ** min(bans - 1, 20), LONGEST_BAN_SECONDS)
             until = now + (growing if retry_after is None else retry_after)
-            return Restraint(max(until, old.banned_until), bans, told, old.paused_until)
+            return Restraint(max(until, old.banned_until), bans, told, old.paused_until, now)
 
         return _moment(self._amend(exchange, banned).banned_until)
 
     def pause(self, exchange: str, seconds: float) -> None:
         """Remember that the exchange asked to wait (HTTP 429 with Retry-After)."""
-        until = self._wall() + seconds
-        self._amend(
-            exchange,
-            lambda old: Restraint(
-                old.banned_until, old.bans, old.told, max(until, old.paused_until)
-            ),
-        )
+        now = self._wall()
+
+        def paused(old: Restraint) -> Restraint:
+            until = max(now + seconds, old.paused_until)
+            return Restraint(old.banned_until, old.bans, old.told, until, now)
+
+        self._amend(exchange, paused)
 
     def refusal(self, exchange: str) -> str | None:
         """Why the exchange must not be asked now; None if it may be."""
@@ -88,6 +94,10 @@ class Restraints:
         return {name: reason for name, reason in found.items() if reason is not None}
 
     def _read(self, exchange: str) -> Restraint:
+        known = self._stored(exchange)
+        return known if known.noted <= self._wall() + _CLOCK_SLACK_SECONDS else Restraint()
+
+    def _stored(self, exchange: str) -> Restraint:
         if self._folder is None:
             return self._unfiled.get(exchange, Restraint())
         path = self._folder / f"{exchange}.json"

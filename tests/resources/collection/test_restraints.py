@@ -83,6 +83,20 @@ def test_a_later_shorter_ban_does_not_end_a_longer_one(
     assert shared.refusal("X")
 
 
+def test_a_record_by_a_clock_that_was_wrong_holds_nobody_up(
+    shared: Restraints, seconds: list[float]
+) -> None:
+    shared.ban("X", 600, "told")
+    shared.pause("X", 600)
+    seconds[0] -= 30
+    assert shared.refusal("X")
+    seconds[0] -= 365 * DAY
+    assert shared.refusal("X") is None
+    assert shared.seconds_to_wait("X") == 0
+    shared.ban("X", 600, "told")
+    assert shared.refusal("X")
+
+
 def test_a_pause_is_waited_for_by_other_processes(
     connect, fake: FakeBinance, tmp_path: Path
 ) -> None:
@@ -150,8 +164,6 @@ def test_a_torn_record_says_what_to_do(tmp_path: Path) -> None:
 
 def test_the_doctor_names_a_ban(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    found = {finding.what: finding for finding in examine(home)}
-    assert found["exchanges"].ok
     Restraints(home.restraints).ban("BINANCE", 600, "way too many requests")
     found = {finding.what: finding for finding in examine(home)}
     assert not found["exchanges"].ok
