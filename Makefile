@@ -66,6 +66,10 @@ bench-regimes: $(READY) ## Regime algorithms on simulated truth beside the oracl
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regimes --fit-days 180 30 \
 		--out benchmarks/results/regimes.json --page docs/regimes.md
 
+.PHONY: test-faults
+test-faults: $(READY) ## 1,000 random fault sequences against the collector (minutes)
+	@$(BIN)/python tests/faults/summary.py
+
 .PHONY: lint
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff format --check --quiet .

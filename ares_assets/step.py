@@ -4,6 +4,7 @@ Belongs here: turning a StepSpec into an asset.  Does not belong here: how a ste
 out (``engine.py``), and what it computes (``step01`` to ``step16``).
 """
 
+import contextlib
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ import dagster as dg
 from ares_assets.engine import Request, StepSpec, Work, execute
 from ares_assets.partitions import parse_partition, partitions
 from ares_assets.readable import displayed, shown
+from ares_resources import progress
 from ares_resources.storage.artifacts import Artifact
 from ares_resources.storage.io_managers import SHARED_TAG
 
@@ -42,7 +44,8 @@ def as_asset(spec: StepSpec) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, **inputs: Artifact
     ) -> Iterator[dg.Output[Artifact] | dg.AssetObservation]:
         work = _work(context, spec)
-        artifact, reused = execute(work, inputs)
+        with _heard(context):
+            artifact, reused = execute(work, inputs)
         if artifact.skipped is not None:
             context.log.warning(f"skipped: {artifact.skipped}")
             yield dg.AssetObservation(
@@ -59,6 +62,27 @@ def as_asset(spec: StepSpec) -> dg.AssetsDefinition:
         yield _output(artifact, event_metadata(artifact, metadata, reused=reused))
 
     return body
+
+
+class _RunLog(progress.Silent):
+    """Waits and notes go to the run's log, where nobody else listens."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self._log = context.log
+
+    def waiting(self, what: str, reason: str, attempt: int, attempts: int, seconds: float) -> None:
+        """Warn of a wait before the next try."""
+        self._log.warning(progress.wait_line(what, reason, attempt, attempts, seconds))
+
+    def noted(self, line: str) -> None:
+        """Write it down."""
+        self._log.info(line)
+
+
+def _heard(context: dg.AssetExecutionContext) -> contextlib.AbstractContextManager[None]:
+    if isinstance(progress.current(), progress.Silent):
+        return progress.listening(_RunLog(context))
+    return contextlib.nullcontext()
 
 
 def _output(artifact: Artifact, metadata: Mapping[str, Any]) -> dg.Output[Artifact]:

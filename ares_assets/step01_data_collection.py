@@ -32,7 +32,11 @@ def collect_window(work: Work, _: Mapping[str, Artifact]) -> str:
     request, data = work.request, work.settings.data
     step, catalogue = timeframe_ms(data.timeframe), work.workspace.catalogue
     exchange = open_exchange(
-        request.symbol.exchange, settings=data, as_of_ms=request.as_of_ms, offline=request.offline
+        request.symbol.exchange,
+        settings=data,
+        as_of_ms=request.as_of_ms,
+        offline=request.offline,
+        home=work.workspace.home,
     )
     bars = Series(request.symbol, "bars", data.timeframe)
     end = asked_end(request, catalogue, exchange, data.timeframe)
@@ -96,6 +100,7 @@ def market_data(work: Work) -> Result:
 
 def _bring_up_to_date(work: Work, exchange: Any, start: int, end: int) -> str | None:
     """Ask the exchange for what lacks; why it could not be asked, if so.  Offline asks nobody."""
+    from ares_resources import progress
     from ares_resources.collection import collect
     from ares_resources.exchanges.offline import OfflineExchange
 
@@ -110,6 +115,8 @@ def _bring_up_to_date(work: Work, exchange: Any, start: int, end: int) -> str | 
         end_ms=end,
         progress=work.advanced,
     )
+    if report.lacks:
+        progress.current().noted(f"{exchange.name} has {report.lacks}")
     return report.reason if report.stale else None
 
 

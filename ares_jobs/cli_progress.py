@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ares_resources.progress import Listener
+from ares_resources.progress import Listener, wait_line
 
 _STEPS = 16
 _SECONDS_BETWEEN_LINES = 5.0
@@ -94,6 +94,14 @@ class PlainLines:
         if total >= 20 and done % max(1, total // 4) == 0:
             _say(f"    {what} {done}/{total}")
 
+    def waiting(self, what: str, reason: str, attempt: int, attempts: int, seconds: float) -> None:
+        """Say what failed, and when it is tried again."""
+        self.noted(wait_line(what, reason, attempt, attempts, seconds))
+
+    def noted(self, line: str) -> None:
+        """Say it."""
+        _say(f"    {line}")
+
 
 class LiveBars:
     """A bar for each partition; time left is judged by the steps of the partitions before."""
@@ -129,6 +137,16 @@ class LiveBars:
         for task in self._tasks.values():
             if not self._bars.tasks[task].finished:
                 self._bars.update(task, doing=f"{what} {done}/{total}")
+
+    def waiting(self, what: str, reason: str, attempt: int, attempts: int, seconds: float) -> None:
+        """A line above the bars for each wait; it stays."""
+        self.noted(wait_line(what, reason, attempt, attempts, seconds))
+
+    def noted(self, line: str) -> None:
+        """A line above the bars; it stays."""
+        from rich.text import Text
+
+        self._bars.console.print(Text(f"    {line}", style="yellow"), soft_wrap=True)
 
     def _left(self, partition: str) -> str:
         if self._pace is None:

@@ -34,6 +34,7 @@ def examine(home: Home) -> list[Finding]:
         _writable(home),
         _space(home),
         _memory(),
+        _restraints(home),
     ]
 
 
@@ -96,6 +97,14 @@ def _memory() -> Finding:
     available = psutil.virtual_memory().available / 2**30
     cores = os.cpu_count() or 1
     return Finding("machine", available > 2, f"{cores} cores, {available:.1f} GiB of memory free")
+
+
+def _restraints(home: Home) -> Finding:
+    from ares_resources.exchanges.restraints import Restraints
+
+    refusals = Restraints(home.restraints).refusals()
+    told = "; ".join(f"{name}: {reason}" for name, reason in refusals.items())
+    return Finding("exchanges", not refusals, told or "none has banned this machine")
 
 
 def _attempt(what: str, action: Callable[[], str]) -> Finding:

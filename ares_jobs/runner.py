@@ -82,12 +82,15 @@ def train(request: TrainingRequest, *, home: Home | None = None) -> list[Partiti
         Before anything is written: a setting, symbol, exchange or point in time that
         cannot be used.
     """
+    from ares_resources.exchanges.restraints import one_run
+
     home = home or Home.find()
-    check_request(request, home)
-    request = _pinned(request)
-    home.create()
-    with _current(home):
-        return [_train_partition(request, regime, home) for regime in request.regimes]
+    with one_run():
+        check_request(request, home)
+        request = _pinned(request)
+        home.create()
+        with _current(home):
+            return [_train_partition(request, regime, home) for regime in request.regimes]
 
 
 @contextlib.contextmanager
@@ -113,12 +116,13 @@ def check_request(request: TrainingRequest, home: Home) -> None:
         Naming the value and what is allowed.
     """
     from ares_assets.partitions import check_regime
+    from ares_jobs.training_window import check_window
 
     for regime in request.regimes:
         check_regime(regime)
     settings = request_settings(request)
     check_window(settings)
-    exchange = _exchange(request, settings)
+    exchange = _exchange(request, settings, home)
     exchange.check_timeframe(settings.data.timeframe)
     if request.offline and request.symbol.exchange != "SIM":
         _check_catalogue(request.symbol, settings, home)
@@ -132,69 +136,22 @@ def check_request(request: TrainingRequest, home: Home) -> None:
             raise ExchangeUnavailable(f"{error}; and {nothing}") from error
 
 
-def check_window(settings: Settings) -> None:
-    """Refuse a window too short for its roles of time, or for regimes to be fitted on.
-
-    Each role has to hold more than one label horizon, and development the bars that the
-    regimes' algorithm cannot do without.
-
-    Raises
-    ------
-    BadInput
-        Naming the window and the least one.
-    """
-    import math
-
-    from ares_resources.timeframes import DAY_MS, timeframe_ms
-
-    window, step = settings.window, timeframe_ms(settings.data.timeframe)
-    shares = (window.development, window.calibration, 1 - window.development - window.calibration)
-    least = math.ceil((settings.labels.horizon_bars + 1) / min(shares)) * step / DAY_MS
-    if settings.lookback_days < least:
-        raise BadInput(
-            f"lookback_days = {settings.lookback_days:g} of {settings.data.timeframe} bars leaves "
-            f"a role of time without room for a label horizon of {settings.labels.horizon_bars} "
-            f"bars; allowed: {_days(least)} days or more"
-        )
-    fitted_on = _fewest_bars_to_fit(settings) + settings.labels.horizon_bars
-    least = math.ceil(fitted_on / window.development) * step / DAY_MS
-    if settings.lookback_days < least:
-        raise BadInput(
-            f"lookback_days = {settings.lookback_days:g} of {settings.data.timeframe} bars leaves "
-            f"too few to tell regimes by {settings.regimes.algorithm}; "
-            f"allowed: {_days(least)} days or more"
-        )
-
-
-def _fewest_bars_to_fit(settings: Settings) -> int:
-    """As the algorithms say themselves, of bars; 0 for one that names no limit."""
-    regimes = settings.regimes
-    limits = {
-        "gaussian_mixture": 20 * regimes.volatility_halflife_bars,
-        "rule_based": 4 * regimes.trend_halflife_bars,
-    }
-    return int(limits.get(regimes.algorithm, -1)) + 1
-
-
-def _days(days: float) -> str:
-    """Rounded up to what a person would type."""
-    import math
-
-    return f"{math.ceil(days * 10) / 10:.12g}"
-
-
 def request_settings(request: TrainingRequest) -> Settings:
     """The settings that a request leads to."""
     return load_settings(request.overrides, mode=request.mode)
 
 
-def _exchange(request: TrainingRequest, settings: Settings) -> Any:
+def _exchange(request: TrainingRequest, settings: Settings, home: Home) -> Any:
     from ares_resources.dagster_resources import parse_time
     from ares_resources.exchanges.registry import open_exchange
 
     as_of_ms = None if request.as_of is None else parse_time(request.as_of)
     return open_exchange(
-        request.symbol.exchange, settings=settings.data, as_of_ms=as_of_ms, offline=request.offline
+        request.symbol.exchange,
+        settings=settings.data,
+        as_of_ms=as_of_ms,
+        offline=request.offline,
+        home=home,
     )
 
 

@@ -89,7 +89,7 @@ def new_bars(name: str, settings: Settings, home: Home) -> NewBars | str:
         return str(error)
     trained_to = _trained_to(symbol, settings, home)
     try:
-        end = _exchange_has(symbol, settings, trained_to)
+        end = _exchange_has(symbol, settings, home, trained_to)
         missed = "its exchange has no newer bar"
     except (ExchangeUnavailable, BadInput) as error:
         end, missed = None, " ".join(str(error).split())
@@ -145,13 +145,15 @@ def _trained_to(symbol: SymbolKey, settings: Settings, home: Home) -> int | None
     return int(artifact.metadata["window_end_ms"])
 
 
-def _exchange_has(symbol: SymbolKey, settings: Settings, after_ms: int | None) -> int | None:
+def _exchange_has(
+    symbol: SymbolKey, settings: Settings, home: Home, after_ms: int | None
+) -> int | None:
     """Where the exchange's closed bars end, if there are any from ``after_ms`` on."""
     from ares_resources.exchanges.registry import open_exchange
 
     step = timeframe_ms(settings.data.timeframe)
     data = settings.data.model_copy(update=_BRIEFLY)
-    exchange = open_exchange(symbol.exchange, settings=data)
+    exchange = open_exchange(symbol.exchange, settings=data, home=home)
     exchange.check_symbol(symbol.instrument)
     end = grid_floor(exchange.now_ms(), step)
     start = end - _FIRST_LOOK_BARS * step if after_ms is None else after_ms

@@ -1,22 +1,26 @@
 """Step 1's work: bring a symbol's series in the catalogue up to date, fetching only what lacks.
 
-Belongs here: which spans to ask for, and what an exchange out of reach means.  Does not
-belong here: how an exchange is asked, and how rows are stored.
+Belongs here: the order of things, and what an exchange out of reach means.  Does not belong
+here: which bars or records lack (:mod:`ares_resources.collecting_bars`,
+:mod:`ares_resources.collecting_records`), how an exchange is asked, and how rows are stored.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from ares_resources.errors import BadInput, ExchangeUnavailable
+from ares_resources.collecting_bars import BarsTask, Outcome
+from ares_resources.collecting_records import RecordsTask
+from ares_resources.errors import BadInput, ExchangeUnavailable, HistoryUnavailable
 from ares_resources.exchanges.base import Exchange
 from ares_resources.exchanges.offline import OfflineExchange
 from ares_resources.storage.catalogue import Catalogue, Series
 from ares_resources.storage.fingerprints import joined_fingerprint
 from ares_resources.storage.frames import EARLIEST_MS, Progress, utc
-from ares_resources.storage.gap_ledger import Span
 from ares_resources.symbols import SymbolKey
-from ares_resources.timeframes import DAY_MS, grid_ceil, grid_floor, timeframe_ms
+from ares_resources.timeframes import grid_ceil, grid_floor, timeframe_ms
 
 _SIDE_KINDS = ("funding", "open_interest")
 
@@ -26,7 +30,8 @@ class CollectionReport:
     """What a collection did.
 
     ``fetched``: new bars; ``stale`` and ``reason``: whether and why something could not be
-    brought up to date; ``fingerprint``: of the window's bars, funding and open interest.
+    brought up to date; ``lacks``: what the exchange does not have of the window, if anything;
+    ``fingerprint``: of the window's bars, funding and open interest.
     """
 
     fetched: int
@@ -35,6 +40,7 @@ class CollectionReport:
     missing_bars: int
     stale: bool
     reason: str
+    lacks: str
     fingerprint: str
 
 
@@ -47,11 +53,13 @@ def collect(
     start_ms: int,
     end_ms: int,
     progress: Progress | None = None,
+    wall: Callable[[], float] = time.time,
 ) -> CollectionReport:
     """Fetch what the catalogue lacks of ``[start_ms, end_ms)``; every page is kept at once.
 
-    Gaps that the exchange confirms are remembered and not asked for again.  An exchange out
-    of reach leaves what is there, marked stale with the reason.
+    A gap is looked at a second time, between bars that have to come along, and again at
+    growing distances of ``wall``'s time (epoch seconds): no gap is believed for good.  An
+    exchange out of reach leaves what is there, marked stale with the reason.
 
     Raises
     ------
@@ -64,21 +72,28 @@ def collect(
         If the exchange contradicts a bar that is there.
     """
     start_ms, end_ms = _on_grid(start_ms, end_ms, timeframe)
-    task = _Task(catalogue, exchange, symbol, timeframe, start_ms, end_ms, progress)
-    fetched, fault = task.update_bars()
-    held = len(catalogue.read(task.series("bars"), start_ms, end_ms))
+    bars = Series(symbol, "bars", timeframe)
+    task = BarsTask(catalogue, exchange, bars, start_ms, end_ms, wall(), progress)
+    outcome = task.update()
+    held = len(catalogue.read(bars, start_ms, end_ms))
     if held == 0:
-        raise task.nothing(fault)
-    sides = {kind: task.update_side(kind, fault) for kind in _SIDE_KINDS}
-    faults = [fault, *(side_fault for _, side_fault in sides.values())]
+        raise _nothing(catalogue, exchange, bars, (start_ms, end_ms), outcome.fault)
+    unreached = None if isinstance(outcome.fault, HistoryUnavailable) else outcome.fault
+    sides: dict[str, Outcome] = {}
+    for kind in _SIDE_KINDS:
+        series = Series(symbol, kind, timeframe)
+        side = RecordsTask(catalogue, exchange, series, timeframe, start_ms, end_ms, wall())
+        sides[kind] = side.update(unreached)
+    faults = [outcome.fault, *(side.fault for side in sides.values())]
     reasons = list(dict.fromkeys(str(fault) for fault in faults if fault is not None))
     return CollectionReport(
-        fetched=fetched,
-        funding_fetched=sides["funding"][0],
-        open_interest_fetched=sides["open_interest"][0],
+        fetched=outcome.fetched,
+        funding_fetched=sides["funding"].fetched,
+        open_interest_fetched=sides["open_interest"].fetched,
         missing_bars=(end_ms - start_ms) // timeframe_ms(timeframe) - held,
         stale=bool(reasons),
         reason="; ".join(reasons),
+        lacks=task.lacks(),
         fingerprint=window_fingerprint(catalogue, symbol, timeframe, start_ms, end_ms),
     )
 
@@ -95,126 +110,29 @@ def window_fingerprint(
     )
 
 
-@dataclass(frozen=True)
-class _Task:
-    """One collection: what to bring up to date, and from where."""
-
-    catalogue: Catalogue
-    exchange: Exchange
-    symbol: SymbolKey
-    timeframe: str
-    start_ms: int
-    end_ms: int
-    progress: Progress | None
-
-    def series(self, kind: str) -> Series:
-        """The symbol's series of one kind."""
-        return Series(self.symbol, kind, self.timeframe)
-
-    def update_bars(self) -> tuple[int, ExchangeUnavailable | None]:
-        """New bars, and what stood in the way of the rest.
-
-        What the first round leaves out before the last bar is asked for once more: only a
-        span that comes back empty is believed to be a gap.
-        """
-        series = self.series("bars")
-        before = self._rows(series)
-        try:
-            for spans in (self._lacking, self._lacking_before_last):
-                for start, end in spans(series):
-                    if self._fetch(series, start, end) == 0:
-                        self._confirm_gap(series, start, end)
-        except ExchangeUnavailable as fault:
-            self._mark_stale(series, fault)
-            return self._rows(series) - before, fault
-        self.catalogue.clear_stale(series)
-        return self._rows(series) - before, None
-
-    def update_side(
-        self, kind: str, fault: ExchangeUnavailable | None
-    ) -> tuple[int, ExchangeUnavailable | None]:
-        """New records of funding or open interest, and what stood in the way.
-
-        ``fault`` is why the bars could not be had; the exchange is not troubled again then.
-        Offline, a series that never was there is not missed.
-        """
-        series = self.series(kind)
-        before = self._rows(series)
-        try:
-            for start, end in self._lacking(series):
-                if fault is not None:
-                    raise fault
-                self._fetch_side(series, start, end)
-        except ExchangeUnavailable as error:
-            self._mark_stale(series, error)
-            expected = before > 0 or not isinstance(self.exchange, OfflineExchange)
-            return self._rows(series) - before, error if expected else None
-        self.catalogue.clear_stale(series)
-        return self._rows(series) - before, None
-
-    def nothing(self, fault: ExchangeUnavailable | None) -> BadInput | ExchangeUnavailable:
-        """The error to raise when no bar of the window is there."""
-        what = f"no {self.timeframe} bars of {self.symbol}"
-        window = f"from {utc(self.start_ms)} to {utc(self.end_ms)}"
-        if fault is None:
-            return BadInput(f"{what} {window}: the exchange has none; allowed: another window")
-        if isinstance(self.exchange, OfflineExchange):
-            coverage = self.catalogue.coverage(self.series("bars"))
-            there = (
-                "none at all"
-                if coverage is None
-                else f"{utc(coverage.first_ms)} to {utc(coverage.last_ms)}"
-            )
-            return BadInput(
-                f"{what} {window} in the catalogue, and offline nothing is fetched; there: {there}"
-            )
-        return ExchangeUnavailable(f"{what} {window} in the catalogue: {fault}")
-
-    def _rows(self, series: Series) -> int:
-        coverage = self.catalogue.coverage(series)
-        return 0 if coverage is None else coverage.rows
-
-    def _lacking(self, series: Series) -> list[Span]:
-        return self.catalogue.missing(series, self.start_ms, self.end_ms)
-
-    def _lacking_before_last(self, series: Series) -> list[Span]:
-        coverage = self.catalogue.coverage(series)
-        last = -1 if coverage is None else coverage.last_ms
-        return [span for span in self._lacking(series) if span[0] < last]
-
-    def _fetch(self, series: Series, start: int, end: int) -> int:
-        fetched, total = 0, (end - start) // series.step_ms
-        for page in self.exchange.bars(self.symbol.instrument, self.timeframe, start, end):
-            self.catalogue.append(series, page, source=self.exchange.name)
-            fetched += len(page)
-            if self.progress is not None:
-                self.progress(f"{series} from {self.exchange.name}", fetched, total)
-        return fetched
-
-    def _confirm_gap(self, series: Series, start: int, end: int) -> None:
-        """Remember what lies before the last bar; the end of a series may still grow."""
-        coverage = self.catalogue.coverage(series)
-        if coverage is not None and start < coverage.last_ms:
-            self.catalogue.mark_answered(series, start, min(end, coverage.last_ms))
-
-    def _fetch_side(self, series: Series, start: int, end: int) -> None:
-        end = min(end, self.exchange.now_ms())
-        since = max(self.start_ms, start - DAY_MS)  # the latest records may have come late
-        if since >= end:
-            return
-        instrument = self.symbol.instrument
-        frame = (
-            self.exchange.funding(instrument, since, end)
-            if series.kind == "funding"
-            else self.exchange.open_interest(instrument, self.timeframe, since, end)
+def _nothing(
+    catalogue: Catalogue,
+    exchange: Exchange,
+    bars: Series,
+    span: tuple[int, int],
+    fault: ExchangeUnavailable | None,
+) -> BadInput | ExchangeUnavailable:
+    """The error to raise when no bar of the window is there."""
+    what = f"no {bars.timeframe} bars of {bars.symbol}"
+    window = f"from {utc(span[0])} to {utc(span[1])}"
+    if fault is None:
+        return BadInput(f"{what} {window}: the exchange has none; allowed: another window")
+    if isinstance(exchange, OfflineExchange):
+        coverage = catalogue.coverage(bars)
+        there = (
+            "none at all"
+            if coverage is None
+            else f"{utc(coverage.first_ms)} to {utc(coverage.last_ms)}"
         )
-        if len(frame):
-            self.catalogue.append(series, frame, source=self.exchange.name)
-        self.catalogue.mark_answered(series, start, end)
-
-    def _mark_stale(self, series: Series, fault: ExchangeUnavailable) -> None:
-        if self.catalogue.coverage(series) is not None:
-            self.catalogue.mark_stale(series, str(fault))
+        return BadInput(
+            f"{what} {window} in the catalogue, and offline nothing is fetched; there: {there}"
+        )
+    return ExchangeUnavailable(f"{what} {window} in the catalogue: {fault}")
 
 
 def _on_grid(start_ms: int, end_ms: int, timeframe: str) -> tuple[int, int]:

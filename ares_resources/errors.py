@@ -41,6 +41,18 @@ class ExchangeUnavailable(AresError):
     """The exchange did not answer usefully within the deadline."""
 
 
+class OutOfReach(ExchangeUnavailable):
+    """Every try failed in a way that may pass: asking again at once is of no use."""
+
+
+class HistoryUnavailable(ExchangeUnavailable):
+    """The exchange answers, but gives only its latest bars: ``span``, in ms, cannot be had."""
+
+    def __init__(self, message: str, span: tuple[int, int]) -> None:
+        super().__init__(message)
+        self.span = span
+
+
 class CorruptArtifact(AresError):
     """A stored file no longer matches the hash that was recorded with it."""
 

@@ -88,6 +88,11 @@ class Home:
         return self.root / "runs"
 
     @property
+    def restraints(self) -> Path:
+        """Which exchanges asked not to be asked, and until when."""
+        return self.root / "exchanges"
+
+    @property
     def mlflow(self) -> Path:
         return self.root / "mlflow"
 

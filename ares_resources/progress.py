@@ -20,6 +20,12 @@ class Listener(Protocol):
 
     def advanced(self, what: str, done: int, total: int) -> None: ...
 
+    def waiting(
+        self, what: str, reason: str, attempt: int, attempts: int, seconds: float
+    ) -> None: ...
+
+    def noted(self, line: str) -> None: ...
+
 
 class Silent:
     """Nobody watches."""
@@ -32,6 +38,18 @@ class Silent:
 
     def advanced(self, what: str, done: int, total: int) -> None:
         """Say nothing."""
+
+    def waiting(self, what: str, reason: str, attempt: int, attempts: int, seconds: float) -> None:
+        """Say nothing."""
+
+    def noted(self, line: str) -> None:
+        """Say nothing."""
+
+
+def wait_line(what: str, reason: str, attempt: int, attempts: int, seconds: float) -> str:
+    """A wait before the next try, in one line."""
+    which = f", then try {attempt} of {attempts}" if attempts > 1 else ""
+    return f"{what}: {reason}; waiting {seconds:g} s{which}"
 
 
 _current: Listener = Silent()

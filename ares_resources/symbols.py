@@ -26,10 +26,15 @@ class SymbolKey:
 
     def __post_init__(self) -> None:
         if not _INSTRUMENT.fullmatch(self.instrument):
-            raise BadInput(f"symbol {_shown(self.instrument)} is not usable; allowed: {_ALLOWED}")
-        if not _EXCHANGE.fullmatch(self.exchange):
+            instead = _in_capitals(self.instrument, _INSTRUMENT)
             raise BadInput(
-                f"exchange {_shown(self.exchange)} is not usable; allowed: 1 to 20 of A-Z 0-9 _"
+                f"symbol {_shown(self.instrument)} is not usable; allowed: {instead}{_ALLOWED}"
+            )
+        if not _EXCHANGE.fullmatch(self.exchange):
+            instead = _in_capitals(self.exchange, _EXCHANGE)
+            raise BadInput(
+                f"exchange {_shown(self.exchange)} is not usable; "
+                f"allowed: {instead}1 to 20 of A-Z 0-9 _"
             )
 
     @classmethod
@@ -63,6 +68,11 @@ class SymbolKey:
 
     def __str__(self) -> str:
         return f"{self.instrument}.{self.exchange}"
+
+
+def _in_capitals(text: str, allowed: re.Pattern[str]) -> str:
+    """What was probably meant, where only the case is wrong."""
+    return f"{text.upper()!r}, that is " if allowed.fullmatch(text.upper()) else ""
 
 
 def _shown(text: str) -> str:

@@ -6,6 +6,7 @@ with an answer (:mod:`ares_resources.exchanges.pages`), and which page comes nex
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from ares_resources.exchanges.ccxt_markets import Market
@@ -21,7 +22,7 @@ def candle_rows(client: Any, market: Market, timeframe: str, asked: Asked, limit
     Binance is asked raw, since ccxt's unified bars leave out the taker's volume.
     """
     if client.id not in BINANCES:
-        return client.fetch_ohlcv(market["symbol"], timeframe, asked.start_ms, limit)
+        return _oldest_first(client.fetch_ohlcv(market["symbol"], timeframe, asked.start_ms, limit))
     query = {
         "symbol": market["id"],
         "interval": client.timeframes[timeframe],
@@ -34,6 +35,16 @@ def candle_rows(client: Any, market: Market, timeframe: str, asked: Asked, limit
     if market.get("inverse"):
         return client.dapiPublicGetKlines(query)
     return client.fapiPublicGetKlines(query)
+
+
+def _oldest_first(rows: object) -> object:
+    """Rows that go straight backward in time, as some exchanges send them, turned around."""
+    if not isinstance(rows, list) or len(rows) < 2:
+        return rows
+    stamps = [row[0] for row in rows if isinstance(row, list) and row and isinstance(row[0], int)]
+    whole = len(stamps) == len(rows)
+    backward = whole and all(one > other for one, other in itertools.pairwise(stamps))
+    return rows[::-1] if backward else rows
 
 
 def page_limit(client: Any, market: Market) -> int:

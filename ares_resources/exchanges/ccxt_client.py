@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,11 +19,16 @@ from ares_resources.settings import DataSettings
 
 @dataclass
 class LastAnswer:
-    """Status, headers and body of the last response; None and empty where none came."""
+    """Status, headers and body of the last response; None and empty where none came.
+
+    ``dated``: the time in the header of the last response that had one, milliseconds UTC,
+    and the monotonic second at which it came; it is not forgotten.
+    """
 
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: str | None = None
+    dated: tuple[float, float] | None = None
 
     def forget(self) -> None:
         """Before a request: nothing has come."""
@@ -45,13 +51,26 @@ class LastAnswer:
     def retry_after(self) -> float | None:
         """Seconds that the exchange asked to wait for, if it said so."""
         text = self.headers.get("retry-after", "").strip()
-        return float(text) if re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text) else None
+        if re.fullmatch(r"\d{1,9}(\.\d{1,6})?", text):
+            return float(text)
+        until, sent = http_date_ms(text), http_date_ms(self.headers.get("date", ""))
+        return None if until is None or sent is None else max(0.0, (until - sent) / 1000)
+
+
+def http_date_ms(text: str) -> float | None:
+    """A header's date, milliseconds UTC; None if it is none."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(text).timestamp() * 1000
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def make_client(
-    exchange_id: str, settings: DataSettings, base_url: str | None
+    exchange_id: str, settings: DataSettings, base_url: str | None, clock: Callable[[], float]
 ) -> tuple[Any, LastAnswer]:
-    """A ccxt client by id, and where its last answer is noted.
+    """A ccxt client by id, and where its last answer is noted; ``clock`` is monotonic, seconds.
 
     Raises
     ------
@@ -68,22 +87,22 @@ def make_client(
     client = getattr(ccxt, exchange_id)(options)
     if base_url:
         client.urls["api"] = _moved(client.urls["api"], _checked_base(base_url))
-    _bound(client, settings.request_timeout_seconds)
+    _bound(client, settings.request_timeout_seconds, clock)
     answer = LastAnswer()
-    _note_answers(client, answer)
+    _note_answers(client, answer, clock)
     return client, answer
 
 
-def _bound(client: Any, seconds: float) -> None:
+def _bound(client: Any, seconds: float, clock: Callable[[], float]) -> None:
     from ares_resources.exchanges.bounded_session import BoundedSession
 
     trust_env = client.session.trust_env
     client.session.close()
-    client.session = BoundedSession(seconds)
+    client.session = BoundedSession(seconds, clock)
     client.session.trust_env = trust_env
 
 
-def _note_answers(client: Any, answer: LastAnswer) -> None:
+def _note_answers(client: Any, answer: LastAnswer, clock: Callable[[], float]) -> None:
     inherited = client.on_rest_response
 
     def noting(
@@ -91,6 +110,8 @@ def _note_answers(client: Any, answer: LastAnswer) -> None:
     ) -> Any:
         answer.status, answer.body = int(code), body
         answer.headers = {str(name).lower(): str(value) for name, value in headers.items()}
+        date = http_date_ms(answer.headers.get("date", ""))
+        answer.dated = answer.dated if date is None else (date, clock())
         return inherited(code, reason, url, method, headers, body, *rest)
 
     client.on_rest_response = noting

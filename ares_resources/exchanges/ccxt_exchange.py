@@ -7,37 +7,41 @@ means (:mod:`ccxt_faults`), what a good answer looks like (:mod:`pages`), and st
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Sequence
 
 import pandas as pd
 
-from ares_resources.errors import BadInput
+from ares_resources.errors import BadInput, HistoryUnavailable
 from ares_resources.exchanges.ccxt_candles import BINANCES, PAGE_BARS, candle_rows, page_limit
 from ares_resources.exchanges.ccxt_client import make_client
 from ares_resources.exchanges.ccxt_markets import Market, binance_market_types, find_market
+from ares_resources.exchanges.ccxt_records import (
+    Records,
+    fetch_records,
+    first_that_is_offered,
+    funding_records,
+    kept_from_ms,
+    open_interest_records,
+)
 from ares_resources.exchanges.ccxt_requests import Requests
+from ares_resources.exchanges.exchange_clock import ExchangeClock
 from ares_resources.exchanges.pages import (
     INVERSE_KLINE,
     KLINE,
     UNIFIED,
     Asked,
     bars_page,
-    records_page,
+    latest_instead,
     wanted_bars,
 )
+from ares_resources.exchanges.restraints import Restraints
 from ares_resources.exchanges.retries import TransientFailure
 from ares_resources.settings import DataSettings
-from ares_resources.storage.frames import EARLIEST_MS, empty_frame
+from ares_resources.storage.frames import EARLIEST_MS, empty_frame, utc
 from ares_resources.timeframes import DAY_MS, TIMEFRAMES, grid_ceil, grid_floor, timeframe_ms
-
-T = TypeVar("T")
 
 _LATEST_MS = 4_102_444_800_000  # 2100: a clock beyond it is broken
 _INVERSE_SPAN_MS = 200 * DAY_MS  # Binance's limit on a coin-margined request
-_SETTLEMENT_MS = 8 * 3_600_000
-_OPEN_INTEREST_KEPT_MS = 30 * DAY_MS - 3_600_000  # Binance keeps a month; an hour of margin
-_OPEN_INTEREST_TIMEFRAMES = ("5m", "15m", "30m", "1h", "4h", "1d")
 
 
 class CcxtExchange:
@@ -53,8 +57,10 @@ class CcxtExchange:
         Scheme, host and port that replace the exchange's own; None for the exchange itself.
     as_of_ms
         Nothing later is known: the clock stops there.  None for the present.
-    sleep, clock
-        Waiting, and a monotonic clock in seconds.
+    restraints
+        Where bans and pauses are remembered; None for this object alone.
+    sleep, clock, wall
+        Waiting, a monotonic clock and the clock on the wall, in seconds.
 
     Raises
     ------
@@ -69,22 +75,23 @@ class CcxtExchange:
         settings: DataSettings,
         base_url: str | None = None,
         as_of_ms: int | None = None,
+        restraints: Restraints | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.name = exchange_id.upper()
-        self._client, answer = make_client(exchange_id, settings, base_url)
-        self._requests = Requests(self.name, answer, settings, sleep, clock)
+        self._client, answer = make_client(exchange_id, settings, base_url, clock)
+        known = Restraints() if restraints is None else restraints
+        self._requests = Requests(self.name, answer, settings, known, sleep, clock)
         self._as_of_ms = as_of_ms
-        self._clock = clock
-        self._clock_offset_ms: float | None = None
+        self._clock, self._wall = clock, wall
+        self._time = ExchangeClock(self._exchange_time, clock, wall)
         self._loaded_types: set[str] = set()
 
     def now_ms(self) -> int:
         """The exchange's clock, milliseconds UTC, but never past ``as_of_ms``."""
-        if self._clock_offset_ms is None:
-            self._clock_offset_ms = self._exchange_time() - self._clock() * 1000
-        now = int(self._clock() * 1000 + self._clock_offset_ms)
+        now = self._time.now_ms()
         return now if self._as_of_ms is None else min(now, self._as_of_ms)
 
     def check_symbol(self, instrument: str) -> None:
@@ -100,6 +107,9 @@ class CcxtExchange:
         ------
         BadInput
             If the exchange has no such symbol or timeframe.
+        HistoryUnavailable
+            After the last page, if the exchange gave its latest bars and not the earlier ones
+            that were asked for.
         ExchangeUnavailable
             If it does not answer usefully within tries and deadline.
         """
@@ -108,50 +118,62 @@ class CcxtExchange:
         self.check_timeframe(timeframe)
         cursor = grid_ceil(start_ms, step)
         end = min(end_ms, grid_floor(self.now_ms(), step))
+        lost: tuple[int, int] | None = None
         while cursor < end:
-            page, cursor = self._page(market, timeframe, cursor, end)
+            page, following, begins = self._page(market, timeframe, cursor, end)
+            if begins is not None and lost is None:
+                lost = cursor, min(begins, end)
             if len(page):
                 yield page
+            cursor = following
+        if lost is not None:
+            raise HistoryUnavailable(
+                f"{self.name}: {market['id']} {timeframe} bars from {utc(lost[0])} to "
+                f"{utc(lost[1])} cannot be had: the exchange gives its latest ones only; "
+                "ares ingest brings older ones from files",
+                lost,
+            )
 
     def funding(self, instrument: str, start_ms: int, end_ms: int) -> pd.DataFrame:
         """Settlements in ``start_ms <= timestamp < end_ms``; empty for what is not a swap."""
-        market = self._market(instrument)
-        if not market.get("swap") or not self._client.has.get("fetchFundingRateHistory"):
+        records = funding_records(self._client, self._market(instrument))
+        if records is None:
             return empty_frame("funding")
-        limit = PAGE_BARS if self._client.id in BINANCES else 100
-
-        def ask(since: int) -> object:
-            return self._client.fetch_funding_rate_history(market["symbol"], since, limit)
-
-        step = limit * _SETTLEMENT_MS
-        return self._records(instrument, "funding", ("fundingRate",), ask, start_ms, end_ms, step)
+        return self._records([records], instrument, start_ms, end_ms)
 
     def open_interest(
         self, instrument: str, timeframe: str, start_ms: int, end_ms: int
     ) -> pd.DataFrame:
         """Open interest, at the exchange's nearest slower timeframe; empty where it has none."""
         market = self._market(instrument)
-        has = self._client.has.get("fetchOpenInterestHistory")
-        if not market.get("contract") or not has:
+        offered = open_interest_records(self._client, market, timeframe)
+        if not offered:
             return empty_frame("open_interest")
-        slower = next(
-            (t for t in _OPEN_INTEREST_TIMEFRAMES if TIMEFRAMES[t] >= timeframe_ms(timeframe)), "1d"
-        )
-        limit = 500 if self._client.id in BINANCES else 200
-        if self._client.id in BINANCES:
-            start_ms = max(start_ms, self.now_ms() - _OPEN_INTEREST_KEPT_MS)
+        kept = kept_from_ms(self._client, self.now_ms())
+        return self._records(offered, instrument, max(start_ms, kept), end_ms)
 
-        def ask(since: int) -> object:
-            return self._client.fetch_open_interest_history(market["symbol"], slower, since, limit)
+    def _records(
+        self, offered: Sequence[Records], instrument: str, start_ms: int, end_ms: int
+    ) -> pd.DataFrame:
+        what = f"{instrument} {offered[0].kind.replace('_', ' ')}"
+        whole = self._client.id in BINANCES
 
-        fields = ("openInterestAmount", "openInterestValue")
-        step = limit * TIMEFRAMES[slower]
-        return self._records(instrument, "open_interest", fields, ask, start_ms, end_ms, step)
+        def fetch(records: Records) -> pd.DataFrame:
+            return fetch_records(self._requests, records, what, start_ms, end_ms, whole=whole)
 
-    def _exchange_time(self) -> float:
-        if not self._client.has.get("fetchTime"):
-            return time.time() * 1000
-        return self._requests.ask("its clock", self._client.fetch_time, _plausible_time)
+        return first_that_is_offered(offered, fetch, f"{self.name}: {what}")
+
+    def _exchange_time(self) -> tuple[float, float]:
+        """The exchange's time, milliseconds, and the monotonic second at which it came.
+
+        An exchange without an endpoint for it dates its answers; the last resort is this
+        machine's own clock.
+        """
+        if self._client.has.get("fetchTime"):
+            told = self._requests.ask("its clock", self._client.fetch_time, _plausible_time)
+            return told, self._clock()
+        self._requests.ask("its markets", lambda: self._client.load_markets(True), _some_markets)
+        return self._requests.answer.dated or (self._wall() * 1000, self._clock())
 
     def _market(self, instrument: str) -> Market:
         markets = self._requests.ask(
@@ -181,8 +203,11 @@ class CcxtExchange:
 
     def _page(
         self, market: Market, timeframe: str, cursor: int, end: int
-    ) -> tuple[pd.DataFrame, int]:
-        """One page of wanted bars, and where the next one starts."""
+    ) -> tuple[pd.DataFrame, int, int | None]:
+        """One page of wanted bars, where the next one starts, and where the page begins.
+
+        The latter only if the exchange gave its latest bars instead of those asked for.
+        """
         step = timeframe_ms(timeframe)
         raw = self._client.id in BINANCES
         stop = min(end, cursor + _INVERSE_SPAN_MS) if raw and market.get("inverse") else end
@@ -195,43 +220,13 @@ class CcxtExchange:
             lambda rows: bars_page(rows, shape, asked),
         )
         wanted = wanted_bars(page, asked)
+        begins = None if raw else latest_instead(page, asked, limit)
         if len(wanted):
-            return wanted, int(wanted["timestamp"].iloc[-1]) + step
+            return wanted, int(wanted["timestamp"].iloc[-1]) + step, begins
         later = page["timestamp"][page["timestamp"] >= asked.end_ms]
         if raw or len(later):
-            return wanted, stop
-        return wanted, cursor + limit * step
-
-    def _records(
-        self,
-        instrument: str,
-        kind: str,
-        fields: tuple[str, ...],
-        ask: Callable[[int], object],
-        start_ms: int,
-        end_ms: int,
-        empty_step: int,
-    ) -> pd.DataFrame:
-        def page_from(since: int) -> pd.DataFrame:
-            return self._requests.ask(
-                f"{instrument} {kind.replace('_', ' ')}",
-                lambda: ask(since),
-                lambda rows: records_page(self._whole(rows), kind, fields, since, end_ms),
-            )
-
-        pages, cursor = [empty_frame(kind)], start_ms
-        while cursor < end_ms:
-            page = page_from(cursor)
-            pages.append(page)
-            cursor = int(page["timestamp"].iloc[-1]) + 1 if len(page) else cursor + empty_step
-        return pd.concat(pages, ignore_index=True)
-
-    def _whole(self, records: object) -> object:
-        """``records``, unless ccxt silently left out rows that it could not read."""
-        sent = self._requests.answer.rows()
-        if self._client.id in BINANCES and sent and records == []:
-            raise TransientFailure(f"none of {sent} records can be read")
-        return records
+            return wanted, stop, begins
+        return wanted, cursor + limit * step, begins
 
 
 def _plausible_time(answer: object) -> float:

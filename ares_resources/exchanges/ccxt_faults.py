@@ -15,7 +15,7 @@ from ares_resources.errors import AresError, BadInput, ExchangeUnavailable
 from ares_resources.exchanges.ccxt_client import LastAnswer
 from ares_resources.exchanges.retries import TransientFailure
 
-BANNED = 418
+BANNED, TOO_MANY = 418, 429
 _RETRIED_REFUSALS = (408, 425, 429)
 _LONGEST_MESSAGE = 200
 
@@ -36,6 +36,8 @@ def translate(error: Exception, answer: LastAnswer, what: str) -> AresError | Tr
         return ExchangeUnavailable(f"{what}: not served from this location (HTTP 451)")
     if isinstance(error, ccxt.BadSymbol):
         return BadInput(f"{what}: the exchange does not know this symbol: {told}")
+    if status is None and isinstance(error, (ccxt.BadRequest, ccxt.NotSupported)):
+        return BadInput(f"{what}: the client cannot ask for this: {told}")
     if status is not None and 400 <= status < 500 and status not in _RETRIED_REFUSALS:
         return ExchangeUnavailable(f"{what}: refused (HTTP {status}): {told}")
     if _passes(error, status):

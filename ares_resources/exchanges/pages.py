@@ -76,6 +76,19 @@ def wanted_bars(page: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     return page[inside & (stamps + asked.step_ms <= asked.now_ms)].reset_index(drop=True)
 
 
+def latest_instead(page: pd.DataFrame, asked: Asked, limit: int) -> int | None:
+    """Where a page begins that holds an exchange's latest bars and not those asked for.
+
+    Such an exchange answers any start by its newest page: nearly full, up to the present, and
+    beginning later than asked.  None for every other page.
+    """
+    if len(page) < 0.9 * limit:
+        return None
+    first, last = int(page["timestamp"].iloc[0]), int(page["timestamp"].iloc[-1])
+    reaches_now = last + 2 * asked.step_ms > asked.now_ms
+    return first if reaches_now and first > asked.start_ms + asked.step_ms else None
+
+
 def records_page(
     rows: object, kind: str, fields: tuple[str, ...], start_ms: int, end_ms: int
 ) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import re
 
 from ares_resources.errors import BadInput
 from ares_resources.exchanges.base import Exchange
+from ares_resources.home import Home
 from ares_resources.settings import DataSettings
 
 SIMULATED = "SIM"
@@ -47,7 +48,12 @@ def check_exchange(name: str, *, from_files: bool = False) -> None:
 
 
 def open_exchange(
-    name: str, *, settings: DataSettings, as_of_ms: int | None = None, offline: bool = False
+    name: str,
+    *,
+    settings: DataSettings,
+    as_of_ms: int | None = None,
+    offline: bool = False,
+    home: Home | None = None,
 ) -> Exchange:
     """The exchange called ``name``: ``SIM``, or one of ccxt's, in any case.
 
@@ -57,6 +63,8 @@ def open_exchange(
         Where its clock stops, milliseconds UTC; None: the present (``SIM``: its fixed time).
     offline
         Nothing is fetched.  ``SIM`` needs no network, so it is itself either way.
+    home
+        Where bans are remembered for every process and run; None: by this object alone.
 
     Raises
     ------
@@ -74,6 +82,12 @@ def open_exchange(
 
         return OfflineExchange(name, as_of_ms=as_of_ms)
     from ares_resources.exchanges.ccxt_exchange import CcxtExchange
+    from ares_resources.exchanges.restraints import Restraints
 
-    base_url = os.environ.get(BASE_URL_VARIABLE) or None
-    return CcxtExchange(name.lower(), settings=settings, base_url=base_url, as_of_ms=as_of_ms)
+    return CcxtExchange(
+        name.lower(),
+        settings=settings,
+        base_url=os.environ.get(BASE_URL_VARIABLE) or None,
+        as_of_ms=as_of_ms,
+        restraints=Restraints(None if home is None else home.restraints),
+    )

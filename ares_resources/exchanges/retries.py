@@ -7,9 +7,10 @@ is transient (:mod:`ares_resources.exchanges.ccxt_faults`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
-from ares_resources.errors import ExchangeUnavailable
+from ares_resources.errors import OutOfReach
 
 T = TypeVar("T")
 
@@ -23,6 +24,17 @@ class TransientFailure(Exception):
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A pause before the next try, for whoever watches: number ``attempt`` of ``attempts``."""
+
+    what: str
+    reason: str
+    attempt: int
+    attempts: int
+    seconds: float
 
 
 class Deadline:
@@ -47,19 +59,22 @@ def call_with_retries(
     max_retries: int,
     deadline: Deadline,
     sleep: Callable[[float], None],
+    tell: Callable[[Wait], None],
 ) -> T:
     """The result of ``action``, tried again while it raises :class:`TransientFailure`.
 
+    ``tell`` hears of every wait before it begins.
+
     Raises
     ------
-    ExchangeUnavailable
+    OutOfReach
         If the tries are used up, or the next one would come after the deadline.
     """
     failure: TransientFailure | None = None
     for attempt in range(max_retries + 1):
         if deadline.remaining() <= 0:
             reason = failure or "no request was made in time"
-            raise ExchangeUnavailable(f"{what}: deadline of {deadline.seconds:g} s: {reason}")
+            raise OutOfReach(f"{what}: deadline of {deadline.seconds:g} s: {reason}")
         try:
             return action()
         except TransientFailure as error:
@@ -67,12 +82,13 @@ def call_with_retries(
         if attempt < max_retries:
             wait = _wait(failure, attempt)
             if wait >= deadline.remaining():
-                raise ExchangeUnavailable(
+                raise OutOfReach(
                     f"{what}: the wait of {wait:g} s would pass the deadline of "
                     f"{deadline.seconds:g} s: {failure}"
                 ) from failure
+            tell(Wait(what, str(failure), attempt + 2, max_retries + 1, wait))
             sleep(wait)
-    raise ExchangeUnavailable(f"{what}: tried {max_retries + 1} times: {failure}") from failure
+    raise OutOfReach(f"{what}: tried {max_retries + 1} times: {failure}") from failure
 
 
 def _wait(failure: TransientFailure, attempt: int) -> float:

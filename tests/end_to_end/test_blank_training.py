@@ -54,6 +54,12 @@ class Outcomes:
     def advanced(self, what: str, done: int, total: int) -> None:
         pass
 
+    def waiting(self, what: str, reason: str, attempt: int, attempts: int, seconds: float) -> None:
+        raise AssertionError(f"SIM does not fail: {what}: {reason}")
+
+    def noted(self, line: str) -> None:
+        pass
+
 
 def test_every_regime_ends_with_a_verdict_and_a_reason(trained: Trained) -> None:
     assert [o.partition for o in trained.outcomes] == [f"{r}|ETHUSDT.SIM" for r in REGIMES]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -9,6 +10,7 @@ from fakes.binance_history import FUNDING, KLINES, NOW, START
 from fakes.fake_binance import FakeBinance, made_up_bars
 
 from ares_resources.exchanges.ccxt_exchange import CcxtExchange
+from ares_resources.exchanges.restraints import Restraints
 from ares_resources.settings import DataSettings
 
 
@@ -32,6 +34,9 @@ def connect(fake: FakeBinance, waits: list[float]) -> Callable[..., CcxtExchange
     def make(exchange_id: str = "binance", **options) -> CcxtExchange:
         settings = DataSettings(**{"max_retries": 3, **options.pop("settings", {})})
         options.setdefault("sleep", waits.append)
+        options.setdefault("clock", lambda: time.monotonic() + sum(waits))
+        options.setdefault("wall", lambda: NOW / 1000 + sum(waits))
+        options.setdefault("restraints", Restraints(wall=options["wall"]))
         return CcxtExchange(exchange_id, settings=settings, base_url=fake.url, **options)
 
     return make

@@ -61,7 +61,7 @@ def test_as_of_stops_the_clock(connect) -> None:
 
 def test_the_clock_is_the_exchanges_and_runs_on(connect, fake: FakeBinance) -> None:
     seconds = [50.0]
-    exchange = connect(clock=lambda: seconds[0])
+    exchange = connect(clock=lambda: seconds[0], wall=lambda: NOW / 1000 - 50 + seconds[0])
     assert exchange.now_ms() == NOW
     seconds[0] += 7.5
     assert exchange.now_ms() == NOW + 7_500

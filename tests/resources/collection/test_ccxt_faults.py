@@ -23,7 +23,12 @@ from ares_resources.exchanges.bounded_session import BoundedSession
 from ares_resources.exchanges.ccxt_exchange import CcxtExchange
 from ares_resources.exchanges.ccxt_faults import clean
 from ares_resources.exchanges.pages import KLINE, UNIFIED, Asked, bars_page
-from ares_resources.exchanges.retries import Deadline, TransientFailure, call_with_retries
+from ares_resources.exchanges.retries import (
+    Deadline,
+    TransientFailure,
+    Wait,
+    call_with_retries,
+)
 from ares_resources.settings import DataSettings
 
 SOON = START + 20 * MINUTE
@@ -191,6 +196,7 @@ def test_no_body_breaks_the_page_check(body: object) -> None:
 def test_retries_give_the_first_result_and_count() -> None:
     outcomes: list[object] = [TransientFailure("a"), TransientFailure("b", 4.0), "good"]
     waits: list[float] = []
+    told: list[Wait] = []
 
     def action() -> object:
         outcome = outcomes.pop(0)
@@ -200,10 +206,11 @@ def test_retries_give_the_first_result_and_count() -> None:
 
     deadline = Deadline(100, lambda: 0.0)
     result = call_with_retries(
-        action, what="x", max_retries=2, deadline=deadline, sleep=waits.append
+        action, what="x", max_retries=2, deadline=deadline, sleep=waits.append, tell=told.append
     )
     assert result == "good"
     assert waits == [0.5, 4.0]
+    assert told == [Wait("x", "a", 2, 3, 0.5), Wait("x", "b", 3, 3, 4.0)]
 
 
 def test_a_bounded_session_refuses_endless_bodies(

@@ -103,7 +103,7 @@ def test_the_way_does_not_change_the_fingerprint(
     assert report.fingerprint == whole.fingerprint
 
 
-def test_a_gap_is_looked_at_twice_and_never_again(
+def test_a_gap_is_looked_at_twice_and_then_left_alone(
     gather, fake: FakeBinance, catalogue: Catalogue
 ) -> None:
     holed = BARS[(BARS.index < 700) | (BARS.index >= 780)]
@@ -112,11 +112,29 @@ def test_a_gap_is_looked_at_twice_and_never_again(
     report = gather()
     assert (report.fetched, report.missing_bars, report.stale) == (2420, 80, False)
     assert catalogue.gaps(MINUTES, *ALWAYS).values.tolist() == [hole]
-    second_look = [q for q in fake.asked() if int(q["startTime"]) == hole[0]]
-    assert [int(query["endTime"]) for query in second_look] == [hole[1] - 1]
+    second_look = [q for q in fake.asked() if int(q["startTime"]) == hole[0] - MINUTE]
+    assert [int(query["endTime"]) for query in second_look] == [hole[1] + MINUTE - 1]
     fake.requests.clear()
     assert gather().missing_bars == 80
     assert fake.requests == []
+
+
+def test_a_gap_is_looked_at_again_at_growing_distances(
+    gather, fake: FakeBinance, catalogue: Catalogue
+) -> None:
+    """What an exchange left out for a while is found; what it never had costs ever less."""
+    holed = BARS[(BARS.index < 700) | (BARS.index >= 780)]
+    fake.add_bars("spot", "ETHUSDT", "1m", holed)
+    asked_at = []
+    for hour in range(400):
+        fake.requests.clear()
+        assert gather(wall=lambda hour=hour: hour * 3600.0).missing_bars == 80
+        asked_at += [hour] if fake.asked() else []
+    assert asked_at == [0, 1, 2, 4, 8, 16, 32, 64, 128, 256]
+    fake.add_bars("spot", "ETHUSDT", "1m", BARS)
+    assert gather(wall=lambda: 511 * 3600.0).missing_bars == 80
+    assert gather(wall=lambda: 512 * 3600.0).missing_bars == 0
+    assert_same(catalogue.read(MINUTES, *ALWAYS), CLOSED)
 
 
 def test_bars_that_one_answer_left_out_are_found_by_the_second_look(

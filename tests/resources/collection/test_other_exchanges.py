@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from fakes.binance_history import BARS, MINUTE, NOW, START
 
-from ares_resources.errors import ExchangeUnavailable
+from ares_resources.collection import collect
+from ares_resources.errors import ExchangeUnavailable, HistoryUnavailable
 from ares_resources.exchanges.ccxt_candles import page_limit
 from ares_resources.exchanges.ccxt_exchange import CcxtExchange
 from ares_resources.exchanges.pages import KLINE, Asked, bars_page, wanted_bars
 from ares_resources.settings import DataSettings
+from ares_resources.storage.catalogue import Catalogue, Series
+from ares_resources.storage.frames import utc
+from ares_resources.symbols import SymbolKey
 
 Row = list[float]
 ROWS: list[Row] = [
@@ -72,13 +77,48 @@ def test_every_closed_bar_arrives_once(other, pages, early: int) -> None:
 
 
 @pytest.mark.parametrize("pages", [_only_the_latest, _ignores_start])
-def test_what_an_exchange_does_not_give_is_absent(other, pages) -> None:
-    frame = _all(other(pages))
-    held = len(frame)
-    assert 0 < held < 2500
+def test_a_span_that_an_exchange_cannot_page_back_to_is_named(other, pages, tmp_path: Path) -> None:
+    exchange, frames = other(pages), []
+
+    def read_all() -> None:
+        for page in exchange.bars("ETHUSD", "1m", START, NOW):
+            frames.append(page)
+
+    with pytest.raises(HistoryUnavailable, match=r"cannot be had: .* latest ones only") as caught:
+        read_all()
+    held = len(frames[0])
+    assert caught.value.span == (START, START + (2500 - held) * MINUTE)
+    assert utc(caught.value.span[1]) in str(caught.value)
     pd.testing.assert_frame_equal(
-        frame[PLAIN], BARS[PLAIN].iloc[2500 - held : 2500].reset_index(drop=True)
+        frames[0][PLAIN], BARS[PLAIN].iloc[2500 - held : 2500].reset_index(drop=True)
     )
+    catalogue, symbol = Catalogue(tmp_path), SymbolKey("ETHUSD", "KRAKEN")
+    for _ in range(2):  # it is no gap that is believed: the next collection says so again
+        report = collect(catalogue, exchange, symbol, "1m", start_ms=START, end_ms=NOW)
+        assert (report.missing_bars, report.stale) == (2500 - held, True)
+        assert "ares ingest brings older ones" in report.reason
+    old = BARS.iloc[: 2500 - held]
+    catalogue.append(Series(symbol, "bars", "1m"), old, source="file.csv")
+    whole = collect(catalogue, exchange, symbol, "1m", start_ms=START, end_ms=NOW)
+    assert (whole.missing_bars, whole.stale) == (0, False)
+
+
+def test_newest_first_is_a_style_and_not_a_fault(other) -> None:
+    frame = _all(other(lambda since, limit: _honours_start(since, limit)[::-1]))
+    pd.testing.assert_frame_equal(frame[PLAIN], BARS[PLAIN].iloc[:2500])
+
+
+def test_without_a_clock_the_dates_of_answers_count(other, monkeypatch) -> None:
+    exchange = other(_honours_start)
+    monkeypatch.setitem(exchange._client.has, "fetchTime", False)
+
+    def load(reload: bool = False) -> object:
+        exchange._requests.answer.dated = (float(NOW - 60_000), exchange._clock())
+        return exchange._client.markets
+
+    monkeypatch.setattr(exchange._client, "load_markets", load)
+    assert 0 <= exchange.now_ms() - (NOW - 60_000) < 5_000
+    assert len(_all(exchange)) == 2499
 
 
 def test_the_own_name_of_a_market_counts(other) -> None:

@@ -1,0 +1,150 @@
+"""When an exchange must not be asked: bans and pauses that it imposed, outages of this run.
+
+Belongs here: remembering them, across processes where the exchange named a time.  Does not
+belong here: telling a ban from other failures (:mod:`ares_resources.exchanges.ccxt_faults`).
+
+A ban or a pause is kept in a file, since the exchange counts by address and every process of
+this machine has the same one.  An outage is kept in memory and only for one run: who mends
+the network and starts anew is not held up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ares_resources.errors import CorruptArtifact
+from ares_resources.storage.atomic import file_lock, write_bytes
+from ares_resources.storage.frames import utc
+
+FIRST_BAN_SECONDS = 120.0
+LONGEST_BAN_SECONDS = 3 * 86_400.0
+_FORGIVEN_AFTER_SECONDS = 86_400.0
+_CLOCK_SLACK_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Restraint:
+    """Times in seconds since the epoch; ``bans`` in a row make the next one longer.
+
+    ``noted``: when.  A record from the future was written by a clock that was wrong, and its
+    times mean nothing.
+    """
+
+    banned_until: float = 0.0
+    bans: int = 0
+    told: str = ""
+    paused_until: float = 0.0
+    noted: float = 0.0
+
+
+class Restraints:
+    """The restraints of every exchange, in files of one folder; in no file without one."""
+
+    def __init__(self, folder: Path | None = None, wall: Callable[[], float] = time.time) -> None:
+        self._folder = folder
+        self._wall = wall
+        self._unfiled: dict[str, Restraint] = {}
+
+    def ban(self, exchange: str, retry_after: float | None, told: str) -> str:
+        """Remember a ban; returns until when, for people.
+
+        Without a time of the exchange's it lasts two minutes, and twice as long as the one
+        before if that ended less than a day ago, up to three days.
+        """
+        now = self._wall()
+
+        def banned(old: Restraint) -> Restraint:
+            bans = old.bans + 1 if now < old.banned_until + _FORGIVEN_AFTER_SECONDS else 1
+            growing = min(FIRST_BAN_SECONDS * 2 ** min(bans - 1, 20), LONGEST_BAN_SECONDS)
+            until = now + (growing if retry_after is None else retry_after)
+            return Restraint(max(until, old.banned_until), bans, told, old.paused_until, now)
+
+        return _moment(self._amend(exchange, banned).banned_until)
+
+    def pause(self, exchange: str, seconds: float) -> None:
+        """Remember that the exchange asked to wait (HTTP 429 with Retry-After)."""
+        now = self._wall()
+
+        def paused(old: Restraint) -> Restraint:
+            until = max(now + seconds, old.paused_until)
+            return Restraint(old.banned_until, old.bans, old.told, until, now)
+
+        self._amend(exchange, paused)
+
+    def refusal(self, exchange: str) -> str | None:
+        """Why the exchange must not be asked now; None if it may be."""
+        known = self._read(exchange)
+        if self._wall() >= known.banned_until:
+            return None
+        return f"banned by the exchange until {_moment(known.banned_until)}: {known.told}"
+
+    def seconds_to_wait(self, exchange: str) -> float:
+        """How long the exchange wants to be left alone; 0 if it does not."""
+        return max(0.0, self._read(exchange).paused_until - self._wall())
+
+    def refusals(self) -> dict[str, str]:
+        """Every exchange that must not be asked now, and why."""
+        names = sorted(path.stem for path in self._folder.glob("*.json")) if self._folder else []
+        found = {name: self.refusal(name) for name in names}
+        return {name: reason for name, reason in found.items() if reason is not None}
+
+    def _read(self, exchange: str) -> Restraint:
+        known = self._stored(exchange)
+        return known if known.noted <= self._wall() + _CLOCK_SLACK_SECONDS else Restraint()
+
+    def _stored(self, exchange: str) -> Restraint:
+        if self._folder is None:
+            return self._unfiled.get(exchange, Restraint())
+        path = self._folder / f"{exchange}.json"
+        try:
+            return Restraint(**json.loads(path.read_bytes()))
+        except FileNotFoundError:
+            return Restraint()
+        except (ValueError, TypeError) as error:
+            raise CorruptArtifact(
+                f"{path} is no record of restraints ({error}); remove it if it should be asked"
+            ) from error
+
+    def _amend(self, exchange: str, change: Callable[[Restraint], Restraint]) -> Restraint:
+        if self._folder is None:
+            self._unfiled[exchange] = change(self._read(exchange))
+            return self._unfiled[exchange]
+        path = self._folder / f"{exchange}.json"
+        with file_lock(path.with_suffix(".lock")):
+            newer = change(self._read(exchange))
+            write_bytes(path, json.dumps(asdict(newer), sort_keys=True).encode())
+        return newer
+
+
+_outages: dict[str, str] | None = None
+
+
+@contextlib.contextmanager
+def one_run() -> Iterator[None]:
+    """Within the block an exchange that was out of reach is not waited for again."""
+    global _outages
+    before, _outages = _outages, ({} if _outages is None else _outages)
+    try:
+        yield
+    finally:
+        _outages = before
+
+
+def note_outage(exchange: str, reason: str) -> None:
+    """Remember, within a run, that every try failed."""
+    if _outages is not None:
+        _outages.setdefault(exchange, reason)
+
+
+def outage(exchange: str) -> str | None:
+    """What failed in this run; None if nothing did."""
+    return None if _outages is None else _outages.get(exchange)
+
+
+def _moment(seconds: float) -> str:
+    return utc(int(seconds) * 1000)

@@ -1,0 +1,170 @@
+"""Bans, pauses and outages: who remembers them, and for how long."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes.binance_history import NOW, START, all_bars
+from fakes.fake_binance import FakeBinance
+
+from ares_jobs.doctor import examine
+from ares_resources.errors import CorruptArtifact, ExchangeUnavailable, OutOfReach
+from ares_resources.exchanges.restraints import Restraints, one_run
+from ares_resources.home import Home
+from ares_resources.progress import Silent, listening
+
+DAY = 86_400.0
+
+
+class Watch(Silent):
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.waits: list[tuple[str, str, int, int, float]] = []
+
+    def waiting(self, what: str, reason: str, attempt: int, attempts: int, seconds: float) -> None:
+        self.waits.append((what, reason, attempt, attempts, seconds))
+
+
+@pytest.fixture
+def seconds() -> list[float]:
+    return [NOW / 1000]
+
+
+@pytest.fixture
+def shared(tmp_path: Path, seconds: list[float]) -> Restraints:
+    return Restraints(tmp_path, lambda: seconds[0])
+
+
+def test_a_ban_holds_for_every_process_until_it_ends(
+    connect, fake: FakeBinance, tmp_path: Path, seconds: list[float]
+) -> None:
+    def another() -> Restraints:
+        return Restraints(tmp_path, lambda: seconds[0])
+
+    fake.fail("418", retry_after=600)
+    with pytest.raises(ExchangeUnavailable, match=r"HTTP 418.*nothing is asked until 2023-11-16T"):
+        all_bars(connect(restraints=another()))
+    asked = len(fake.requests)
+    seconds[0] += 599
+    with pytest.raises(ExchangeUnavailable, match="not asked: banned by the exchange until"):
+        all_bars(connect(restraints=another()))
+    assert len(fake.requests) == asked
+    seconds[0] += 2
+    assert len(all_bars(connect(restraints=another()))) == 2500
+
+
+def test_bans_without_a_time_grow_and_are_forgiven(
+    shared: Restraints, seconds: list[float]
+) -> None:
+    lengths = []
+    for _ in range(13):
+        shared.ban("X", None, "told")
+        begun = seconds[0]
+        while shared.refusal("X"):
+            seconds[0] += 60
+        lengths.append(seconds[0] - begun)
+    assert lengths[:4] == [120, 240, 480, 960]
+    assert lengths[-1] == 3 * DAY
+    seconds[0] += 2 * DAY
+    shared.ban("X", None, "told")
+    seconds[0] += 121
+    assert shared.refusal("X") is None
+    assert shared.refusal("Y") is None
+
+
+def test_a_later_shorter_ban_does_not_end_a_longer_one(
+    shared: Restraints, seconds: list[float]
+) -> None:
+    shared.ban("X", 1000, "long")
+    shared.ban("X", 10, "short")
+    seconds[0] += 999
+    assert shared.refusal("X")
+
+
+def test_a_record_by_a_clock_that_was_wrong_holds_nobody_up(
+    shared: Restraints, seconds: list[float]
+) -> None:
+    shared.ban("X", 600, "told")
+    shared.pause("X", 600)
+    seconds[0] -= 30
+    assert shared.refusal("X")
+    seconds[0] -= 365 * DAY
+    assert shared.refusal("X") is None
+    assert shared.seconds_to_wait("X") == 0
+    shared.ban("X", 600, "told")
+    assert shared.refusal("X")
+
+
+def test_a_pause_is_waited_for_by_other_processes(
+    connect, fake: FakeBinance, tmp_path: Path
+) -> None:
+    waits: list[float] = []
+
+    def wall() -> float:
+        return NOW / 1000 + sum(waits)
+
+    def another() -> Restraints:
+        return Restraints(tmp_path, wall)
+
+    another().pause("BINANCE", 30)
+    watch = Watch()
+    with listening(watch):
+        frame = all_bars(connect(restraints=another(), sleep=waits.append, wall=wall))
+    assert len(frame) == 2500
+    assert waits == [30]
+    assert watch.waits[0][1:] == ("the exchange asked for a pause (HTTP 429)", 1, 1, 30)
+    another().pause("BINANCE", 5000)
+    with pytest.raises(OutOfReach, match="left alone for 5000 s, past the deadline of 900 s"):
+        all_bars(connect(restraints=another()))
+
+
+def test_a_429_leaves_its_pause_for_others(connect, fake: FakeBinance, tmp_path: Path) -> None:
+    fake.fail("429", retry_after=3600)
+    shared = Restraints(tmp_path, lambda: NOW / 1000)
+    with pytest.raises(OutOfReach, match="would pass the deadline"):
+        all_bars(connect(restraints=shared))
+    assert shared.seconds_to_wait("BINANCE") == 3600
+
+
+def test_within_a_run_an_outage_costs_its_retries_once(
+    connect, fake: FakeBinance, waits: list[float]
+) -> None:
+    with one_run():
+        fake.fail("503", times=4)
+        with pytest.raises(OutOfReach, match="tried 4 times"):
+            all_bars(connect())
+        assert len(waits) == 3
+        asked = len(fake.requests)
+        for _ in range(2):
+            with pytest.raises(OutOfReach, match=r"not asked again in this run: .*tried 4"):
+                connect().check_symbol("ETHUSDT")
+        assert (len(waits), len(fake.requests)) == (3, asked)
+    assert len(all_bars(connect())) == 2500  # the next run asks
+
+
+def test_every_wait_is_told_without_addresses(connect, fake: FakeBinance) -> None:
+    watch = Watch()
+    fake.fail("503", times=2)
+    with listening(watch):
+        all_bars(connect())
+    assert [wait[2:] for wait in watch.waits] == [(2, 4, 0.5), (3, 4, 1.0)]
+    what, reason = watch.waits[0][:2]
+    assert what == "BINANCE: ETHUSDT 1m bars"
+    assert "overloaded" in reason
+    assert str(START) not in reason
+
+
+def test_a_torn_record_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "BINANCE.json").write_text("{")
+    with pytest.raises(CorruptArtifact, match=r"BINANCE\.json .*remove it"):
+        Restraints(tmp_path).refusal("BINANCE")
+
+
+def test_the_doctor_names_a_ban(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    Restraints(home.restraints).ban("BINANCE", 600, "way too many requests")
+    found = {finding.what: finding for finding in examine(home)}
+    assert not found["exchanges"].ok
+    assert "BINANCE: banned by the exchange until" in found["exchanges"].detail
