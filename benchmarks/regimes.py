@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 import sys
 import time
 from datetime import UTC, datetime
@@ -64,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     table = markdown(results)
     print(table)
     if chosen.out:
-        Path(chosen.out).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        Path(chosen.out).write_text(as_text(results), encoding="utf-8")
     if chosen.page:
         page = Path(chosen.page)
         page.write_text(with_table(page.read_text(encoding="utf-8"), table), encoding="utf-8")
@@ -220,6 +221,13 @@ def _mean(row: list[dict[str, Any]], key: str) -> float:
     values = _values(row, key)
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
+
+
+def as_text(results: dict[str, Any]) -> str:
+    """JSON with each score, and each list of numbers, on a line of its own."""
+    innermost = r"\{[^{}\[\]]*\}|\[[^{}\[\]]*\]"
+    text = json.dumps(results, indent=1)
+    return re.sub(innermost, lambda found: " ".join(found.group().split()), text) + "\n"
 
 
 def with_table(page: str, table: str) -> str:
