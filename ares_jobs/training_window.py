@@ -44,13 +44,10 @@ def check_window(settings: Settings) -> None:
 
 
 def _fewest_bars_to_fit(settings: Settings) -> int:
-    """As the algorithms say themselves, of bars; 0 for one that names no limit."""
-    regimes = settings.regimes
-    limits = {
-        "gaussian_mixture": 20 * regimes.volatility_halflife_bars,
-        "rule_based": 4 * regimes.trend_halflife_bars,
-    }
-    return int(limits.get(regimes.algorithm, -1)) + 1
+    """As the algorithm says itself, of bars."""
+    from ares_assets.market.regimes import get_algorithm
+
+    return get_algorithm(settings.regimes.algorithm).fewest_bars(settings.regimes)
 
 
 def _days(days: float) -> str:

@@ -44,6 +44,10 @@ class RegimeAlgorithm(Protocol):
 
     name: str
 
+    def fewest_bars(self, settings: RegimeSettings) -> int:
+        """Bars without which :meth:`fit` refuses."""
+        ...
+
     def fit(
         self,
         frame: pd.DataFrame,

@@ -96,6 +96,10 @@ class FilteredHmmAlgorithm:
 
     name = "filtered_hmm"
 
+    def fewest_bars(self, settings: RegimeSettings) -> int:
+        """See the interface."""
+        return int(20 * settings.volatility_halflife_bars) + 1
+
     def fit(
         self,
         frame: pd.DataFrame,
@@ -110,7 +114,7 @@ class FilteredHmmAlgorithm:
         ``seed`` is unused: nothing is drawn, the search starts from a mixture of volatilities.
         """
         halflife = settings.volatility_halflife_bars
-        past, rows = rows_to_fit(frame, fit_rows, least=int(20 * halflife) + 1)
+        past, rows = rows_to_fit(frame, fit_rows, least=self.fewest_bars(settings))
         scale = ReturnScale.fit(past, rows, settings)
         returns = scale.standardised(past)
         unit = float(returns[rows].std())

@@ -99,6 +99,10 @@ class GaussianMixtureAlgorithm:
 
     name = "gaussian_mixture"
 
+    def fewest_bars(self, settings: RegimeSettings) -> int:
+        """See the interface."""
+        return int(20 * settings.volatility_halflife_bars) + 1
+
     def fit(
         self,
         frame: pd.DataFrame,
@@ -113,7 +117,7 @@ class GaussianMixtureAlgorithm:
         ``seed`` is unused: nothing is drawn.
         """
         halflife = settings.volatility_halflife_bars
-        past, rows = rows_to_fit(frame, fit_rows, least=int(20 * halflife) + 1)
+        past, rows = rows_to_fit(frame, fit_rows, least=self.fewest_bars(settings))
         scale = ReturnScale.fit(past, rows, settings)
         returns = scale.standardised(past)
         level = clipped_level(log_volatility(returns, halflife), rows)

@@ -100,6 +100,10 @@ class JumpModelAlgorithm:
 
     name = "jump_model"
 
+    def fewest_bars(self, settings: RegimeSettings) -> int:
+        """See the interface."""
+        return int(20 * settings.volatility_halflife_bars) + 1
+
     def fit(
         self,
         frame: pd.DataFrame,
@@ -114,7 +118,7 @@ class JumpModelAlgorithm:
         ``seed`` is unused: the descent starts from three means, not from a draw.
         """
         halflife = settings.volatility_halflife_bars
-        past, rows = rows_to_fit(frame, fit_rows, least=int(20 * halflife) + 1)
+        past, rows = rows_to_fit(frame, fit_rows, least=self.fewest_bars(settings))
         scale = ReturnScale.fit(past, rows, settings)
         returns = scale.standardised(past)
         smoothing = max(1.0, SMOOTHING_SHARE * halflife)

@@ -69,6 +69,10 @@ class RuleBasedAlgorithm:
 
     name = "rule_based"
 
+    def fewest_bars(self, settings: RegimeSettings) -> int:
+        """See the interface."""
+        return int(4 * settings.trend_halflife_bars) + 1
+
     def fit(
         self,
         frame: pd.DataFrame,
@@ -82,8 +86,7 @@ class RuleBasedAlgorithm:
 
         At least four trend half-lives of bars are needed.
         """
-        least = int(4 * settings.trend_halflife_bars) + 1
-        past, rows = rows_to_fit(frame, fit_rows, least=least)
+        past, rows = rows_to_fit(frame, fit_rows, least=self.fewest_bars(settings))
         scale = ReturnScale.fit(past, rows, settings)
         level = log_volatility(scale.standardised(past), settings.volatility_halflife_bars)
         strength = _strength(past, settings.trend_halflife_bars)
