@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,25 @@ def write_with(path: Path, writer: Callable[[Path], None]) -> None:
 def write_bytes(path: Path, data: bytes) -> None:
     """Publish ``data`` at ``path`` atomically and durably."""
     write_with(path, lambda temporary: _write(temporary, data))
+
+
+def write_unflushed(path: Path, data: bytes) -> None:
+    """Publish ``data`` at ``path`` atomically; durable only after :func:`flush`.
+
+    For files that nothing names yet: many are flushed together before something does.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def flush(folder: Path, names: Iterable[str]) -> None:
+    """Make files of a folder, and their names in it, durable."""
+    for path in (*(folder / name for name in names), folder):
+        _fsync(path)
 
 
 def publish_folder(path: Path, writer: Callable[[Path], None]) -> None:

@@ -21,12 +21,12 @@ import numpy as np
 
 from ares_resources.errors import CorruptArtifact
 from ares_resources.storage import gap_ledger
-from ares_resources.storage.atomic import file_lock
+from ares_resources.storage.atomic import file_lock, flush
 from ares_resources.storage.fingerprints import rows_fingerprint
 from ares_resources.storage.frames import Rows, empty_rows, frame_of
 from ares_resources.storage.gap_ledger import Span
 from ares_resources.storage.merging import check_on_conflict, concatenated
-from ares_resources.storage.month_files import flush, read_month, remove_unlisted
+from ares_resources.storage.month_files import read_month, remove_unlisted
 from ares_resources.storage.series import AppendReport, Coverage, Series
 from ares_resources.storage.series_manifest import (
     Manifest,

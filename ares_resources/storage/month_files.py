@@ -9,14 +9,13 @@ Bars of less than a minute are cut by day: a month of seconds would be too much 
 from __future__ import annotations
 
 import hashlib
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ares_resources.errors import CorruptArtifact
+from ares_resources.storage.atomic import write_unflushed
 from ares_resources.storage.frames import Rows
 from ares_resources.storage.gap_ledger import gaps_between
 from ares_resources.storage.lossless_parquet import read_rows, write_rows
@@ -50,28 +49,15 @@ def _period(stamps: Any, unit: str) -> Any:
 def write_month(folder: Path, name: str, rows: Rows, step_ms: int) -> Month:
     """Write sorted rows under a name that their content decides; return the record.
 
-    The file is whole but not yet flushed to the disk: :func:`flush` does that before a
-    manifest names it.
+    The file is whole but not yet durable; the catalogue flushes it before a manifest names it.
     """
     data = write_rows(rows)
     digest = hashlib.sha256(data).hexdigest()
     path = folder / f"{name}.{digest[:16]}.parquet"
-    temporary = folder / f".{path.name}.{uuid.uuid4().hex}.tmp"
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    write_unflushed(path, data)
     stamps = rows["timestamp"]
     gaps = tuple(gaps_between(stamps, step_ms)) if step_ms else ()
     return Month(path.name, digest, len(stamps), int(stamps[0]), int(stamps[-1]), gaps)
-
-
-def flush(folder: Path, files: list[str]) -> None:
-    """Make files and their names durable."""
-    for path in (*(folder / name for name in files), folder):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def read_month(folder: Path, month: Month) -> Rows:

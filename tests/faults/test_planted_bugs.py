@@ -77,8 +77,8 @@ def _write_in_place(patch: pytest.MonkeyPatch) -> None:
         path.write_bytes(data)
 
     patch.setattr(atomic, "write_bytes", write)
-    for user in ("month_files", "series_manifest"):
-        patch.setattr(f"ares_resources.storage.{user}.write_bytes", write)
+    patch.setattr("ares_resources.storage.month_files.write_unflushed", write)
+    patch.setattr("ares_resources.storage.series_manifest.write_bytes", write)
 
 
 def _ask_through_bans(patch: pytest.MonkeyPatch) -> None:
