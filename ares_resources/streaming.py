@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _MISFIT = re.compile(r"column #(\d+): .*?CSV conversion error to (\w+)")
 LONGEST_LINE = 16 << 20
+BLOCKS_AHEAD = 8
 _USUAL_LINE = 4096
 
 Transform = Callable[["pd.DataFrame"], "pd.DataFrame"]
@@ -337,7 +338,7 @@ def _header(block: memoryview, delimiter: str) -> tuple[list[str], memoryview]:
 def _in_order(
     parse: Callable[[memoryview], pa.Table], blocks: Iterator[memoryview], threads: int
 ) -> Iterator[pa.Table]:
-    """Parse ahead on ``threads`` threads, at most one block more than these in flight."""
+    """Parse ahead on ``threads`` threads, a few blocks at the most."""
     if threads == 1:
         yield from map(parse, blocks)
         return
@@ -346,7 +347,7 @@ def _in_order(
         try:
             for block in blocks:
                 ahead.append(pool.submit(parse, block))
-                if len(ahead) > threads + 1:
+                if len(ahead) > BLOCKS_AHEAD:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()

@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,23 +40,24 @@ def write_bytes(path: Path, data: bytes) -> None:
     write_with(path, lambda temporary: _write(temporary, data))
 
 
-def write_unflushed(path: Path, data: bytes) -> None:
-    """Publish ``data`` at ``path`` atomically; durable only after :func:`flush`.
+def write_unlisted(path: Path, data: bytes) -> None:
+    """Publish ``data`` at ``path`` atomically; its name is durable after :func:`flush_folder`.
 
-    For files that nothing names yet: many are flushed together before something does.
+    For one of many files that nothing names yet: their folder is flushed once, before
+    something does.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         temporary.write_bytes(data)
+        _fsync(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def flush(folder: Path, names: Iterable[str]) -> None:
-    """Make files of a folder, and their names in it, durable."""
-    for path in (*(folder / name for name in names), folder):
-        _fsync(path)
+def flush_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    _fsync(folder)
 
 
 def publish_folder(path: Path, writer: Callable[[Path], None]) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 
 from ares_resources.errors import CorruptArtifact
 from ares_resources.storage import gap_ledger
-from ares_resources.storage.atomic import file_lock, flush
+from ares_resources.storage.atomic import file_lock, flush_folder
 from ares_resources.storage.fingerprints import rows_fingerprint
 from ares_resources.storage.frames import Rows, empty_rows, frame_of
 from ares_resources.storage.gap_ledger import Span
@@ -233,7 +233,8 @@ class Catalogue:
     def _publish(
         self, folder: Path, manifest: Manifest, staging: Staging, contents: Sequence[str]
     ) -> None:
-        flush(folder, [month.file for month in staging.months.values()])
+        if staging.months:
+            flush_folder(folder)
         new = entries(staging.sources, contents, staging.reports, staging.extents, staging.spans)
         publish_manifest(
             folder,

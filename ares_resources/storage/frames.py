@@ -53,8 +53,13 @@ class Fault:
     value: object
     allowed: str
 
+    @property
+    def words(self) -> str:
+        """What is wrong, without the row."""
+        return f"{self.column} = {self.value}; allowed: {self.allowed}"
+
     def __str__(self) -> str:
-        return f"row {self.row}: {self.column} = {self.value}; allowed: {self.allowed}"
+        return f"row {self.row}: {self.words}"
 
 
 def empty_rows(kind: str) -> Rows:

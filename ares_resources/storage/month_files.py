@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ares_resources.errors import CorruptArtifact
-from ares_resources.storage.atomic import write_unflushed
+from ares_resources.storage.atomic import write_unlisted
 from ares_resources.storage.frames import Rows
 from ares_resources.storage.gap_ledger import gaps_between
 from ares_resources.storage.lossless_parquet import read_rows, write_rows
@@ -49,12 +49,12 @@ def _period(stamps: Any, unit: str) -> Any:
 def write_month(folder: Path, name: str, rows: Rows, step_ms: int) -> Month:
     """Write sorted rows under a name that their content decides; return the record.
 
-    The file is whole but not yet durable; the catalogue flushes it before a manifest names it.
+    The catalogue flushes the folder before a manifest names the file.
     """
     data = write_rows(rows)
     digest = hashlib.sha256(data).hexdigest()
     path = folder / f"{name}.{digest[:16]}.parquet"
-    write_unflushed(path, data)
+    write_unlisted(path, data)
     stamps = rows["timestamp"]
     gaps = tuple(gaps_between(stamps, step_ms)) if step_ms else ()
     return Month(path.name, digest, len(stamps), int(stamps[0]), int(stamps[-1]), gaps)

@@ -77,7 +77,7 @@ def _write_in_place(patch: pytest.MonkeyPatch) -> None:
         path.write_bytes(data)
 
     patch.setattr(atomic, "write_bytes", write)
-    patch.setattr("ares_resources.storage.month_files.write_unflushed", write)
+    patch.setattr("ares_resources.storage.month_files.write_unlisted", write)
     patch.setattr("ares_resources.storage.series_manifest.write_bytes", write)
 
 

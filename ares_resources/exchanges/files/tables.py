@@ -63,10 +63,7 @@ def _csv_tables(payload: Payload, processor: StreamingDataProcessor) -> Iterator
     used = [names[position] for position in columns.used]
     numbers = {} if columns.kind == "funding" else dict.fromkeys(used[1:], "float64")
     reading = processor.reading(
-        column_names=names,
-        column_types=numbers,
-        include_columns=used,
-        delimiter=delimiter,
+        column_names=names, column_types=numbers, include_columns=used, delimiter=delimiter
     )
     for _ in range(skip):
         payload.stream.readline()
