@@ -19,6 +19,7 @@ NETWORK = ("drop", "timeout", "drip", "cut", "slow", "suspend")
 STATUSES = ("429", "500", "503", "504")
 RARE = ("418", "418", "403", "400", "451")
 OMISSIONS = ("omits some", "omits first", "omits last", "empties")
+HIDING = ("hides",)  # some rows, from every answer, for some minutes
 ODD_BODIES = ("html", "truncated", "null", "text", "dict")
 CLOCK = ("skew",)
 BAR_BODIES = (*BODY_FAULTS, "forming", "contradiction")
@@ -56,8 +57,9 @@ class Script:
         draw = self.random.random()
         if self.only:
             last = path.rpartition("/")[2]
-            lists = {"time": CLOCK, "exchangeInfo": (), "klines": (*OMISSIONS, *BAR_BODIES)}
-            return (*RARE, *STATUSES, *NETWORK, *lists.get(last, OMISSIONS))
+            rows = (*OMISSIONS, *HIDING)
+            lists = {"time": CLOCK, "exchangeInfo": (), "klines": (*rows, *BAR_BODIES)}
+            return (*RARE, *STATUSES, *NETWORK, *lists.get(last, rows))
         if draw < 0.05:
             return RARE
         if draw < 0.25:
@@ -69,8 +71,14 @@ class Script:
         if path.endswith("/exchangeInfo"):
             return ODD_BODIES
         if draw < 0.65:
-            return OMISSIONS
+            return (*OMISSIONS, *HIDING, *HIDING)
         return BAR_BODIES if path.endswith("/klines") else ODD_BODIES
+
+    def hide(self, stamps: list[int], now: float) -> tuple[int, int, float]:
+        """First and last time of the rows that are not to be seen, and until when, seconds."""
+        first = int(self.random.integers(0, len(stamps)))
+        last = min(len(stamps) - 1, first + int(self.random.integers(0, 30)))
+        return stamps[first], stamps[last], now + float(self.random.uniform(5, 1800))
 
     def body(self, kind: str, body: Body, now_ms: int, step_ms: int) -> bytes:
         """The wrong body in place of a right one."""

@@ -12,7 +12,7 @@ Here are the first seeds; ``make test-faults`` plays all thousand.
 from __future__ import annotations
 
 import pytest
-from faults.scripts import BAR_BODIES, CLOCK, NETWORK, OMISSIONS, RARE, STATUSES
+from faults.scripts import BAR_BODIES, CLOCK, HIDING, NETWORK, OMISSIONS, RARE, STATUSES
 from faults.summary import ALL_SEEDS, Summary, play
 
 _SAMPLE, _BLOCK = 60, 20
@@ -32,7 +32,7 @@ def test_a_thousand_sequences_of_every_kind() -> None:
     for record in play(range(ALL_SEEDS)):
         summary.add(record)
     assert summary.broken == {}
-    kinds = {*BAR_BODIES, *CLOCK, *NETWORK, *OMISSIONS, *RARE, *STATUSES}
+    kinds = {*BAR_BODIES, *CLOCK, *HIDING, *NETWORK, *OMISSIONS, *RARE, *STATUSES}
     assert kinds - set(summary.faults) == set()
     assert summary.kills > 300
     assert {"done", "stale", "killed", "ExchangeUnavailable"} <= set(summary.outcomes)

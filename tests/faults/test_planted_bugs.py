@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from faults.scripts import OMISSIONS
+from faults.scripts import HIDING, OMISSIONS
 from faults.sequences import Focus, Sequence
 
 from ares_resources import collecting_bars
@@ -62,6 +62,11 @@ def _believe_every_gap(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(gap_looks.Look, "due", lambda self, now: False)
 
 
+def _believe_a_gap_seen_twice(patch: pytest.MonkeyPatch) -> None:
+    """Two looks a second apart settle it for ever."""
+    patch.setattr(gap_looks.Look, "due", lambda self, now: False)
+
+
 def _look_only_once_at_funding(patch: pytest.MonkeyPatch) -> None:
     """What was asked for once is complete."""
     from ares_resources.collecting_records import RecordsTask
@@ -107,7 +112,12 @@ def _read_for_ever(patch: pytest.MonkeyPatch) -> None:
         (_believe_duplicates, Focus(("contradiction",), 0.0), "never sent"),
         (_keep_the_forming_candle, Focus(("slow",), 0.0), "never sent|a conflict"),
         (_believe_every_clock, Focus(("skew",), 0.0), "never sent|a conflict"),
-        (_believe_every_gap, Focus(("omits some", "empties"), 0.0), "bars: .* without faults"),
+        (
+            _believe_every_gap,
+            Focus((*OMISSIONS, *HIDING), 0.0),
+            "bars: .* without faults",
+        ),
+        (_believe_a_gap_seen_twice, Focus(HIDING, 0.0), "bars: .* without faults"),
         (_look_only_once_at_funding, Focus(OMISSIONS, 0.0), "(funding|open_interest): .* without"),
         (_write_in_place, Focus(("slow",), 1.0), "cannot be read|the last run"),
         (_ask_through_bans, Focus(("418",), 0.0), "during a ban"),

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import requests
 from fakes.fake_binance import FakeBinance
-from faults.scripts import NETWORK, RARE, STATUSES, Fault, Script, forming
+from faults.scripts import HIDING, NETWORK, RARE, STATUSES, Fault, Script, forming
 from faults.virtual_time import VirtualTime
 from requests.structures import CaseInsensitiveDict
 
@@ -37,6 +37,7 @@ class Transport(requests.adapters.BaseAdapter):
     offences: list[str] = field(default_factory=list)
     banned_until: float = 0.0
     paused_until: float = 0.0
+    hidden: dict[str, tuple[int, int, float]] = field(default_factory=dict)
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """One request; time passes."""
@@ -56,6 +57,10 @@ class Transport(requests.adapters.BaseAdapter):
                 raise requests.ReadTimeout("read timed out")
         self.fake.now_ms = self.time.true_ms()
         status, body = self._right(parts.path, dict(parse_qsl(parts.query)))
+        if isinstance(body, list):
+            if fault is not None and fault.kind in HIDING and body:
+                self.hidden[parts.path] = self.script.hide([*map(_stamp, body)], self.time.true())
+            body = self._seen(parts.path, body)
         return self._response(request, fault, status, body)
 
     def close(self) -> None:
@@ -76,6 +81,12 @@ class Transport(requests.adapters.BaseAdapter):
                 body = [*body[:-1], forming(body[-1])]
         return status, body
 
+    def _seen(self, path: str, rows: list[Any]) -> list[Any]:
+        first, last, until = self.hidden.get(path, (0, -1, 0.0))
+        if self.time.true() >= until:
+            return rows
+        return [row for row in rows if not first <= _stamp(row) <= last]
+
     def _response(
         self, request: requests.PreparedRequest, fault: Fault | None, status: int, body: Any
     ) -> requests.Response:
@@ -87,7 +98,7 @@ class Transport(requests.adapters.BaseAdapter):
             if fault.retry_after is not None:
                 headers["Retry-After"] = str(fault.retry_after)
             self._restrain(status, fault.retry_after)
-        elif kind is not None and kind not in NETWORK:
+        elif kind is not None and kind not in (*NETWORK, *HIDING):
             data = self.script.body(kind, body, self.fake.now_ms, self.step_ms)
         response = requests.Response()
         response.status_code, response.request, response.url = status, request, str(request.url)
@@ -101,6 +112,10 @@ class Transport(requests.adapters.BaseAdapter):
             self.banned_until = self.time.true() + (retry_after or 60)
         elif status == 429 and retry_after is not None:
             self.paused_until = self.time.true() + retry_after
+
+
+def _stamp(row: Any) -> int:
+    return int(row[0] if isinstance(row, list) else row.get("fundingTime", row.get("timestamp")))
 
 
 class _Stream:
