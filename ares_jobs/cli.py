@@ -176,11 +176,16 @@ def ingest(
 
 
 @app.command()
-def status(as_json: AsJson = False) -> int:
+def status(
+    ledgers: Annotated[
+        bool, typer.Option("--ledgers", help="Also where each bar came from, and every gap.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
     """What stands where: bars, releases, runs."""
     from ares_jobs.status import home_status
 
-    cli_output.show_status(home_status(Home.find()), as_json=as_json)
+    cli_output.show_status(home_status(Home.find()), as_json=as_json, ledgers=ledgers)
     return 0
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ares_jobs.setup import Initialised
     from ares_jobs.status import HomeStatus
 
+_SHOWN_SPANS, _SHOWN_GAPS = 3, 10
 _COLUMNS = (
     ("AUC", "walk_forward_report/auc", "{:.3f}"),
     ("trades", "walk_forward_report/trades", "{:.0f}"),
@@ -107,8 +108,8 @@ def show_ingest(report: Any, *, as_json: bool) -> None:
         console.print(line, soft_wrap=True)
 
 
-def show_status(status: HomeStatus, *, as_json: bool) -> None:
-    """Bars, partitions and what was reaped."""
+def show_status(status: HomeStatus, *, as_json: bool, ledgers: bool = False) -> None:
+    """Bars, partitions and what was reaped; where bars come from and lack, if asked for."""
     if as_json:
         _print_json(asdict(status))
         return
@@ -118,9 +119,11 @@ def show_status(status: HomeStatus, *, as_json: bool) -> None:
     console.print(f"home {status.home}", soft_wrap=True)
     bars = Table("series", "bars", "from", "to (UTC)", "gaps", "state", title="Catalogue")
     for row in status.series:
-        state = row.stale or "fresh"
+        state = f"stale: {row.stale}" if row.stale else "ok"
         bars.add_row(row.series, f"{row.bars:,}", row.first, row.last, str(row.gaps), state)
     console.print(bars if status.series else "catalogue: empty (ares ingest, or train online)")
+    if ledgers:
+        _show_ledgers(console, status)
     runs = Table("partition", "mode", "step", "bars until", "verdict", "reason", title="Partitions")
     for part in status.partitions:
         steps = f"{part.steps}/16"
@@ -128,6 +131,27 @@ def show_status(status: HomeStatus, *, as_json: bool) -> None:
     console.print(runs if status.partitions else "partitions: none trained yet (ares blank ...)")
     for line in status.notes:
         console.print(line, soft_wrap=True)
+
+
+def _show_ledgers(console: Any, status: HomeStatus) -> None:
+    from rich.table import Table
+
+    for row in status.series:
+        sources = Table(
+            *("source", "came (UTC)", "added", "repeated", "conflicting", "bars that stand"),
+            title=f"{row.series}: sources",
+        )
+        for entry in row.source_ledger:
+            counts = (f"{n:,}" for n in (entry.added, entry.repeated, entry.conflicting))
+            spans = [f"{first} to {last}" for first, last in entry.spans[:_SHOWN_SPANS]]
+            more = len(entry.spans) - _SHOWN_SPANS
+            spans += [f"and {more} more"] if more > 0 else []
+            sources.add_row(entry.source, entry.began, *counts, "\n".join(spans) or "none")
+        console.print(sources)
+        for gap in row.gap_ledger[:_SHOWN_GAPS]:
+            console.print(f"  gap from {gap.start} to {gap.after}: {gap.missing_bars} bars")
+        if len(row.gap_ledger) > _SHOWN_GAPS:
+            console.print(f"  and {len(row.gap_ledger) - _SHOWN_GAPS} more gaps (--json has all)")
 
 
 def show_init(initialised: Initialised) -> None:

@@ -8,13 +8,44 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from ares_resources.home import Home
+
+if TYPE_CHECKING:
+    from ares_resources.storage.series_manifest import Source
+
+
+@dataclass(frozen=True)
+class GapStatus:
+    """A span without bars between bars; ``after`` it the series goes on."""
+
+    start: str
+    after: str
+    missing_bars: int
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """Which file or exchange gave which bars, and when (UTC).
+
+    ``content`` is the XXH3-128 of a file's bytes; ``spans`` are those bars that stand as this
+    source gave them, from the first to the last of each unbroken run.
+    """
+
+    source: str
+    content: str
+    began: str
+    ended: str
+    added: int
+    repeated: int
+    conflicting: int
+    spans: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class SeriesStatus:
-    """One series of the catalogue."""
+    """One series of the catalogue, with its two ledgers."""
 
     series: str
     bars: int
@@ -22,6 +53,8 @@ class SeriesStatus:
     last: str
     gaps: int
     stale: str | None
+    gap_ledger: list[GapStatus] = field(default_factory=list)
+    source_ledger: list[SourceStatus] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -64,17 +97,38 @@ def _series(home: Home) -> list[SeriesStatus]:
             if coverage is None:
                 continue
             end = coverage.last_ms + 1
+            gaps = catalogue.gap_spans(series, coverage.first_ms, end)
             rows.append(
                 SeriesStatus(
                     series=str(series),
                     bars=coverage.rows,
                     first=_moment(coverage.first_ms),
                     last=_moment(coverage.last_ms),
-                    gaps=len(catalogue.gaps(series, coverage.first_ms, end)),
+                    gaps=len(gaps),
                     stale=catalogue.stale(series),
+                    gap_ledger=[
+                        GapStatus(_moment(start), _moment(after), (after - start) // series.step_ms)
+                        for start, after in gaps
+                    ],
+                    source_ledger=[
+                        _source(entry, series.step_ms or 1) for entry in catalogue.ledger(series)
+                    ],
                 )
             )
     return rows
+
+
+def _source(entry: Source, step_ms: int) -> SourceStatus:
+    return SourceStatus(
+        source=entry.source,
+        content=entry.content,
+        began=entry.began,
+        ended=entry.ended,
+        added=entry.added,
+        repeated=entry.repeated,
+        conflicting=entry.conflicting,
+        spans=[(_moment(start), _moment(end - step_ms)) for start, end in entry.spans],
+    )
 
 
 def _partitions(home: Home) -> list[PartitionStatus]:

@@ -184,12 +184,16 @@ class Catalogue:
         )
 
     def sources(self, series: Series) -> pd.DataFrame:
-        """The source ledger: the fields of :class:`Source`, one row for each source in turn."""
+        """The source ledger as a frame: the fields of :class:`Source`."""
         import pandas as pd
 
         columns = [field.name for field in dataclasses.fields(Source)]
-        rows = [dataclasses.astuple(source) for source in self._manifest(series).sources]
+        rows = [dataclasses.astuple(source) for source in self.ledger(series)]
         return pd.DataFrame(rows, columns=columns)
+
+    def ledger(self, series: Series) -> tuple[Source, ...]:
+        """The source ledger: which file or exchange gave which bars, and when."""
+        return self._manifest(series).sources
 
     def fingerprint(self, series: Series, start_ms: int, end_ms: int) -> str:
         """XXH3-128 of the window's rows; the way in which they came does not count."""

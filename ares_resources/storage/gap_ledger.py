@@ -24,7 +24,7 @@ def gaps_between(timestamps: np.ndarray, step_ms: int) -> list[Span]:
 
 
 def spans_of(timestamps: np.ndarray, step_ms: int) -> list[Span]:
-    """Unbroken runs of sorted, unique ``timestamps``; one span for all where there is no grid."""
+    """Unbroken runs of sorted, unique ``timestamps``; one span for all with a step of 0."""
     if len(timestamps) == 0:
         return []
     wide = np.flatnonzero(np.diff(timestamps) > step_ms) if step_ms else np.empty(0, np.int64)

@@ -23,6 +23,7 @@ from ares_resources.storage.merging import Conflict, Merged, length, merge
 from ares_resources.storage.month_files import by_month, read_month, write_month
 from ares_resources.storage.series import AppendReport, Series
 from ares_resources.storage.series_manifest import Manifest, Month
+from ares_resources.timeframes import DAY_MS
 
 HELD_ROWS = 150_000
 """Incoming rows kept in memory before they are merged into their months."""
@@ -124,8 +125,15 @@ class Staging:
 
     @property
     def spans(self) -> list[list[Span]]:
-        """Spans of the rows that each source gave and that stand."""
-        return [union(spans) for spans in self._spans]
+        """Spans of the rows that each source gave and that stand.
+
+        Where there is no grid, records up to a day apart count as one run.
+        """
+        slack = 0 if self.series.step_ms else DAY_MS
+        return [
+            [(start, end - slack) for start, end in union((a, b + slack) for a, b in spans)]
+            for spans in self._spans
+        ]
 
     @property
     def extents(self) -> list[Span | None]:

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+import xxhash
+from fakes.fake_binance import made_up_bars
 
 from ares_jobs import cli_output
 from ares_jobs.cli import run
@@ -47,6 +49,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("blank ETHUSDT BINANCE --offline", ["ETHUSDT.BINANCE", "ares ingest"]),
         ("ingest /no/such/file.csv --symbol ETHUSDT --exchange BINANCE", ["/no/such/file.csv"]),
         ("ingest / --symbol ETHUSDT --exchange BINANCE", ["folder"]),
+        ("ingest x --symbol ETHUSDT --exchange BINANCE --stamped-at noon", ["noon", "auto, open"]),
+        ("ingest x --symbol ETHUSDT --exchange BINANCE --utc-offset 8", ["8", "+08:00"]),
+        ("ingest x --symbol ETHUSDT --exchange BINANCE --volume-unit lot", ["lot", "quote"]),
+        ("ingest x --symbol ETHUSDT --exchange BINANCE --on-conflict x", ["keep_first"]),
+        ("ingest x --symbol ETHUSDT --exchange BINANCE --timeframe 7m", ["7m", "5m"]),
         ("init --symbol ETHUSDT", ["ETHUSDT", "ETHUSDT.BINANCE"]),
         ("init --symbol NOPE.SIM", ["NOPE"]),
         ("init --symbol ETHUSDT.BINANC", ["BINANC", "binance"]),
@@ -177,3 +184,26 @@ def test_a_request_is_checked_before_anything_is_made(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="NOSUCH"):
         check_request(TrainingRequest(SymbolKey("NOSUCH", "SIM")), home)
     assert not home.root.exists()
+
+
+def test_status_shows_where_bars_came_from_and_what_lacks(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars = made_up_bars(1_700_000_040_000, 100)
+    path = home.parent / "with a gap.csv"
+    bars.drop(index=range(40, 45)).to_csv(path, index=False)
+    ingested = ["ingest", str(path), "--symbol", "ETHUSDT", "--exchange", "BINANCE"]
+    assert run(ingested) == 0
+    capsys.readouterr()
+    assert run(["status", "--json"]) == 0
+    (series,) = json.loads(capsys.readouterr().out)["series"]
+    assert series["gap_ledger"] == [
+        {"start": "2023-11-14 22:54", "after": "2023-11-14 22:59", "missing_bars": 5}
+    ]
+    (source,) = series["source_ledger"]
+    assert (source["source"], source["added"]) == ("with a gap.csv", 95)
+    assert len(source["spans"]) == 2
+    assert source["content"] == xxhash.xxh3_128(path.read_bytes()).hexdigest()
+    assert run(["status", "--ledgers"]) == 0
+    told = capsys.readouterr().out
+    assert "gap from 2023-11-14 22:54 to 2023-11-14 22:59: 5 bars" in told

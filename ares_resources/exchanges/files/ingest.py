@@ -23,6 +23,7 @@ from ares_resources.exchanges.files.stamps import Shift, StampJudge, funding_off
 from ares_resources.exchanges.files.times import spell_utc_offset
 from ares_resources.storage.catalogue import Catalogue, Series
 from ares_resources.storage.frames import Progress, Rows, utc
+from ares_resources.storage.merging import check_on_conflict
 from ares_resources.storage.staging import Staging
 from ares_resources.symbols import SymbolKey
 
@@ -93,6 +94,7 @@ def ingest(
     DataConflict
         If rows disagree and ``on_conflict`` is "refuse"; nothing is written.
     """
+    check_on_conflict(on_conflict)
     wanted = [path for path in paths if path.suffix != ".CHECKSUM"]
     if not wanted:
         raise BadInput("no files to ingest; needed: at least one")

@@ -232,6 +232,13 @@ def test_source_ledger_says_which_bars_stand_as_who_gave_them(
     assert ledger["c"] == ()
 
 
+def test_settlements_of_a_source_are_one_span_over_months(catalogue: Catalogue) -> None:
+    stamps = NEW_YEAR - 30 * DAY + np.arange(180) * 8 * HOUR
+    funding = pd.DataFrame({"timestamp": stamps, "funding_rate": np.arange(180) * 1e-6})
+    catalogue.append(Series(KEY, "funding"), funding, source="x")
+    assert catalogue.ledger(Series(KEY, "funding"))[0].spans == ((stamps[0], stamps[-1] + 1),)
+
+
 def test_a_manifest_of_the_first_format_is_still_read(
     catalogue: Catalogue, bars: pd.DataFrame
 ) -> None:
