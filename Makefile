@@ -66,6 +66,12 @@ bench-regimes: $(READY) ## Regime algorithms on simulated truth beside the oracl
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regimes --fit-days 180 30 \
 		--out benchmarks/results/regimes.json --page docs/regimes.md
 
+.PHONY: bench-sample
+bench-sample: $(READY) $(PEERS)/.ready ## Every benchmark once and small, to see that they run
+	@$(BIN)/python -m benchmarks.ingest --rows 200000 --repeats 1 --out tmp/ingest.json
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regimes --seeds 1 --fit-days 30 --test-days 10 \
+		--out tmp/regimes.json
+
 .PHONY: test-faults
 test-faults: $(READY) ## 1,000 random fault sequences against the collector (minutes)
 	@$(BIN)/python tests/faults/summary.py
