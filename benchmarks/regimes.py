@@ -26,13 +26,14 @@ import pandas as pd
 
 from ares_assets.market.bars import join_reference
 from ares_assets.market.classification import classify, decode
-from ares_assets.market.regimes import PROBABILITY_COLUMNS, REGIMES, decide
+from ares_assets.market.regimes import PROBABILITY_COLUMNS, REGIMES, decide, get_algorithm
 from ares_assets.market.regimes.base import as_frame
 from ares_assets.market.regimes.registry import ALGORITHM_NAMES
 from ares_resources.exchanges.simulated import simulate
 from ares_resources.exchanges.simulated.oracle import oracle_filter
 from ares_resources.exchanges.simulated.symbols import LABORATORY
 from ares_resources.settings import RegimeSettings
+from ares_resources.timeframes import timeframe_ms
 from benchmarks import regime_scores as scores
 
 DAY = 1_440
@@ -135,15 +136,18 @@ def _algorithm(
     algorithm: str, frame: pd.DataFrame, rows: np.ndarray, truth: np.ndarray
 ) -> dict[str, Any]:
     settings = RegimeSettings(algorithm=algorithm)  # type: ignore[arg-type]
-    began = time.perf_counter()
     decided, model = classify(frame, fit_rows=rows, timeframe="1m", settings=settings, seed=1)
+    began = time.perf_counter()  # all kernels are loaded by now
+    get_algorithm(algorithm).fit(
+        frame, fit_rows=rows, timeframe_ms=timeframe_ms("1m"), settings=settings, seed=1
+    )
     fitted = time.perf_counter()
     decode(frame, model, settings)
     decoding = time.perf_counter() - fitted
     end = int(rows[-1]) + 1
     probabilities = decided[list(PROBABILITY_COLUMNS)].to_numpy()[end:]
     times = {
-        "fit_seconds": round(fitted - began - decoding, 3),
+        "fit_seconds": round(fitted - began, 3),
         "decode_microseconds": round(decoding / len(frame) * 1e6, 3),
     }
     states = _numbers(decided["regime"].to_numpy())[end:]
