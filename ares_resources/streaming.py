@@ -1,22 +1,21 @@
 """Files larger than memory, read in blocks.
 
-Belongs here: CSV in constant memory, block by block, and Parquet written as it comes.  Does
-not belong here: which columns an exchange's file has, and what a bar must satisfy.
+Belongs here: the seeds' face of reading in constant memory, and Parquet written as it comes.
+Does not belong here: cutting and parsing blocks (:mod:`ares_resources.csv_blocks`), which columns
+an exchange's file has, and what a bar must satisfy.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import gzip
 import re
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias, Union, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
+from ares_resources.csv_blocks import ArrowTypes, CsvReading, csv_tables
 from ares_resources.errors import BadInput
 from ares_resources.storage.atomic import write_with
 
@@ -25,12 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MISFIT = re.compile(r"column #(\d+): .*?CSV conversion error to (\w+)")
-LONGEST_LINE = 16 << 20
-BLOCKS_AHEAD = 8
-_USUAL_LINE = 4096
 
 Transform = Callable[["pd.DataFrame"], "pd.DataFrame"]
-ArrowTypes: TypeAlias = Mapping[str, Union[str, "pa.DataType"]]
 
 
 @dataclass(frozen=True)
@@ -149,19 +144,14 @@ class StreamingDataProcessor:
         pa.ArrowInvalid
             If a row does not parse.
         """
-        blocks, names = _blocks(stream, self.block_bytes), list(self.column_names)
-        first = next(blocks, memoryview(b""))
-        if not names and len(first):
-            names, first = _header(first, self.delimiter)
-        if not bytes(first[:64]).strip():
-            first = next(blocks, memoryview(b""))
-        if not len(first):
-            return
-        parser = _BlockParser(names, self, otherwise, quick=b'"' not in bytes(first))
-        table = parser.parse(first)
-        parser.learn(table)
-        yield table
-        yield from _in_order(parser.parse, blocks, self.threads)
+        reading = CsvReading(
+            column_names=tuple(self.column_names),
+            column_types=self.column_types,
+            include_columns=tuple(self.include_columns),
+            delimiter=self.delimiter,
+            otherwise=otherwise,
+        )
+        yield from csv_tables(stream, reading, block_bytes=self.block_bytes, threads=self.threads)
 
     def _convert_once(
         self,
@@ -209,70 +199,6 @@ class StreamingDataProcessor:
         raise _NotWhole(column)
 
 
-class _BlockParser:
-    """Parses blocks of whole lines; the types of the first are those of the others."""
-
-    def __init__(
-        self,
-        names: list[str],
-        reading: StreamingDataProcessor,
-        otherwise: ArrowTypes | None,
-        *,
-        quick: bool,
-    ) -> None:
-        import pyarrow as pa
-
-        self._quick = quick and otherwise is not None
-
-        self.names, self._reading, self._otherwise = names, reading, otherwise
-        self._types: dict[str, pa.DataType] = {
-            name: pa.type_for_alias(kind) if isinstance(kind, str) else kind
-            for name, kind in reading.column_types.items()
-        }
-
-    def learn(self, table: pa.Table) -> None:
-        """Take over the types that the first block's columns turned out to have."""
-        import pyarrow as pa
-
-        if self._otherwise is None:
-            found = {f.name: f.type for f in table.schema if not pa.types.is_null(f.type)}
-            self._types = {**found, **self._types}
-
-    def parse(self, block: memoryview) -> pa.Table:
-        """The rows of one block; a first, quick try takes no cell for quoted or missing."""
-        import pyarrow as pa
-
-        if self._quick:
-            with contextlib.suppress(pa.ArrowInvalid):
-                return self._read(block, self._types, quick=True)
-        try:
-            return self._read(block, self._types)
-        except pa.ArrowInvalid as error:
-            if self._otherwise is not None and "conversion error" in str(error):
-                return self._read(block, self._otherwise)
-            error.names = self.names  # type: ignore[attr-defined]
-            raise
-
-    def _read(self, block: memoryview, types: ArrowTypes, *, quick: bool = False) -> pa.Table:
-        import pyarrow as pa
-        from pyarrow import csv
-
-        convert = csv.ConvertOptions(
-            column_types=dict(types), include_columns=list(self._reading.include_columns) or None
-        )
-        parse = csv.ParseOptions(delimiter=self._reading.delimiter)
-        if quick:
-            convert.null_values, parse.quote_char = [], False
-        return csv.read_csv(
-            pa.BufferReader(pa.py_buffer(block)),
-            read_options=csv.ReadOptions(
-                column_names=self.names, use_threads=False, block_size=len(block) + 1
-            ),
-            parse_options=parse,
-            convert_options=convert,
-        )
-
-
 class _NotWhole(BadInput):
     """A column was taken for whole numbers by its first block and holds others."""
 
@@ -288,72 +214,6 @@ def _opened(path: Path) -> BinaryIO:
     if path.suffix == ".gz":
         return cast(BinaryIO, gzip.open(path, "rb"))
     return path.open("rb")
-
-
-def _blocks(stream: BinaryIO, size: int) -> Iterator[memoryview]:
-    """The stream cut after line ends into blocks of about ``size`` bytes.
-
-    Each is a view of a buffer of its own, which the stream filled: nothing is copied but the
-    piece of a line at its end.
-    """
-    import numpy as np
-
-    rest = b""
-    while True:
-        buffer = np.empty(len(rest) + size, dtype=np.uint8).data
-        buffer[: len(rest)] = rest
-        got = stream.readinto(buffer[len(rest) :])  # type: ignore[attr-defined]
-        filled = len(rest) + got
-        if not got:
-            if rest.strip():
-                yield buffer[:filled]
-            return
-        cut = _after_last_line_end(buffer[:filled])
-        rest = bytes(buffer[cut:filled])
-        if cut:
-            yield buffer[:cut]
-        elif filled > LONGEST_LINE:
-            raise BadInput(f"a line of more than {LONGEST_LINE} bytes; allowed: rows of a table")
-
-
-def _after_last_line_end(text: memoryview) -> int:
-    """Where the last whole line ends; 0 if there is none.  Most lines are short."""
-    for reach in (_USUAL_LINE, len(text)):
-        start = max(0, len(text) - reach)
-        found = bytes(text[start:]).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-    return 0
-
-
-def _header(block: memoryview, delimiter: str) -> tuple[list[str], memoryview]:
-    import csv
-
-    text = bytes(block)
-    end = text.find(b"\n") + 1 or len(text)
-    line = text[:end].removeprefix(b"\xef\xbb\xbf").decode().rstrip("\r\n")
-    return next(csv.reader([line], delimiter=delimiter)), block[end:]
-
-
-def _in_order(
-    parse: Callable[[memoryview], pa.Table], blocks: Iterator[memoryview], threads: int
-) -> Iterator[pa.Table]:
-    """Parse ahead on ``threads`` threads, a few blocks at the most."""
-    if threads == 1:
-        yield from map(parse, blocks)
-        return
-    with ThreadPoolExecutor(threads, thread_name_prefix="csv") as pool:
-        ahead: deque[Future[pa.Table]] = deque()
-        try:
-            for block in blocks:
-                ahead.append(pool.submit(parse, block))
-                if len(ahead) > BLOCKS_AHEAD:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
 
 
 def _transformed(table: pa.Table, transform: Transform) -> pa.Table:

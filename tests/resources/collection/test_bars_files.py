@@ -261,7 +261,7 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
 def test_a_parquet_bomb_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ares_resources import streaming
+    from ares_resources import csv_blocks
     from ares_resources.exchanges.files import containers, tables
 
     path = tmp_path / "x"
@@ -272,7 +272,7 @@ def test_a_parquet_bomb_is_refused_before_it_is_read(
             with pytest.raises(BadInput, match="120 rows; allowed: at most 119"):
                 read_bars_file(path)
     monkeypatch.setattr(containers, "MAXIMUM_WHOLE_BYTES", 10_000)
-    monkeypatch.setattr(streaming, "LONGEST_LINE", 10_000)
+    monkeypatch.setattr(csv_blocks, "LONGEST_LINE", 10_000)
     for content, refusal in (
         (b"[" + b"1" * 10_001, "unpacks to more than 10000"),
         (HEADER.encode() + b"1" * 10_001, "a line of more than 10000 bytes"),
