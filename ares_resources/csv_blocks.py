@@ -60,7 +60,7 @@ def csv_tables(
         first = next(blocks, memoryview(b""))
     if not len(first):
         return
-    parser = _BlockParser(names, reading, quick=b'"' not in bytes(first))
+    parser = _BlockParser(names, reading)
     table = parser.parse(first)
     parser.learn(table)
     yield table
@@ -70,37 +70,39 @@ def csv_tables(
 class _BlockParser:
     """Parses blocks of whole lines; the types of the first are those of the others."""
 
-    def __init__(
-        self,
-        names: list[str],
-        reading: CsvReading,
-        *,
-        quick: bool,
-    ) -> None:
+    def __init__(self, names: list[str], reading: CsvReading) -> None:
         import pyarrow as pa
 
         self.names, self._reading, self._otherwise = names, reading, reading.otherwise
-        self._quick = quick and reading.otherwise is not None
+        self._quick = reading.otherwise is not None
+        self._quick_types: ArrowTypes = {}
         self._types: dict[str, pa.DataType] = {
             name: pa.type_for_alias(kind) if isinstance(kind, str) else kind
             for name, kind in reading.column_types.items()
         }
 
     def learn(self, table: pa.Table) -> None:
-        """Take over the types that the first block's columns turned out to have."""
+        """Take over the types that the first block's columns turned out to have.
+
+        The quick way takes no quotes for such, so it is only for columns in which a quoted cell
+        could not pass for a value: texts rule it out.
+        """
         import pyarrow as pa
 
+        found = {f.name: f.type for f in table.schema if not pa.types.is_null(f.type)}
+        known = {**found, **self._types}
         if self._otherwise is None:
-            found = {f.name: f.type for f in table.schema if not pa.types.is_null(f.type)}
-            self._types = {**found, **self._types}
+            self._types = known
+        self._quick_types = known
+        self._quick &= not any(pa.types.is_string(kind) for kind in known.values())
 
     def parse(self, block: memoryview) -> pa.Table:
         """The rows of one block; a first, quick try takes no cell for quoted or missing."""
         import pyarrow as pa
 
-        if self._quick:
+        if self._quick and self._quick_types:
             with contextlib.suppress(pa.ArrowInvalid):
-                return self._read(block, self._types, quick=True)
+                return self._read(block, self._quick_types, quick=True)
         try:
             return self._read(block, self._types)
         except pa.ArrowInvalid as error:

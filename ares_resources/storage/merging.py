@@ -20,27 +20,22 @@ OnConflict = Literal["refuse", "keep_first", "keep_last"]
 
 @dataclass(frozen=True)
 class Conflict:
-    """Timestamps whose rows disagree: how many (of all duplicates), and the first with two rows."""
+    """The first timestamp whose rows disagree, and two of them in words."""
 
-    timestamps: int
-    duplicates: int
     first_ms: int
     kept: str
     against: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.timestamps} conflicting duplicate timestamps "
-            f"(of {self.duplicates} duplicates); "
-            f"the first is {utc(self.first_ms)}: {self.kept} against {self.against}"
-        )
+        return f"the first is {utc(self.first_ms)}: {self.kept} against {self.against}"
 
 
 @dataclass(frozen=True)
 class Merged:
     """The sorted, unique outcome; the counts have one entry for each incoming part.
 
-    ``won`` are the timestamps whose row was not there before, by the part that gave it.
+    ``won`` are the timestamps whose row was not there before, by the part that gave it;
+    ``duplicates`` and ``disputed`` those of several rows, and of several that disagree.
     """
 
     rows: Rows
@@ -48,7 +43,8 @@ class Merged:
     repeated: np.ndarray
     conflicting: np.ndarray
     won: list[np.ndarray]
-    duplicates: int
+    duplicates: np.ndarray
+    disputed: np.ndarray
     changed: bool
     conflict: Conflict | None
 
@@ -63,9 +59,10 @@ def check_on_conflict(on_conflict: str) -> None:
 def merge(old: Rows, parts: Sequence[Rows], kind: str, on_conflict: str) -> Merged:
     """Lay ``parts`` over ``old``, all conforming rows of one kind.
 
-    Rows of one timestamp are taken in the order in which they come (``old``, then the
-    parts, each in its own order).  A known value completes an unknown one; two different
-    known values are a conflict.
+    Rows of one timestamp are taken one after another, ``old`` first, then the parts, each in its
+    own order.  A row that agrees with what stands completes its unknown values; one that
+    contradicts a known value is a conflict, and replaces it whole under "keep_last", else not
+    at all.  So it does not matter how the rows are cut into parts, or parts into calls.
     """
     stacked = concatenated([old, *parts])
     if ascending(stacked["timestamp"]):
@@ -75,25 +72,40 @@ def merge(old: Rows, parts: Sequence[Rows], kind: str, on_conflict: str) -> Merg
     order = np.argsort(stacked["timestamp"], kind="stable")
     stacked, owner = taken(stacked, order), owner[order]
     stamps = stacked["timestamp"]
-    first = np.r_[True, stamps[1:] != stamps[:-1]]
-    completed = _completed(stacked, kind, first)
-    differs = _differs_from_previous(completed, first)
-    group = np.cumsum(first) - 1
-    disputed = np.bincount(group, weights=differs) > 0
-    duplicates = int((np.bincount(group) > 1).sum())
-    chosen = _winners(first, disputed, on_conflict)
-    kept = taken(completed, chosen)
-    for name in NULLABLE[kind]:  # a row that won a dispute takes nothing over from the loser
-        kept[name] = np.where(disputed, stacked[name][chosen], kept[name])
+    starts = np.flatnonzero(np.r_[True, stamps[1:] != stamps[:-1]])
+    sizes = np.diff(np.r_[starts, len(stamps)])
+    standing, giver = taken(stacked, starts), owner[starts]
+    conflicting = np.zeros(len(stamps), dtype=bool)
+    disputed = np.zeros(len(starts), dtype=bool)
+    conflict: Conflict | None = None
+    for nth in range(1, int(sizes.max())):
+        groups = np.flatnonzero(sizes > nth)
+        rows = starts[groups] + nth
+        news, before = taken(stacked, rows), taken(standing, groups)
+        differs = _differs(before, news)
+        if differs.any() and (conflict is None or stamps[rows[differs][0]] < conflict.first_ms):
+            conflict = _described(before, news, int(np.argmax(differs)))
+        conflicting[rows] = differs
+        disputed[groups] |= differs
+        for name in NULLABLE[kind]:
+            fills = ~differs & np.isnan(before[name])
+            standing[name][groups[fills]] = news[name][fills]
+        if on_conflict == "keep_last":
+            for name, values in news.items():
+                standing[name][groups[differs]] = values[differs]
+            giver[groups[differs]] = owner[rows[differs]]
+    is_first = np.zeros(len(stamps), dtype=bool)
+    is_first[starts] = True
     return Merged(
-        rows=kept,
-        added=_count(owner, first, len(parts)),
-        repeated=_count(owner, ~first & ~differs, len(parts)),
-        conflicting=_count(owner, differs, len(parts)),
-        won=_won(stamps, owner, first, disputed, chosen, len(parts)),
-        duplicates=duplicates,
-        changed=not equal(kept, old),
-        conflict=_describe(stacked, differs, int(disputed.sum()), duplicates),
+        rows=standing,
+        added=_count(owner, is_first, len(parts)),
+        repeated=_count(owner, ~is_first & ~conflicting, len(parts)),
+        conflicting=_count(owner, conflicting, len(parts)),
+        won=[standing["timestamp"][giver == part] for part in range(len(parts))],
+        duplicates=standing["timestamp"][sizes > 1],
+        disputed=standing["timestamp"][disputed],
+        changed=not equal(standing, old),
+        conflict=conflict,
     )
 
 
@@ -131,63 +143,29 @@ def equal(one: Rows, other: Rows) -> bool:
 def _disjoint(rows: Rows, parts: Sequence[Rows]) -> Merged:
     """The common case: every row is later than the one before it."""
     counts, none = np.array([length(part) for part in parts]), np.zeros(len(parts), np.int64)
-    won = [part["timestamp"] for part in parts]
-    return Merged(rows, counts, none, none.copy(), won, 0, bool(counts.sum()), None)
+    won, nowhere = [part["timestamp"] for part in parts], rows["timestamp"][:0]
+    changed = bool(counts.sum())
+    return Merged(rows, counts, none, none.copy(), won, nowhere, nowhere, changed, None)
 
 
-def _completed(stacked: Rows, kind: str, first: np.ndarray) -> Rows:
-    """Unknown values taken over from the last earlier row of the same timestamp that knows."""
-    completed = dict(stacked)
-    starts = np.maximum.accumulate(np.where(first, np.arange(len(first)), 0))
-    for name in NULLABLE[kind]:
-        values = stacked[name]
-        known = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))
-        completed[name] = np.where(known >= starts, values[known], np.nan)
-    return completed
-
-
-def _differs_from_previous(stacked: Rows, first: np.ndarray) -> np.ndarray:
-    differs = np.zeros(len(first), dtype=bool)
-    later = np.flatnonzero(~first)
-    for name, values in stacked.items():
+def _differs(standing: Rows, news: Rows) -> np.ndarray:
+    """Where some value is known to both and not the same."""
+    differs = np.zeros(length(news), dtype=bool)
+    for name, here in news.items():
         if name != "timestamp":
-            here, before = values[later], values[later - 1]
-            differs[later] |= (here != before) & ~np.isnan(here) & ~np.isnan(before)
+            before = standing[name]
+            differs |= (here != before) & ~np.isnan(here) & ~np.isnan(before)
     return differs
-
-
-def _winners(first: np.ndarray, disputed: np.ndarray, on_conflict: str) -> np.ndarray:
-    starts = np.flatnonzero(first)
-    ends = np.r_[starts[1:], len(first)] - 1
-    return np.where(disputed, starts, ends) if on_conflict == "keep_first" else ends
 
 
 def _count(owner: np.ndarray, chosen: np.ndarray, parts: int) -> np.ndarray:
     return np.bincount(owner[chosen & (owner >= 0)], minlength=parts)
 
 
-def _won(
-    stamps: np.ndarray,
-    owner: np.ndarray,
-    first: np.ndarray,
-    disputed: np.ndarray,
-    chosen: np.ndarray,
-    parts: int,
-) -> list[np.ndarray]:
-    """Timestamps by the part whose row stands: new ones, and disputes that it won."""
-    starts = np.flatnonzero(first)
-    giver = np.where(disputed, owner[chosen], owner[starts])
-    return [stamps[starts[giver == part]] for part in range(parts)]
+def _described(standing: Rows, news: Rows, row: int) -> Conflict:
+    return Conflict(int(news["timestamp"][row]), _values(standing, row), _values(news, row))
 
 
-def _describe(stacked: Rows, differs: np.ndarray, count: int, duplicates: int) -> Conflict | None:
-    if count == 0:
-        return None
-    row = int(np.argmax(differs))
-    stamp = int(stacked["timestamp"][row])
-    return Conflict(count, duplicates, stamp, _values(stacked, row - 1), _values(stacked, row))
-
-
-def _values(stacked: Rows, row: int) -> str:
-    pairs = (f"{name} {stacked[name][row]:.10g}" for name in list(stacked)[1:])
+def _values(rows: Rows, row: int) -> str:
+    pairs = (f"{name} {rows[name][row]:.10g}" for name in list(rows)[1:])
     return "(" + ", ".join(pair for pair in pairs if not pair.endswith(" nan")) + ")"

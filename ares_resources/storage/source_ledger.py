@@ -50,10 +50,11 @@ def with_entries(known: Sources, new: Sequence[Source]) -> Sources:
     """The ledger with the new entries; what they replaced is no longer the earlier ones'."""
     ledger = list(known)
     for entry in new:
-        ledger = [
-            dataclasses.replace(old, spans=tuple(subtract(old.spans, entry.spans)))
-            for old in ledger
-        ]
+        if entry.conflicting:
+            ledger = [
+                dataclasses.replace(old, spans=tuple(subtract(old.spans, entry.spans)))
+                for old in ledger
+            ]
         if ledger and (ledger[-1].source, ledger[-1].content) == (entry.source, entry.content):
             entry = _joined(ledger.pop(), entry)
         ledger.append(entry)

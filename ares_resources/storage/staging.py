@@ -18,11 +18,12 @@ import numpy as np
 
 from ares_resources.errors import BadInput, CorruptArtifact, DataConflict
 from ares_resources.storage.frames import AnyRows, Rows, conform_rows, empty_rows, first_fault
-from ares_resources.storage.gap_ledger import Span, spans_of, union
+from ares_resources.storage.gap_ledger import Span, spans_of, subtract, union
 from ares_resources.storage.merging import Conflict, Merged, length, merge
 from ares_resources.storage.month_files import by_month, read_month, write_month
 from ares_resources.storage.series import AppendReport, Series
 from ares_resources.storage.series_manifest import Manifest, Month
+from ares_resources.storage.stamp_set import StampSet
 from ares_resources.timeframes import DAY_MS
 
 HELD_ROWS = 150_000
@@ -60,8 +61,8 @@ class Staging:
         self._counts = np.zeros((3, len(sources)), dtype=np.int64)
         self._spans: list[list[Span]] = [[] for _ in sources]
         self._extents: list[Span | None] = [None for _ in sources]
-        self._conflicts: list[Conflict] = []
-        self._duplicates = 0
+        self._conflict: Conflict | None = None
+        self._disputed, self._duplicates = StampSet(series.step_ms), StampSet(series.step_ms)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="months")
         self._writing: dict[str, Future[Month]] = {}
 
@@ -153,7 +154,7 @@ class Staging:
             known = self.months.get(name) or self._opened().months.get(name)
             old = empty_rows(self.series.kind) if known is None else self._read(known)
             merged = merge(old, [rows for _, rows in pending], self.series.kind, self._on_conflict)
-            self._account([source for source, _ in pending], merged)
+            self._account(name, [source for source, _ in pending], merged)
             if merged.changed:
                 self._write(name, merged.rows)
 
@@ -184,24 +185,28 @@ class Staging:
             if writing is not None:
                 self.months[name] = writing.result()
 
-    def _account(self, sources: list[int], merged: Merged) -> None:
+    def _account(self, month: str, sources: list[int], merged: Merged) -> None:
         outcome = np.stack([merged.added, merged.repeated, merged.conflicting])
         np.add.at(self._counts.T, sources, outcome.T)
-        self._duplicates += merged.duplicates
+        self._duplicates.add(month, merged.duplicates)
+        self._disputed.add(month, merged.disputed)
         for source, stamps in zip(sources, merged.won, strict=True):
-            self._spans[source] += spans_of(stamps, self.series.step_ms)
+            new = spans_of(stamps, self.series.step_ms)
+            if new and len(merged.disputed):  # perhaps another source's until now
+                self._spans = [subtract(spans, new) for spans in self._spans]
+            self._spans[source] += new
         if merged.conflict is not None:
-            self._conflicts.append(merged.conflict)
+            known = self._conflict
+            if known is None or merged.conflict.first_ms < known.first_ms:
+                self._conflict = merged.conflict
 
     def _refuse_conflicts(self) -> None:
-        if not self._conflicts:
+        if self._conflict is None:
             return
-        first = min(self._conflicts, key=lambda conflict: conflict.first_ms)
-        total = sum(conflict.timestamps for conflict in self._conflicts)
-        whole = dataclasses.replace(first, timestamps=total, duplicates=self._duplicates)
         origin = self.sources[0] if len(self.sources) == 1 else f"{len(self.sources)} sources"
         raise DataConflict(
-            f"{self.series} from {origin}: {whole}; nothing was written; "
+            f"{self.series} from {origin}: {len(self._disputed)} conflicting duplicate timestamps "
+            f"(of {len(self._duplicates)} duplicates); {self._conflict}; nothing was written; "
             "allowed: rows that agree, or on_conflict keep_first or keep_last"
         )
 

@@ -380,6 +380,21 @@ def test_rows_are_numbered_through_all_blocks(tmp_path: Path) -> None:
     assert sum(len(block["timestamp"]) for block in blocks) == 120
 
 
+@pytest.mark.parametrize("column", ["Date", "close"])
+def test_quotes_that_begin_late_are_quotes(tmp_path: Path, column: str) -> None:
+    lines = _dates("%Y-%m-%d %H:%M:%S").decode().splitlines()
+    place = lines[0].split(",").index(column)
+    for row in range(90, len(lines)):
+        cells = lines[row].split(",")
+        cells[place] = f'"{cells[place]}"'
+        lines[row] = ",".join(cells)
+    path, small = tmp_path / "x.csv", StreamingDataProcessor(block_bytes=1024, threads=2)
+    path.write_text("\n".join(lines))
+    blocks = list(MarketFile(path, processor=small).blocks())
+    assert np.concatenate([b["timestamp"] for b in blocks]).tolist() == BARS["timestamp"].tolist()
+    assert np.concatenate([b["close"] for b in blocks]).tolist() == BARS["close"].tolist()
+
+
 _PROGRAM = """
 import resource, sys
 from pathlib import Path

@@ -289,6 +289,16 @@ def test_conflicts_are_counted_over_all_pieces(
     assert catalogue.coverage(HOURS) is None
 
 
+def test_a_timestamp_disputed_in_several_pieces_counts_once(
+    catalogue: Catalogue, bars: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "HELD_ROWS", 100)
+    copies = [bars.iloc[:300].assign(volume=float(n)) for n in range(1, 6)]
+    for rows in (pd.concat(copies), pd.concat(copies).sample(frac=1, random_state=2)):
+        with pytest.raises(DataConflict, match=r"300 conflicting .* \(of 300 duplicates\)"):
+            catalogue.append(HOURS, rows, source="x")
+
+
 def test_bars_of_seconds_rest_by_day(catalogue: Catalogue) -> None:
     seconds = made_up_bars(NEW_YEAR + DAY - 90_000, 180, "1s")
     series = Series(KEY, "bars", "1s")

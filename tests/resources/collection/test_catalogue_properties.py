@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ares_resources.storage import gap_ledger
 from ares_resources.storage.catalogue import Catalogue, Series
-from ares_resources.storage.frames import empty_rows
+from ares_resources.storage.frames import Rows
 from ares_resources.storage.merging import merge
 from ares_resources.symbols import SymbolKey
 
@@ -47,42 +47,68 @@ def test_appends_commute(cuts: list[tuple[int, int]], data: st.DataObject) -> No
         assert sum(end - start for start, end in window) == (48 - len(rows)) * 3_600_000
 
 
-def _merge_reference(rows: list[tuple[int, float]], policy: str) -> tuple[dict[int, float], int]:
-    """The plain twin of ``merge`` for one value column: what stands, and disputed timestamps."""
-    seen: dict[int, list[float]] = {}
-    for stamp, value in rows:
-        seen.setdefault(stamp, []).append(value)
-    disputed = sum(len(set(values)) > 1 for values in seen.values())
-    position = 0 if policy == "keep_first" else -1
-    return {stamp: values[position] for stamp, values in sorted(seen.items())}, disputed
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    parts=st.lists(
-        st.lists(st.tuples(st.integers(1, 6), st.sampled_from([1.0, 2.0])), max_size=6),
-        min_size=1,
-        max_size=4,
-    ),
-    policy=st.sampled_from(["keep_first", "keep_last"]),
+Row = tuple[int, float, float]  # time, volume, and the taker's share, which may be unknown
+VALUES = st.sampled_from([1.0, 2.0])
+SHARES = st.sampled_from([0.0, 0.5, np.nan])
+PARTS = st.lists(
+    st.lists(st.tuples(st.integers(1, 6), VALUES, SHARES), max_size=6), min_size=1, max_size=4
 )
-def test_merge_equals_its_plain_twin(parts: list[list[tuple[int, float]]], policy: str) -> None:
-    frames = [
-        {
-            "timestamp": np.array([stamp for stamp, _ in part], dtype="int64"),
-            "open_interest": np.array([value for _, value in part], dtype="float64"),
-        }
-        for part in parts
-    ]
-    merged = merge(empty_rows("open_interest"), frames, "open_interest", policy)
-    expected, disputed = _merge_reference([row for part in parts for row in part], policy)
-    assert dict(zip(*(column.tolist() for column in merged.rows.values()), strict=True)) == expected
-    assert (merged.conflict.timestamps if merged.conflict else 0) == disputed
+
+
+def _folded(rows: list[Row], policy: str) -> tuple[dict[int, tuple[float, float]], set[int]]:
+    """The plain twin of ``merge``: row after row; what stands, and the disputed timestamps."""
+    standing: dict[int, tuple[float, float]] = {}
+    disputed = set()
+    for stamp, volume, share in rows:
+        if stamp not in standing:
+            standing[stamp] = (volume, share)
+            continue
+        known_volume, known_share = standing[stamp]
+        both_known = not np.isnan(share) and not np.isnan(known_share)
+        if volume != known_volume or (both_known and share != known_share):
+            disputed.add(stamp)
+            if policy == "keep_last":
+                standing[stamp] = (volume, share)
+        elif np.isnan(known_share):
+            standing[stamp] = (volume, share)
+    return standing, disputed
+
+
+def _rows(part: list[Row]) -> Rows:
+    table = np.array(part, dtype="float64").reshape(-1, 3)
+    rows: Rows = {"timestamp": table[:, 0].astype("int64"), "volume": table[:, 1]}
+    return {**rows, "taker_buy_share": table[:, 2]}
+
+
+@settings(max_examples=300, deadline=None)
+@given(parts=PARTS, policy=st.sampled_from(["keep_first", "keep_last"]))
+def test_merge_equals_its_plain_twin(parts: list[list[Row]], policy: str) -> None:
+    merged = merge(_rows([]), [_rows(part) for part in parts], "bars", policy)
+    expected, disputed = _folded([row for part in parts for row in part], policy)
+    columns = (column.tolist() for column in merged.rows.values())
+    assert str(list(zip(*columns, strict=True))) == str(
+        [(stamp, *values) for stamp, values in sorted(expected.items())]
+    )
+    assert set(merged.disputed.tolist()) == disputed
+    assert (merged.conflict is None) == (not disputed)
     counted = merged.added + merged.repeated + merged.conflicting
     assert counted.tolist() == [len(part) for part in parts]
     assert merged.added.sum() == len(expected)
     won = [stamp for stamps in merged.won for stamp in stamps.tolist()]
     assert sorted(won) == sorted(expected)
+
+
+@settings(max_examples=300, deadline=None)
+@given(parts=PARTS, policy=st.sampled_from(["keep_first", "keep_last"]))
+def test_merging_at_once_or_one_after_another_is_the_same(
+    parts: list[list[Row]], policy: str
+) -> None:
+    at_once = merge(_rows([]), [_rows(part) for part in parts], "bars", policy)
+    standing = _rows([])
+    for part in parts:
+        for row in part:
+            standing = merge(standing, [_rows([row])], "bars", policy).rows
+    assert str(standing) == str(at_once.rows)
 
 
 def _points(spans: list[tuple[int, int]]) -> set[int]:
