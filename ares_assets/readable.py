@@ -67,6 +67,9 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
         for row in rows[:_TABLE_ROWS]
     ]
     named = dict.fromkeys(name for record in records for name in record.data)
+    if len(rows) > _TABLE_ROWS:
+        left = f"and {len(rows) - _TABLE_ROWS} more"
+        records.append(dg.TableRecord(dict.fromkeys(named, "...") | {next(iter(named)): left}))
     names = [*(n for n in _FIRST if n in named), *(n for n in named if n not in _FIRST)]
     columns = [dg.TableColumn(name, _type(records, name)) for name in names]
     return dg.MetadataValue.table(records, dg.TableSchema(columns))

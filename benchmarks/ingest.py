@@ -26,6 +26,7 @@ PEERS = ("polars", "duckdb", "pandas", "pyarrow")
 STEP_MS = 1_000
 START_MS = 1_672_531_200_000
 SEED = 7
+GENERATOR = 1  # one more whenever the file is made otherwise, so that no old one is taken for it
 _CHUNK = 200_000
 _HERE = Path(__file__).resolve().parent
 _RESULTS = _HERE / "results" / "ingest.json"
@@ -43,7 +44,7 @@ def main() -> None:
     if not Path(options.peers).is_file():
         sys.exit(f"{options.peers} is not there; make bench-peers installs the peers")
     options.folder.mkdir(parents=True, exist_ok=True)
-    source = options.folder / f"dump-{options.rows}.csv"
+    source = options.folder / f"dump-{GENERATOR}-{options.rows}.csv"
     if not source.is_file():
         write_dump(source, options.rows)
     runs: dict[str, list[Run]] = {name: [] for name in ("ares", *PEERS)}

@@ -54,7 +54,7 @@ def median(runs: Sequence[Run]) -> Run:
     return Run(
         statistics.median(one.wall for one in runs),
         statistics.median(one.cpu for one in runs),
-        max(one.peak_mib for one in runs),
+        statistics.median(one.peak_mib for one in runs),
     )
 
 

@@ -21,7 +21,7 @@ from ares_resources.errors import BadInput
 from ares_resources.settings import CheckSettings
 
 # Below as many independent outcomes no share of winners can be told from one half: the usual
-# least size of a sample for a normal approximation, and the release gate's fewest trades.
+# least size of a sample for a normal approximation.
 FEW_HORIZONS = 30
 # A regime whose share falls to a quarter of what it was in development has all but gone.
 FADED = 0.25

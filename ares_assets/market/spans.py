@@ -17,7 +17,7 @@ from ares_assets.market.roles import cuts_of
 from ares_assets.market.splits import WINDOW_ROLES
 from ares_resources.settings import WindowSettings
 from ares_resources.storage.frames import utc
-from ares_resources.timeframes import DAY_MS, timeframe_ms
+from ares_resources.timeframes import DAY_MS, grid_ceil, timeframe_ms
 
 _HOUR_MS = 3_600_000
 CUTS = (("development", "calibration"), ("calibration", "holdout"))
@@ -48,7 +48,7 @@ def role_spans(
                 "days": round((end - start) / DAY_MS, 3),
                 "bars": bars,
                 # A cut may stand off the grid of bars; the first whole bar after it counts.
-                "missing_bars": (_on_grid(end, step) - _on_grid(start, step)) // step - bars,
+                "missing_bars": (grid_ceil(end, step) - grid_ceil(start, step)) // step - bars,
             }
         )
     return rows
@@ -85,7 +85,7 @@ def purge_gaps(
                 "hours": round(gap / _HOUR_MS, 3),
                 "purged_bars": int(purged.sum()),
                 "last_label_ends_ms": ends,
-                "spare_bars": None if ends is None else (_on_grid(cut, step) - ends) // step,
+                "spare_bars": None if ends is None else (grid_ceil(cut, step) - ends) // step,
             }
         )
     return rows
@@ -117,7 +117,7 @@ def crossing(
     """
     for (before, after), cut in zip(CUTS, cuts, strict=True):
         ends = last_label_end(timestamps[roles == before], horizon_bars, step_ms)
-        if ends is not None and ends > _on_grid(cut, step_ms):
+        if ends is not None and ends > grid_ceil(cut, step_ms):
             return f"a {before} label may end at {utc(ends)}, after {after} begins at {utc(cut)}"
     return None
 
@@ -151,8 +151,3 @@ def misplaced(
                 f"a {role} bar opens at {utc(int(outside[0]))}, outside {utc(start)} to {utc(end)}"
             )
     return None
-
-
-def _on_grid(moment_ms: int, step: int) -> int:
-    """The first bar open at or after a moment."""
-    return -(-moment_ms // step) * step

@@ -116,7 +116,8 @@ class Catalogue:
             try:
                 yield staging
                 manifest = staging.finish()
-                self._publish(folder, manifest, staging, contents or [""] * len(names))
+                if any(extent is not None for extent in staging.extents):
+                    self._publish(folder, manifest, staging, contents or [""] * len(names))
             finally:
                 staging.close()
                 if staging.opened:

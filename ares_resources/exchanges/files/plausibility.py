@@ -64,8 +64,8 @@ class Plausibility:
         """Raise BadInput, with the first jump, if this is no real market."""
         if too_many_jumps(self._count, self._rows):
             raise BadInput(
-                f"{self._first} is one of {self._count} bars among {self._rows} that move by more "
-                "than 65 %, as on test networks; allowed: prices of a real market"
+                f"{self._first} is one of {self._count} bars among {self._rows} that leap by more "
+                "than 65 % up or 39 % down, as on test networks; allowed: prices of a real market"
             )
 
 

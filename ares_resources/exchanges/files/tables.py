@@ -20,7 +20,8 @@ from ares_resources.streaming import StreamingDataProcessor
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MAXIMUM_ROWS = 50_000_000  # 95 years of minutes; more is a decompression bomb
+MAXIMUM_ROWS = 1_000_000_000
+"""32 years of seconds; more is a decompression bomb, of which one may be smaller than 2 MB."""
 _BATCH_ROWS = 65_536
 
 

@@ -30,7 +30,9 @@ def test_a_ledger_is_a_table_with_times_that_can_be_read() -> None:
 
 
 def test_long_tables_are_cut_and_empty_ones_say_none() -> None:
-    assert len(shown({"ledger": LEDGER * 500})["ledger"].records) == 100
+    cut = shown({"ledger": LEDGER * 500})["ledger"].records
+    assert len(cut) == 101
+    assert next(iter(cut[-1].data.values())) == f"and {500 * len(LEDGER) - 100} more"
     assert shown({"ledger": []}) == {"ledger": "none"}
 
 

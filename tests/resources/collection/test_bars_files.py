@@ -229,7 +229,7 @@ FAULTS: dict[str, tuple[bytes, str]] = {
     "two in a zip": (_zipped(("a.csv", _dump()), ("b.csv", b"")), "holds 2 files.*allowed: one"),
     "test network": (
         _csv(PLAIN.assign(high=PLAIN["high"].where(PLAIN.index % 20 != 9, 9e4))),
-        "row 10: .*one of 6 bars among 120 that move.*test networks",
+        "row 10: .*one of 6 bars among 120 that leap.*test networks",
     ),
 }
 
