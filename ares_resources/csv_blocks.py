@@ -56,7 +56,7 @@ def csv_tables(
     first = next(blocks, memoryview(b""))
     if not names and len(first):
         names, first = _header(first, reading.delimiter)
-    if not bytes(first[:64]).strip():
+    while len(first) and not bytes(first).strip():
         first = next(blocks, memoryview(b""))
     if not len(first):
         return

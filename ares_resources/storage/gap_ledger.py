@@ -52,15 +52,17 @@ def union(spans: Iterable[Span]) -> list[Span]:
 
 def subtract(spans: Iterable[Span], taken: Iterable[Span]) -> list[Span]:
     """What of ``spans`` no span of ``taken`` covers."""
-    holes = union(taken)
+    holes, at = union(taken), 0
     left: list[Span] = []
     for start, end in union(spans):
-        for hole_start, hole_end in holes:
-            if hole_end <= start or end <= hole_start:
-                continue
-            if start < hole_start:
-                left.append((start, hole_start))
-            start = max(start, hole_end)
+        while at < len(holes) and holes[at][1] <= start:
+            at += 1
+        here = at
+        while here < len(holes) and holes[here][0] < end:
+            if start < holes[here][0]:
+                left.append((start, holes[here][0]))
+            start = max(start, holes[here][1])
+            here += 1
         if start < end:
             left.append((start, end))
     return left

@@ -15,6 +15,7 @@ import numpy as np
 from ares_resources.errors import BadInput
 from ares_resources.storage.frames import NULLABLE, Rows, utc
 
+_MINUTE_MS = 60_000
 OnConflict = Literal["refuse", "keep_first", "keep_last"]
 
 
@@ -59,20 +60,22 @@ def check_on_conflict(on_conflict: str) -> None:
 def merge(old: Rows, parts: Sequence[Rows], kind: str, on_conflict: str) -> Merged:
     """Lay ``parts`` over ``old``, all conforming rows of one kind.
 
-    Rows of one timestamp are taken one after another, ``old`` first, then the parts, each in its
-    own order.  A row that agrees with what stands completes its unknown values; one that
-    contradicts a known value is a conflict, and replaces it whole under "keep_last", else not
-    at all.  So it does not matter how the rows are cut into parts, or parts into calls.
+    Rows of one timestamp (of funding: of one minute, since exchanges stamp a settlement some
+    milliseconds apart from each other) are taken one after another, ``old`` first, then the
+    parts, each in its own order.  A row that agrees with what stands completes its unknown
+    values; one that contradicts a known value is a conflict, and replaces it whole under
+    "keep_last", else not at all.  So it does not matter how the rows are cut into parts, or parts into calls.
     """
     stacked = concatenated([old, *parts])
-    if ascending(stacked["timestamp"]):
+    if ascending(_moments(stacked["timestamp"], kind)):
         return _disjoint(stacked, parts)
     lengths = [length(old), *(length(part) for part in parts)]
     owner = np.repeat(np.arange(-1, len(parts)), lengths)
-    order = np.argsort(stacked["timestamp"], kind="stable")
-    stacked, owner = taken(stacked, order), owner[order]
+    moments = _moments(stacked["timestamp"], kind)
+    order = np.argsort(moments, kind="stable")
+    stacked, owner, moments = taken(stacked, order), owner[order], moments[order]
     stamps = stacked["timestamp"]
-    starts = np.flatnonzero(np.r_[True, stamps[1:] != stamps[:-1]])
+    starts = np.flatnonzero(np.r_[True, moments[1:] != moments[:-1]])
     sizes = np.diff(np.r_[starts, len(stamps)])
     standing, giver = taken(stacked, starts), owner[starts]
     conflicting = np.zeros(len(stamps), dtype=bool)
@@ -146,6 +149,10 @@ def _disjoint(rows: Rows, parts: Sequence[Rows]) -> Merged:
     won, nowhere = [part["timestamp"] for part in parts], rows["timestamp"][:0]
     changed = bool(counts.sum())
     return Merged(rows, counts, none, none.copy(), won, nowhere, nowhere, changed, None)
+
+
+def _moments(stamps: np.ndarray, kind: str) -> np.ndarray:
+    return (stamps + _MINUTE_MS // 2) // _MINUTE_MS if kind == "funding" else stamps
 
 
 def _differs(standing: Rows, news: Rows) -> np.ndarray:

@@ -80,6 +80,7 @@ def read_month(folder: Path, month: Month) -> Rows:
 def remove_unlisted(folder: Path, manifest: Manifest) -> None:
     """Delete what no manifest names: replaced months, and remains of a killed append."""
     listed = {month.file for month in manifest.months.values()}
-    for path in sorted([*folder.glob("*.parquet"), *folder.glob(".*.tmp")]):
+    remains = (*folder.glob(".*.parquet.*.tmp"), *folder.glob(".manifest.json.*.tmp"))
+    for path in sorted([*folder.glob("*.parquet"), *remains]):
         if path.name not in listed:
             path.unlink(missing_ok=True)

@@ -78,13 +78,16 @@ def load_manifest(folder: Path) -> Manifest:
         checksum = record.pop("sha256")
     except FileNotFoundError:
         return Manifest()
-    except (ValueError, KeyError, AttributeError) as error:
-        raise CorruptArtifact(f"{path} is not a manifest: {error!r}") from error
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise CorruptArtifact(f"{path} is not a manifest: {str(error)[:200]!r}") from error
     if checksum != _checksum(record):
         raise CorruptArtifact(f"{path} does not match its own checksum")
-    if record["format"] not in _READABLE:
-        raise CorruptArtifact(f"{path} has format {record['format']}; known: {_READABLE}")
-    return _from_record(record)
+    if record.get("format") not in _READABLE:
+        raise CorruptArtifact(f"{path} has format {record.get('format')}; known: {_READABLE}")
+    try:
+        return _from_record(record)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptArtifact(f"{path} lacks a field of a manifest: {error!r}") from error
 
 
 def publish_manifest(folder: Path, manifest: Manifest) -> None:

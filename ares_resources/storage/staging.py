@@ -24,10 +24,10 @@ from ares_resources.storage.month_files import by_month, read_month, write_month
 from ares_resources.storage.series import AppendReport, Series
 from ares_resources.storage.series_manifest import Manifest, Month
 from ares_resources.storage.stamp_set import StampSet
-from ares_resources.timeframes import DAY_MS
 
 HELD_ROWS = 150_000
 """Incoming rows kept in memory before they are merged into their months."""
+MOST_LOOSE_SPANS = 10_000
 WRITTEN_AT_ONCE = 2
 """Merged months that may wait for their file."""
 
@@ -126,15 +126,8 @@ class Staging:
 
     @property
     def spans(self) -> list[list[Span]]:
-        """Spans of the rows that each source gave and that stand.
-
-        Where there is no grid, records up to a day apart count as one run.
-        """
-        slack = 0 if self.series.step_ms else DAY_MS
-        return [
-            [(start, end - slack) for start, end in union((a, b + slack) for a, b in spans)]
-            for spans in self._spans
-        ]
+        """Spans of the rows that each source gave and that stand."""
+        return [union(spans) for spans in self._spans]
 
     @property
     def extents(self) -> list[Span | None]:
@@ -191,14 +184,23 @@ class Staging:
         self._duplicates.add(month, merged.duplicates)
         self._disputed.add(month, merged.disputed)
         for source, stamps in zip(sources, merged.won, strict=True):
-            new = spans_of(stamps, self.series.step_ms)
+            new = self._runs(stamps, merged.rows["timestamp"])
             if new and len(merged.disputed):  # perhaps another source's until now
                 self._spans = [subtract(spans, new) for spans in self._spans]
             self._spans[source] += new
+            if len(self._spans[source]) > MOST_LOOSE_SPANS:
+                self._spans[source] = union(self._spans[source])
         if merged.conflict is not None:
             known = self._conflict
             if known is None or merged.conflict.first_ms < known.first_ms:
                 self._conflict = merged.conflict
+
+    def _runs(self, stamps: np.ndarray, standing: np.ndarray) -> list[Span]:
+        """Unbroken runs on the grid or, where there is none, among the records that stand."""
+        if self.series.step_ms or not len(stamps):
+            return spans_of(stamps, self.series.step_ms)
+        runs = spans_of(np.searchsorted(standing, stamps), 1)
+        return [(int(standing[first]), int(standing[after - 1]) + 1) for first, after in runs]
 
     def _refuse_conflicts(self) -> None:
         if self._conflict is None:

@@ -380,6 +380,18 @@ def test_rows_are_numbered_through_all_blocks(tmp_path: Path) -> None:
     assert sum(len(block["timestamp"]) for block in blocks) == 120
 
 
+@pytest.mark.parametrize("blank", ["\n" * 70, "\r\n" * 40, " " * 64 + "\n"])
+def test_blank_lines_after_the_header_lose_no_row(tmp_path: Path, blank: str) -> None:
+    head, rest = _csv(PLAIN).decode().split("\n", 1)
+    path = tmp_path / "x.csv"
+    path.write_text(f"{head}\n{blank}{rest}", newline="")
+    if " " in blank:
+        with pytest.raises(BadInput, match="Expected 6 columns, got 1"):
+            read_bars_file(path)
+    else:
+        assert len(read_bars_file(path).frame) == 120
+
+
 @pytest.mark.parametrize("column", ["Date", "close"])
 def test_quotes_that_begin_late_are_quotes(tmp_path: Path, column: str) -> None:
     lines = _dates("%Y-%m-%d %H:%M:%S").decode().splitlines()

@@ -232,11 +232,26 @@ def test_source_ledger_says_which_bars_stand_as_who_gave_them(
     assert ledger["c"] == ()
 
 
-def test_settlements_of_a_source_are_one_span_over_months(catalogue: Catalogue) -> None:
-    stamps = NEW_YEAR - 30 * DAY + np.arange(180) * 8 * HOUR
-    funding = pd.DataFrame({"timestamp": stamps, "funding_rate": np.arange(180) * 1e-6})
-    catalogue.append(Series(KEY, "funding"), funding, source="x")
-    assert catalogue.ledger(Series(KEY, "funding"))[0].spans == ((stamps[0], stamps[-1] + 1),)
+def test_the_ledger_of_settlements_credits_each_to_its_giver(catalogue: Catalogue) -> None:
+    series, stamps = Series(KEY, "funding"), NEW_YEAR + np.arange(90) * 8 * HOUR
+    funding = pd.DataFrame({"timestamp": stamps, "funding_rate": np.arange(90) * 1e-6})
+    catalogue.append(series, funding, source="A")
+    ends = funding.iloc[[0, -1]].assign(funding_rate=0.5)
+    catalogue.append(series, ends, source="B", on_conflict="keep_last")
+    one, other = catalogue.ledger(series)
+    assert other.spans == ((stamps[0], stamps[0] + 1), (stamps[-1], stamps[-1] + 1))
+    assert one.spans == ((stamps[0] + 1, stamps[-1]),)
+
+
+def test_a_settlement_stamped_some_milliseconds_apart_is_the_same(catalogue: Catalogue) -> None:
+    series, stamps = Series(KEY, "funding"), NEW_YEAR + np.arange(90) * 8 * HOUR
+    funding = pd.DataFrame({"timestamp": stamps + 5, "funding_rate": np.arange(90) * 1e-6})
+    catalogue.append(series, funding, source="exchange")
+    rounded = funding.assign(timestamp=stamps)
+    assert catalogue.append(series, rounded, source="file") == AppendReport(0, 90, 0)
+    pd.testing.assert_frame_equal(catalogue.read(series, *ALWAYS), funding)
+    with pytest.raises(DataConflict, match="90 conflicting"):
+        catalogue.append(series, rounded.assign(funding_rate=0.5), source="other")
 
 
 def test_a_manifest_of_the_first_format_is_still_read(

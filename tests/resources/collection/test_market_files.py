@@ -90,9 +90,7 @@ def test_messy_export_is_refused_unless_a_policy_is_chosen(
 
 def test_prices_of_a_test_network_are_refused(market_dir: Path, catalogue: Catalogue) -> None:
     path = market_dir / "raw" / "bybit_testnet_like_ETHUSDT_1m_blocks.parquet"
-    with pytest.raises(
-        BadInput, match="24 bars among 105076 that leap by more than 65 % up"
-    ):
+    with pytest.raises(BadInput, match="24 bars among 105076 that leap by more than 65 % up"):
         ingest(catalogue, [path], KEY)
     assert catalogue.coverage(MINUTES) is None
 
