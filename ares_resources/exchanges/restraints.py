@@ -53,15 +53,16 @@ class Restraints:
     def ban(self, exchange: str, retry_after: float | None, told: str) -> str:
         """Remember a ban; returns until when, for people.
 
-        Without a time of the exchange's it lasts two minutes, and twice as long as the one
-        before if that ended less than a day ago, up to three days.
+        It lasts two minutes, and twice as long as the one before if that ended less than a
+        day ago; longer if the exchange names a longer time (it may name none at all, or one
+        that is over); three days at most.
         """
         now = self._wall()
 
         def banned(old: Restraint) -> Restraint:
             bans = old.bans + 1 if now < old.banned_until + _FORGIVEN_AFTER_SECONDS else 1
-            growing = min(FIRST_BAN_SECONDS * 2 ** min(bans - 1, 20), LONGEST_BAN_SECONDS)
-            until = now + (growing if retry_after is None else retry_after)
+            growing = FIRST_BAN_SECONDS * 2 ** min(bans - 1, 20)
+            until = now + min(max(growing, retry_after or 0.0), LONGEST_BAN_SECONDS)
             return Restraint(max(until, old.banned_until), bans, told, old.paused_until, now)
 
         return _moment(self._amend(exchange, banned).banned_until)

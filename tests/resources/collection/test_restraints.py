@@ -74,6 +74,31 @@ def test_bans_without_a_time_grow_and_are_forgiven(
     assert shared.refusal("Y") is None
 
 
+@pytest.mark.parametrize("retry_after", [None, 0, -3600, 5])
+def test_a_ban_that_names_no_time_to_come_is_one(
+    shared: Restraints, seconds: list[float], retry_after: float | None
+) -> None:
+    shared.ban("X", retry_after, "told")
+    seconds[0] += 119
+    assert shared.refusal("X")
+    seconds[0] += 2
+    assert shared.refusal("X") is None
+    shared.ban("X", retry_after, "told")
+    seconds[0] += 239
+    assert shared.refusal("X")
+
+
+def test_retry_after_zero_on_a_418_stops_the_asking(connect, fake: FakeBinance) -> None:
+    exchange = connect()
+    fake.fail("418", retry_after=0)
+    with pytest.raises(ExchangeUnavailable, match="HTTP 418"):
+        all_bars(exchange)
+    asked = len(fake.requests)
+    with pytest.raises(ExchangeUnavailable, match="not asked: banned"):
+        all_bars(exchange)
+    assert len(fake.requests) == asked
+
+
 def test_a_later_shorter_ban_does_not_end_a_longer_one(
     shared: Restraints, seconds: list[float]
 ) -> None:
