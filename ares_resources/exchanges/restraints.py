@@ -14,7 +14,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ares_resources.errors import CorruptArtifact
@@ -23,6 +23,7 @@ from ares_resources.storage.frames import utc
 
 FIRST_BAN_SECONDS = 120.0
 LONGEST_BAN_SECONDS = 3 * 86_400.0
+LONGEST_PAUSE_SECONDS = 3600.0
 _FORGIVEN_AFTER_SECONDS = 86_400.0
 _CLOCK_SLACK_SECONDS = 60.0
 
@@ -30,6 +31,9 @@ _CLOCK_SLACK_SECONDS = 60.0
 @dataclass(frozen=True)
 class Restraint:
     """Times in seconds since the epoch; ``bans`` in a row make the next one longer.
+
+    No time is further off than the longest ban or pause: an exchange may name any number, and
+    one header must not stop this machine for years.
 
     ``noted``: when.  A record from the future was written by a clock that was wrong, and its
     times mean nothing.
@@ -68,11 +72,11 @@ class Restraints:
         return _moment(self._amend(exchange, banned).banned_until)
 
     def pause(self, exchange: str, seconds: float) -> None:
-        """Remember that the exchange asked to wait (HTTP 429 with Retry-After)."""
+        """Remember that the exchange asked to wait (HTTP 429 with Retry-After), up to an hour."""
         now = self._wall()
 
         def paused(old: Restraint) -> Restraint:
-            until = max(now + seconds, old.paused_until)
+            until = max(now + min(seconds, LONGEST_PAUSE_SECONDS), old.paused_until)
             return Restraint(old.banned_until, old.bans, old.told, until, now)
 
         self._amend(exchange, paused)
@@ -89,14 +93,25 @@ class Restraints:
         return max(0.0, self._read(exchange).paused_until - self._wall())
 
     def refusals(self) -> dict[str, str]:
-        """Every exchange that must not be asked now, and why."""
+        """Every exchange that must not be asked now, by a ban or a pause, and why."""
         names = sorted(path.stem for path in self._folder.glob("*.json")) if self._folder else []
-        found = {name: self.refusal(name) for name in names}
+        found = {name: self.refusal(name) or self._pause_told(name) for name in names}
         return {name: reason for name, reason in found.items() if reason is not None}
+
+    def _pause_told(self, exchange: str) -> str | None:
+        if self.seconds_to_wait(exchange) <= 0:
+            return None
+        return f"asked for a pause until {_moment(self._read(exchange).paused_until)} (HTTP 429)"
 
     def _read(self, exchange: str) -> Restraint:
         known = self._stored(exchange)
-        return known if known.noted <= self._wall() + _CLOCK_SLACK_SECONDS else Restraint()
+        if known.noted > self._wall() + _CLOCK_SLACK_SECONDS:
+            return Restraint()
+        return replace(
+            known,
+            banned_until=min(known.banned_until, known.noted + LONGEST_BAN_SECONDS),
+            paused_until=min(known.paused_until, known.noted + LONGEST_PAUSE_SECONDS),
+        )
 
     def _stored(self, exchange: str) -> Restraint:
         if self._folder is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,49 @@ def test_retry_after_zero_on_a_418_stops_the_asking(connect, fake: FakeBinance) 
     assert len(fake.requests) == asked
 
 
+def test_no_header_stops_this_machine_for_years(
+    shared: Restraints, seconds: list[float], tmp_path: Path
+) -> None:
+    shared.ban("X", 999_999_999, "told")
+    shared.pause("Y", 999_999_999)
+    assert shared.seconds_to_wait("Y") == 3600
+    old = {"banned_until": 4e9, "paused_until": 4e9, "noted": seconds[0], "bans": 1}
+    (tmp_path / "Z.json").write_text(json.dumps(old))  # as it was written without bounds
+    assert shared.seconds_to_wait("Z") == 3600
+    seconds[0] += 3 * DAY - 1
+    assert shared.refusal("X")
+    assert shared.refusal("Z")
+    seconds[0] += 2
+    assert shared.refusals() == {}
+
+
+@pytest.mark.parametrize("status", ["418", "429"])
+def test_an_absurd_wait_gives_up_at_once_and_is_not_kept_for_ever(
+    connect,
+    fake: FakeBinance,
+    waits: list[float],
+    seconds: list[float],
+    shared: Restraints,
+    status: str,
+) -> None:
+    fake.fail(status, retry_after=999_999_999)
+    with pytest.raises(ExchangeUnavailable):
+        all_bars(connect(restraints=shared))
+    assert waits == []
+    assert shared.seconds_to_wait("BINANCE") <= 3600
+    seconds[0] += 3 * DAY + 1
+    assert shared.refusals() == {}
+
+
+def test_a_pause_is_listed_among_the_refusals(shared: Restraints, seconds: list[float]) -> None:
+    shared.pause("X", 90)
+    assert list(shared.refusals()) == ["X"]
+    assert shared.refusals()["X"].startswith("asked for a pause until 2023-11-16T")
+    assert shared.refusal("X") is None  # it is waited for
+    seconds[0] += 91
+    assert shared.refusals() == {}
+
+
 def test_a_later_shorter_ban_does_not_end_a_longer_one(
     shared: Restraints, seconds: list[float]
 ) -> None:
@@ -140,8 +184,8 @@ def test_a_pause_is_waited_for_by_other_processes(
     assert len(frame) == 2500
     assert waits == [30]
     assert watch.waits[0][1:] == ("the exchange asked for a pause (HTTP 429)", 1, 1, 30)
-    another().pause("BINANCE", 5000)
-    with pytest.raises(OutOfReach, match="left alone for 5000 s, past the deadline of 900 s"):
+    another().pause("BINANCE", 3000)
+    with pytest.raises(OutOfReach, match="left alone for 3000 s, past the deadline of 900 s"):
         all_bars(connect(restraints=another()))
 
 
@@ -193,3 +237,11 @@ def test_the_doctor_names_a_ban(tmp_path: Path) -> None:
     found = {finding.what: finding for finding in examine(home)}
     assert not found["exchanges"].ok
     assert "BINANCE: banned by the exchange until" in found["exchanges"].detail
+
+
+def test_the_doctor_names_a_pause(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    Restraints(home.restraints).pause("BINANCE", 600)
+    found = {finding.what: finding for finding in examine(home)}
+    assert not found["exchanges"].ok
+    assert "BINANCE: asked for a pause until" in found["exchanges"].detail
