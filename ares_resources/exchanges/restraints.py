@@ -11,6 +11,7 @@ the network and starts anew is not held up.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -137,29 +138,37 @@ class Restraints:
         return newer
 
 
-_outages: dict[str, str] | None = None
+# Of the context, not of the process: runs in other threads begin and end at any time.
+_outages: contextvars.ContextVar[dict[str, str] | None] = contextvars.ContextVar(
+    "outages", default=None
+)
 
 
 @contextlib.contextmanager
 def one_run() -> Iterator[None]:
-    """Within the block an exchange that was out of reach is not waited for again."""
-    global _outages
-    before, _outages = _outages, ({} if _outages is None else _outages)
+    """Within the block an exchange that was out of reach is not waited for again.
+
+    A run within a run shares what is known; runs beside each other know nothing of each other.
+    """
+    known = _outages.get()
+    token = _outages.set({} if known is None else known)
     try:
         yield
     finally:
-        _outages = before
+        _outages.reset(token)
 
 
 def note_outage(exchange: str, reason: str) -> None:
     """Remember, within a run, that every try failed."""
-    if _outages is not None:
-        _outages.setdefault(exchange, reason)
+    known = _outages.get()
+    if known is not None:
+        known.setdefault(exchange, reason)
 
 
 def outage(exchange: str) -> str | None:
     """What failed in this run; None if nothing did."""
-    return None if _outages is None else _outages.get(exchange)
+    known = _outages.get()
+    return None if known is None else known.get(exchange)
 
 
 def _moment(seconds: float) -> str:

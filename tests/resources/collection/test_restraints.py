@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ from fakes.fake_binance import FakeBinance
 
 from ares_jobs.doctor import examine
 from ares_resources.errors import CorruptArtifact, ExchangeUnavailable, OutOfReach
-from ares_resources.exchanges.restraints import Restraints, one_run
+from ares_resources.exchanges.restraints import Restraints, note_outage, one_run, outage
 from ares_resources.home import Home
 from ares_resources.progress import Silent, listening
 
@@ -211,6 +214,44 @@ def test_within_a_run_an_outage_costs_its_retries_once(
                 connect().check_symbol("ETHUSDT")
         assert (len(waits), len(fake.requests)) == (3, asked)
     assert len(all_bars(connect())) == 2500  # the next run asks
+
+
+def test_runs_that_overlap_in_threads_leave_nothing_behind() -> None:
+    noted, left = threading.Event(), threading.Event()
+    known: dict[str, str | None] = {}
+
+    def other_run() -> None:
+        with one_run():
+            note_outage("X", "down")
+            noted.set()
+            left.wait(10)
+            known["other"] = outage("X")
+
+    with ThreadPoolExecutor(1) as pool:
+        with one_run():
+            running = pool.submit(other_run)
+            assert noted.wait(10)
+            known["this"] = outage("X")
+        left.set()
+        running.result(10)
+    known["after"] = outage("X")
+    with one_run():
+        known["new"] = outage("X")
+    assert known == {"other": "down", "this": None, "after": None, "new": None}
+
+
+def test_a_thread_of_a_run_and_a_run_within_it_share_what_is_known() -> None:
+    def inner() -> None:
+        with one_run():
+            note_outage("X", "down")
+
+    async def outer() -> str | None:
+        with one_run():
+            await asyncio.to_thread(inner)
+            return outage("X")
+
+    assert asyncio.run(outer()) == "down"
+    assert outage("X") is None
 
 
 def test_every_wait_is_told_without_addresses(connect, fake: FakeBinance) -> None:
