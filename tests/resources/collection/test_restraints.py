@@ -192,6 +192,43 @@ def test_a_pause_is_waited_for_by_other_processes(
         all_bars(connect(restraints=another()))
 
 
+def test_after_a_pause_a_ban_that_came_meanwhile_counts(
+    connect, fake: FakeBinance, shared: Restraints, seconds: list[float]
+) -> None:
+    def sleep(length: float) -> None:
+        seconds[0] += length
+        shared.ban("BINANCE", 600, "another process was banned")
+
+    shared.pause("BINANCE", 30)
+    with pytest.raises(ExchangeUnavailable, match="not asked: banned by the exchange until"):
+        connect(restraints=shared, sleep=sleep).check_symbol("ETHUSDT")
+    assert fake.requests == []
+
+
+def test_a_pause_that_grew_meanwhile_is_waited_out_within_the_deadline(
+    connect, fake: FakeBinance, shared: Restraints, seconds: list[float]
+) -> None:
+    begun, slept, grows = seconds[0], [0.0], [20.0]
+
+    def sleep(length: float) -> None:
+        seconds[0] += length
+        slept.append(length)
+        if grows:
+            shared.pause("BINANCE", grows.pop())
+
+    exchange = connect(restraints=shared, sleep=sleep, clock=lambda: seconds[0])
+    shared.pause("BINANCE", 30)
+    exchange.check_symbol("ETHUSDT")
+    assert slept[1:] == [30, 20]
+    asked = len(fake.requests)
+    grows.append(890.0)
+    shared.pause("BINANCE", 30)
+    with pytest.raises(OutOfReach, match="left alone for 890 s, past the deadline"):
+        exchange.check_symbol("BTCUSDT")
+    assert len(fake.requests) == asked
+    assert seconds[0] - begun == 80
+
+
 def test_a_429_leaves_its_pause_for_others(connect, fake: FakeBinance, tmp_path: Path) -> None:
     fake.fail("429", retry_after=3600)
     shared = Restraints(tmp_path, lambda: NOW / 1000)
