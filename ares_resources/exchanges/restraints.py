@@ -13,9 +13,10 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from ares_resources.errors import CorruptArtifact
@@ -119,10 +120,10 @@ class Restraints:
             return self._unfiled.get(exchange, Restraint())
         path = self._folder / f"{exchange}.json"
         try:
-            return Restraint(**json.loads(path.read_bytes()))
+            return _parsed(path.read_bytes())
         except FileNotFoundError:
             return Restraint()
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise CorruptArtifact(
                 f"{path} is no record of restraints ({error}); remove it if it should be asked"
             ) from error
@@ -136,6 +137,16 @@ class Restraints:
             newer = change(self._read(exchange))
             write_bytes(path, json.dumps(asdict(newer), sort_keys=True).encode())
         return newer
+
+
+def _parsed(content: bytes) -> Restraint:
+    known = Restraint(**json.loads(content))
+    for field in fields(Restraint):
+        value, usual = getattr(known, field.name), type(field.default)
+        kinds = (int, float) if usual is float else (usual,)
+        if type(value) not in kinds or (usual is float and not math.isfinite(value)):
+            raise ValueError(f"{field.name} is {value!r}"[:80])
+    return known
 
 
 # Of the context, not of the process: runs in other threads begin and end at any time.

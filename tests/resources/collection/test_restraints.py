@@ -303,10 +303,36 @@ def test_every_wait_is_told_without_addresses(connect, fake: FakeBinance) -> Non
     assert str(START) not in reason
 
 
-def test_a_torn_record_says_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "BINANCE.json").write_text("{")
-    with pytest.raises(CorruptArtifact, match=r"BINANCE\.json .*remove it"):
-        Restraints(tmp_path).refusal("BINANCE")
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        "[1]",
+        '{"other": 1}',
+        '{"noted": "x"}',
+        '{"noted": null}',
+        '{"banned_until": [1]}',
+        '{"banned_until": Infinity}',
+        '{"paused_until": "x", "noted": 1}',
+        '{"banned_until": 1' + 400 * "0" + "}",
+        '{"bans": 1.5}',
+        '{"bans": true}',
+        '{"told": 3}',
+        "[" * 200_000,
+    ],
+)
+def test_a_record_that_is_none_says_what_to_do(tmp_path: Path, content: str) -> None:
+    (tmp_path / "BINANCE.json").write_text(content)
+    broken = Restraints(tmp_path)
+    for use in (
+        lambda: broken.refusal("BINANCE"),
+        lambda: broken.seconds_to_wait("BINANCE"),
+        lambda: broken.ban("BINANCE", None, "told"),
+        broken.refusals,
+    ):
+        with pytest.raises(CorruptArtifact, match=r"BINANCE\.json .*remove it"):
+            use()
 
 
 def test_the_doctor_names_a_ban(tmp_path: Path) -> None:
