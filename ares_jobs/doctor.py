@@ -104,7 +104,7 @@ def _restraints(home: Home) -> Finding:
 
     refusals = Restraints(home.restraints).refusals()
     told = "; ".join(f"{name}: {reason}" for name, reason in refusals.items())
-    return Finding("exchanges", not refusals, told or "none has banned this machine")
+    return Finding("exchanges", not refusals, told or "none has banned or paused this machine")
 
 
 def _attempt(what: str, action: Callable[[], str]) -> Finding:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
 
 from ares_resources.collecting_bars import Outcome, looks_of, rows_held
 from ares_resources.errors import ExchangeUnavailable
@@ -76,19 +77,33 @@ class RecordsTask:
             self.catalogue.mark_answered(self.series, start, end)
 
     def _look_again(self) -> None:
-        """Ask once more for each hole that was not looked at lately, and remember the look."""
-        for start, end in self._holes():
-            self._fetch(start, end)
-        self._looks.note(self._holes(), self.now)
+        """Ask once more for each hole that was not looked at lately, and remember the look.
 
-    def _holes(self) -> list[Span]:
+        Looks between records that are no hole any more are forgotten; what lies before the
+        first record or after the last one of this window, another window may judge better.
+        """
+        settled = self._looks.settled(self.now)
+        holes, known = self._holes()
+        due = subtract(holes, settled)
+        for start, end in due:
+            self._fetch(start, end)
+        if due:
+            holes, known = self._holes()
+            self._looks.note(subtract(holes, settled), self.now)
+        self._looks.forget(subtract(known, holes))
+
+    def _holes(self) -> tuple[list[Span], list[Span]]:
+        """Where records seem to be missing, and the spans from first to last record."""
         window = (self.start_ms, self.end_ms)
         held = self.catalogue.read(self.series, *window)["timestamp"].to_numpy()
         holes: list[Span] = []
+        known: list[Span] = []
         for asked in subtract([window], self._unasked()):
             inside = held[(held >= asked[0]) & (held < asked[1])]
             holes += holes_between(inside, asked, _USUAL_MS[self.series.kind])
-        return subtract(holes, self._looks.settled(self.now))
+            if len(inside):
+                known.append((int(inside[0]), int(inside[-1]) + 1))
+        return union(holes), known
 
     def _fetch(self, start: int, end: int) -> None:
         frame = self._records(start, end)
@@ -126,7 +141,7 @@ def holes_between(stamps: np.ndarray, asked: Span, usual_ms: int) -> list[Span]:
     if len(stamps) == 0:
         return [asked]
     steps = np.diff(stamps)
-    usual = np.array([_around(steps, place) for place in range(len(steps))])
+    usual = _rhythm(steps)
     wide = np.flatnonzero(steps > _WIDE * usual)
     holes = [(int(stamps[i]) + 1, int(stamps[i + 1])) for i in wide]
     first, last = (usual[0], usual[-1]) if len(steps) else (usual_ms, usual_ms)
@@ -135,6 +150,17 @@ def holes_between(stamps: np.ndarray, asked: Span, usual_ms: int) -> list[Span]:
     if asked[1] - stamps[-1] > _OVERDUE * last:
         holes.append((int(stamps[-1]) + 1, asked[1]))
     return union(clip(holes, *asked))
+
+
+def _rhythm(steps: np.ndarray) -> np.ndarray:
+    """The lower median of each distance and its neighbours, of which the ends have fewer."""
+    width = 2 * _NEIGHBOURS + 1
+    if len(steps) < width:
+        return np.array([_around(steps, place) for place in range(len(steps))])
+    inner = np.partition(sliding_window_view(steps, width), _NEIGHBOURS, axis=1)[:, _NEIGHBOURS]
+    head = [_around(steps, place) for place in range(_NEIGHBOURS)]
+    tail = [_around(steps, place) for place in range(len(steps) - _NEIGHBOURS, len(steps))]
+    return np.concatenate([head, inner.astype(float), tail])
 
 
 def _around(steps: np.ndarray, place: int) -> float:

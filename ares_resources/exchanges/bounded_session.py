@@ -38,6 +38,8 @@ class BoundedSession(requests.Session):
             If headers and body are not there in time.
         requests.exceptions.RequestException
             As ever, and if the body is too large.
+        BaseException
+            Whatever else the request came to, unchanged: a mistake of the program is loud.
         """
         outcome: dict[str, Any] = {}
         given_up = threading.Event()
@@ -53,7 +55,7 @@ class BoundedSession(requests.Session):
                 if late():
                     raise self._timed_out()
                 outcome["response"] = response
-            except (requests.RequestException, OSError, ValueError) as error:
+            except BaseException as error:  # noqa: BLE001 - raised anew in the caller's thread
                 outcome["error"] = error
 
         worker = threading.Thread(target=work, daemon=True, name="bounded-request")

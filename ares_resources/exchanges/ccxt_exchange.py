@@ -24,6 +24,7 @@ from ares_resources.exchanges.ccxt_records import (
     open_interest_records,
 )
 from ares_resources.exchanges.ccxt_requests import Requests
+from ares_resources.exchanges.dated_answers import DatedAnswers, some_markets
 from ares_resources.exchanges.exchange_clock import ExchangeClock
 from ares_resources.exchanges.pages import (
     INVERSE_KLINE,
@@ -86,6 +87,7 @@ class CcxtExchange:
         self._requests = Requests(self.name, answer, settings, known, sleep, clock)
         self._as_of_ms = as_of_ms
         self._clock, self._wall = clock, wall
+        self._dates = DatedAnswers(self._client, self._requests, clock, wall)
         self._time = ExchangeClock(self._exchange_time, clock, wall)
         self._loaded_types: set[str] = set()
 
@@ -166,20 +168,20 @@ class CcxtExchange:
     def _exchange_time(self) -> tuple[float, float]:
         """The exchange's time, milliseconds, and the monotonic second at which it came.
 
-        An exchange without an endpoint for it dates its answers; the last resort is this
-        machine's own clock.
+        An exchange without an endpoint for it dates its answers.
         """
         if self._client.has.get("fetchTime"):
             told = self._requests.ask("its clock", self._client.fetch_time, _plausible_time)
             return told, self._clock()
-        self._requests.ask("its markets", lambda: self._client.load_markets(True), _some_markets)
-        return self._requests.answer.dated or (self._wall() * 1000, self._clock())
+        return self._dates.time()
 
     def _market(self, instrument: str) -> Market:
         markets = self._requests.ask(
-            "its markets", lambda: self._load_markets(instrument), _some_markets
+            "its markets", lambda: self._load_markets(instrument), some_markets
         )
-        return find_market(markets, instrument, self.name)
+        market = find_market(markets, instrument, self.name)
+        self._dates.market = str(market["symbol"])
+        return market
 
     def _load_markets(self, instrument: str) -> object:
         if self._client.id != "binance":
@@ -233,9 +235,3 @@ def _plausible_time(answer: object) -> float:
     if not isinstance(answer, int) or not EARLIEST_MS <= answer <= _LATEST_MS:
         raise TransientFailure(f"its clock says {str(answer)[:40]!r}")
     return float(answer)
-
-
-def _some_markets(answer: object) -> dict[str, Market]:
-    if not isinstance(answer, dict) or not answer:
-        raise TransientFailure("its list of markets is empty or no list")
-    return answer

@@ -81,21 +81,28 @@ class Requests:
         return content
 
     def _refuse_or_wait(self, what: str) -> None:
+        """Return when nothing stands against asking; during a wait others may learn of more."""
+        while (pause := self._pause(what)) > 0:
+            _tell(Wait(what, "the exchange asked for a pause (HTTP 429)", 1, 1, pause))
+            self._sleep(pause)
+
+    def _pause(self, what: str) -> float:
+        """Seconds to wait before another look; an exception if there is no use in waiting."""
         refusal = self._restraints.refusal(self._name)
         if refusal is not None:
             raise ExchangeUnavailable(f"{what}: not asked: {refusal}")
         earlier = outage(self._name)
         if earlier is not None:
             raise OutOfReach(f"{what}: not asked again in this run: {earlier}")
-        pause = self._restraints.seconds_to_wait(self._name)
-        if pause >= self._deadline.remaining():
+        pause, left = self._restraints.seconds_to_wait(self._name), self._deadline.remaining()
+        if left <= 0:
+            raise OutOfReach(f"{what}: deadline of {self._deadline.seconds:g} s: not asked in time")
+        if pause >= left:
             raise OutOfReach(
                 f"{what}: the exchange wants to be left alone for {pause:.0f} s, past the "
                 f"deadline of {self._deadline.seconds:g} s"
             )
-        if pause > 0:
-            _tell(Wait(what, "the exchange asked for a pause (HTTP 429)", 1, 1, pause))
-            self._sleep(pause)
+        return pause
 
     def _remembered(self, failure: Exception, what: str) -> Exception:
         """The failure, after what other processes have to know of it is written down."""

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from ares_resources import progress
 from ares_resources.storage.atomic import file_lock, write_bytes
 from ares_resources.storage.gap_ledger import Span, clip, subtract
 
@@ -45,11 +46,12 @@ class GapLooks:
     """The looks at one series, in a file of its folder.
 
     Only requests depend on the file: one that is lost or unreadable means that every gap is
-    asked for once more.
+    asked for once more.  That it is unreadable is noted, once per object.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE_NAME
+        self._noted = False
 
     def settled(self, now: float) -> list[Span]:
         """Spans that need not be asked for at ``now``, epoch seconds."""
@@ -82,8 +84,18 @@ class GapLooks:
         try:
             rows = json.loads(self._path.read_bytes())
             return [Look(int(a), int(b), float(c), float(d)) for a, b, c, d in rows]
-        except (FileNotFoundError, ValueError, TypeError):
+        except FileNotFoundError:
             return []
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            self._tell(error)
+            return []
+
+    def _tell(self, error: Exception) -> None:
+        if not self._noted:
+            self._noted = True
+            progress.current().noted(
+                f"{self._path} is no record of looks ({error}); every gap is asked for once more"
+            )
 
     def _write(self, looks: list[Look]) -> None:
         write_bytes(self._path, json.dumps([astuple(look) for look in sorted(looks)]).encode())

@@ -21,14 +21,17 @@ _CRASHED = 70
 
 @dataclass(frozen=True)
 class Death:
-    """How a child ended: ``killed``, or what it returned."""
+    """How a child ended: ``killed`` with its last words, or with what it returned."""
 
     killed: bool
     returned: Any
 
 
-def die_at(operation: int, action: Callable[[], Any]) -> Death:
+def die_at(operation: int, action: Callable[[], Any], last_words: Callable[[], Any]) -> Death:
     """Run ``action`` in a child that is killed at its n-th request, write, fsync or rename.
+
+    What ``last_words`` returns just before is handed to the parent through the pipe, so that
+    nothing that the child noticed is lost with it.
 
     Raises
     ------
@@ -39,22 +42,28 @@ def die_at(operation: int, action: Callable[[], Any]) -> Death:
     child = os.fork()
     if child == 0:
         os.close(read_end)
-        _live(operation, action, write_end)
+        _live(operation, action, last_words, write_end)
     os.close(write_end)
     with os.fdopen(read_end, "rb") as pipe:
         told = pipe.read()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL, f"signal {os.WTERMSIG(status)}"
-        return Death(True, None)
+        return Death(True, json.loads(told))
     assert os.WEXITSTATUS(status) == 0, told.decode(errors="replace")
     return Death(False, json.loads(told))
 
 
-def _live(operation: int, action: Callable[[], Any], write_end: int) -> None:
+def _live(
+    operation: int, action: Callable[[], Any], last_words: Callable[[], Any], write_end: int
+) -> None:
+    def die() -> None:
+        os.write(write_end, json.dumps(last_words()).encode())
+        os.kill(os.getpid(), signal.SIGKILL)
+
     code = _CRASHED
     try:
-        _arm(operation)
+        _arm(operation, die)
         told = json.dumps(action()).encode()
         code = 0
     except BaseException:  # noqa: BLE001 - the parent shows it
@@ -64,7 +73,7 @@ def _live(operation: int, action: Callable[[], Any], write_end: int) -> None:
         os._exit(code)
 
 
-def _arm(operation: int) -> None:
+def _arm(operation: int, die: Callable[[], None]) -> None:
     left = [operation]
 
     def count() -> bool:
@@ -75,10 +84,10 @@ def _arm(operation: int) -> None:
         def operate(*args: Any, **options: Any) -> Any:
             dies = count()
             if dies and not after:
-                _die()
+                die()
             result = original(*args, **options)
             if dies:
-                _die()
+                die()
             return result
 
         return operate
@@ -88,7 +97,7 @@ def _arm(operation: int) -> None:
     def write_half(path: pathlib.Path, data: bytes) -> int:
         if count():
             written(path, bytes(data)[: len(data) // 2])
-            _die()
+            die()
         return written(path, data)
 
     pathlib.Path.write_bytes = write_half  # type: ignore[method-assign]
@@ -96,7 +105,3 @@ def _arm(operation: int) -> None:
     os.replace = fatal(os.replace, after=operation % 2 == 0)
     os.rename = fatal(os.rename)
     Transport.send = fatal(Transport.send, after=operation % 2 == 0)  # type: ignore[method-assign]
-
-
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)

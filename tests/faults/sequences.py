@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,13 +99,17 @@ class Sequence:
         retries = int(self.random.integers(0, 8))
         if self.random.random() < self.focus.kills:
             operation = int(self.random.integers(0, 60))
-            death = die_at(operation, lambda: self._told(end_ms, retries))
+            known = len(self.transport.offences), len(self.record.problems)
+            death = die_at(
+                operation, lambda: self._told(end_ms, retries, known), lambda: self._noticed(known)
+            )
             self.record.kills += death.killed
             if death.killed:
+                self._count(*death.returned)
                 self.record.outcomes.append("killed")
                 return
-            outcome, offences, banned, paused = death.returned
-            self.transport.offences += offences
+            noticed, outcome, banned, paused = death.returned
+            self._count(*noticed)
             self.transport.banned_until, self.transport.paused_until = banned, paused
             self.record.outcomes.append(outcome)
             return
@@ -113,17 +118,19 @@ class Sequence:
         if outcome == "done" and report is not None:
             self._judge_report(report, end_ms)
 
-    def _told(self, end_ms: int, retries: int) -> tuple[str, list[str], float, float]:
+    def _told(self, end_ms: int, retries: int, known: tuple[int, int]) -> list[Any]:
         """A run in a child, and what the parent has to know of it."""
-        before = len(self.transport.offences)
         outcome, _ = self._run(end_ms, retries)
         transport = self.transport
-        return (
-            outcome,
-            transport.offences[before:],
-            transport.banned_until,
-            transport.paused_until,
-        )
+        return [self._noticed(known), outcome, transport.banned_until, transport.paused_until]
+
+    def _noticed(self, known: tuple[int, int]) -> tuple[list[str], list[str]]:
+        """Offences and problems beyond those that were known before."""
+        return self.transport.offences[known[0] :], self.record.problems[known[1] :]
+
+    def _count(self, offences: list[str], problems: list[str]) -> None:
+        self.transport.offences += offences
+        self.record.problems += problems
 
     def _run(self, end_ms: int, retries: int) -> Result:
         settings = DataSettings(max_retries=retries, request_timeout_seconds=_REQUEST_SECONDS)

@@ -226,3 +226,23 @@ def test_a_bounded_session_refuses_endless_bodies(
     monkeypatch.setattr(bounded_session, "MAXIMUM_BODY_BYTES", 20_000)
     with pytest.raises(requests.RequestException, match="too large"):
         BoundedSession(5).get(address)
+
+
+@pytest.mark.parametrize(
+    "mistake", [RuntimeError("a bug"), MemoryError("much"), KeyboardInterrupt()]
+)
+def test_a_mistake_in_the_worker_is_raised_unchanged_and_not_retried(
+    connect, waits: list[float], mistake: BaseException
+) -> None:
+    import requests
+
+    class Broken(requests.adapters.HTTPAdapter):
+        def send(self, *args: object, **options: object) -> requests.Response:
+            raise mistake
+
+    exchange = connect()
+    exchange._client.session.mount("http://", Broken())
+    with pytest.raises(type(mistake)) as caught:
+        exchange.check_symbol("ETHUSDT")
+    assert caught.value is mistake
+    assert waits == []

@@ -121,6 +121,41 @@ def test_without_a_clock_the_dates_of_answers_count(other, monkeypatch) -> None:
     assert len(_all(exchange)) == 2499
 
 
+def test_a_clock_of_dates_that_disagree_does_not_reload_the_markets(other, monkeypatch) -> None:
+    exchange = other(_honours_start)
+    client, answer = exchange._client, exchange._requests.answer
+    monkeypatch.setitem(client.has, "fetchTime", False)
+    loaded, asked, dates = [], [], []
+
+    def load(reload: bool = False) -> object:
+        loaded.append(reload)
+        answer.dated = (float(NOW), exchange._clock())
+        return client.markets
+
+    def bars(name: str, timeframe: str, since: int | None, limit: int) -> list[Row]:
+        asked.append((name, since, limit))
+        dates.append(float(NOW + len(asked) % 2 * 3_600_000))
+        answer.dated = (dates[-1], exchange._clock())
+        return ROWS[-1:]
+
+    monkeypatch.setattr(client, "load_markets", load)
+    monkeypatch.setattr(client, "fetch_ohlcv", bars)
+    exchange.check_symbol("ETHUSD")
+    with pytest.raises(ExchangeUnavailable, match="9 answers lie up to 3600 s apart"):
+        exchange.now_ms()
+    assert loaded == [False]
+    assert asked == [("ETH/USD", None, 1)] * 8  # the list of markets was dated, too
+
+
+def test_a_date_that_came_lately_is_the_time_without_a_request(other, monkeypatch) -> None:
+    exchange = other(_honours_start)
+    monkeypatch.setitem(exchange._client.has, "fetchTime", False)
+    exchange._wall = exchange._time._wall = lambda: NOW / 1000
+    exchange._requests.answer.dated = (float(NOW), exchange._clock())
+    monkeypatch.setattr(exchange._client, "load_markets", lambda reload=False: pytest.fail("asked"))
+    assert 0 <= exchange.now_ms() - NOW < 5_000
+
+
 def test_the_own_name_of_a_market_counts(other) -> None:
     exchange = other(_honours_start)
     for name in ("XETHZUSD", "ETH/USD", "ETHUSD", "ETH-USD"):
