@@ -119,12 +119,18 @@ class RecordsTask:
     def _stale(
         self, fault: ExchangeUnavailable, before: int, unasked: list[Span]
     ) -> ExchangeUnavailable | None:
-        """Mark the series by ``fault``; not if there was nothing but holes to look at again."""
+        """Mark the series by ``fault``; not if there was nothing but holes to look at again.
+
+        A series that never was there is missed only where there must be one: for a contract
+        (its name has a colon), if the exchange could have been asked.
+        """
         if not unasked:
             return None
         if self.catalogue.coverage(self.series) is not None:
             self.catalogue.mark_stale(self.series, str(fault))
-        expected = before > 0 or not isinstance(self.exchange, OfflineExchange)
+        contract = ":" in self.series.symbol.instrument
+        asked = not isinstance(self.exchange, OfflineExchange)
+        expected = before > 0 or (contract and asked)
         return fault if expected else None
 
     def _new_rows(self, before: int) -> int:

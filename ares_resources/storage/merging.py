@@ -64,7 +64,8 @@ def merge(old: Rows, parts: Sequence[Rows], kind: str, on_conflict: str) -> Merg
     milliseconds apart from each other) are taken one after another, ``old`` first, then the
     parts, each in its own order.  A row that agrees with what stands completes its unknown
     values; one that contradicts a known value is a conflict, and replaces it whole under
-    "keep_last", else not at all.  So it does not matter how the rows are cut into parts, or parts into calls.
+    "keep_last", else not at all.  So it does not matter how the rows are cut into parts, or
+    parts into calls.
     """
     stacked = concatenated([old, *parts])
     if ascending(_moments(stacked["timestamp"], kind)):

@@ -69,6 +69,7 @@ class Columns:
     taker_volume: int | None = None
     taker_share: int | None = None
     notes: tuple[str, ...] = ()
+    volume_is_quote: bool = False
 
     @property
     def used(self) -> list[int]:
@@ -95,7 +96,7 @@ def _chosen(header: tuple[str, ...]) -> Columns:
     prices = [_first_of(names, (name,)) for name in _PRICES]
     if time is not None and rate is not None and all(price is None for price in prices):
         return Columns("funding", time, (rate,))
-    volume, note = _volume(names)
+    volume, is_quote, note = _volume(names)
     missing = [
         what
         for what, found in zip(("a time", *_PRICES, "volume"), (time, *prices, volume), strict=True)
@@ -109,7 +110,7 @@ def _chosen(header: tuple[str, ...]) -> Columns:
         )
     values = (*(found for found in prices if found is not None), volume)
     taker, share = _first_of(names, _TAKER_VOLUMES), _first_of(names, ("taker_buy_share",))
-    return Columns("bars", time, values, taker, share, note)
+    return Columns("bars", time, values, taker, share, note, is_quote)
 
 
 def is_viewers_clock(header: Sequence[str]) -> bool:
@@ -130,14 +131,14 @@ def _first_of(names: Sequence[str], wanted: Sequence[str]) -> int | None:
     return next((names.index(name) for name in wanted if name in names), None)
 
 
-def _volume(names: Sequence[str]) -> tuple[int | None, tuple[str, ...]]:
+def _volume(names: Sequence[str]) -> tuple[int | None, bool, tuple[str, ...]]:
+    """Position of the volume, whether its name says the quote currency, and what was guessed."""
     exact = _first_of(names, _VOLUMES)
     if exact is not None:
-        return exact, ()
+        return exact, False, ()
     guesses = [p for p, name in enumerate(names) if name.startswith("volume")]
     base = [p for p in guesses if not names[p].rstrip(")").endswith(_QUOTES)]
     if not guesses:
-        return None, ()
+        return None, False, ()
     chosen = (base or guesses)[0]
-    unit = "" if base else ", which seems to be in the quote currency"
-    return chosen, (f"volume is taken from {names[chosen]}{unit}",)
+    return chosen, not base, (f"volume is taken from {names[chosen]}",)

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 from ares_resources.errors import BadInput
 
-MAXIMUM_WHOLE_BYTES = 1024**3
+MAXIMUM_WHOLE_BYTES = 256 * 1024**2
 """Most bytes of a format that must be held whole (all but plain, zipped and gzipped CSV)."""
 ALLOWED_FORMATS = "CSV, zip or gz of CSV, Parquet, feather, freqtrade JSON"
 HEAD_BYTES = 1 << 16
@@ -78,12 +78,16 @@ def open_payload(path: Path) -> Iterator[Payload]:
     if path.is_dir():
         raise BadInput(f"{path} is a folder; allowed: files ({ALLOWED_FORMATS})")
     magic = b""
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path} is a pipe or device; allowed: files ({ALLOWED_FORMATS})")
     try:
         with path.open("rb", buffering=0) as raw, contextlib.ExitStack() as opened:
             magic = raw.read(2) or b""
             raw.seek(0)
             yield _payload(path, magic, raw, opened)
     except _BROKEN as error:
+        if magic not in (_ZIP, _GZIP):
+            raise BadInput(f"{path} cannot be read: {error}") from error
         what = "broken gzip" if magic == _GZIP else "broken or encrypted zip"
         raise BadInput(f"{path} is a {what}: {error}") from error
     except OSError as error:

@@ -23,6 +23,7 @@ from ares_resources.timeframes import TIMEFRAMES, timeframe_ms
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_STRETCH = 24
 _PRICES = ("open", "high", "low", "close")
 
 
@@ -65,6 +66,7 @@ class Block:
     units: dict[str, int]
     notes: tuple[str, ...]
     leaps: Leaps | None
+    volume_is_quote: bool = False
 
 
 class BadRow(Exception):
@@ -102,11 +104,41 @@ def convert(table: pa.Table, options: ReadOptions, timeframe: str) -> Block:
         timeframe = timeframe or timeframe_of(stamps, options.timeframe)
         rows = _bars(table, columns, stamps, options, timeframe)
     step = timeframe_ms(timeframe) if timeframe else 0
+    _refuse_other_timeframe(stamps, step)
     fault = first_fault(rows, columns.kind, step_ms=step, now_ms=options.now_ms)
     if fault is not None:
         raise BadRow(fault.row, fault.words)
     leaps = leaps_of(rows, step) if timeframe else None
-    return Block(rows, columns.kind, timeframe, times.zone, times.units, columns.notes, leaps)
+    return Block(
+        rows,
+        columns.kind,
+        timeframe,
+        times.zone,
+        times.units,
+        columns.notes,
+        leaps,
+        columns.volume_is_quote,
+    )
+
+
+def _refuse_other_timeframe(stamps: np.ndarray, step_ms: int) -> None:
+    """Refuse a long stretch of bars at another distance: two timeframes in one file."""
+    steps = np.diff(np.sort(stamps))
+    steps = steps[steps > 0]
+    if not step_ms or len(steps) < _STRETCH:
+        return
+    turns = np.flatnonzero(np.diff(steps)) + 1
+    lengths = np.diff(np.concatenate([[0], turns, [len(steps)]]))
+    values = steps[np.concatenate([[0], turns])]
+    other = (lengths >= _STRETCH) & (values != step_ms)
+    if other.any():
+        first = int(np.argmax(other))
+        row = int(lengths[:first].sum())
+        raise BadRow(
+            int(np.argmax(stamps == np.unique(stamps)[row])) + 1,
+            f"from here on {int(lengths[first]) + 1} bars are {int(values[first])} ms apart, and "
+            f"others {step_ms}; allowed: one timeframe in a file",
+        )
 
 
 def timeframe_of(stamps: np.ndarray, wanted: str | None) -> str:
@@ -129,9 +161,9 @@ def timeframe_of(stamps: np.ndarray, wanted: str | None) -> str:
     if found is None:
         allowed = ", ".join(TIMEFRAMES)
         raise BadInput(f"bars are mostly {modal} ms apart, no timeframe; allowed: {allowed}")
-    if wanted not in (None, found):
+    if wanted is not None and wanted != found and (steps % timeframe_ms(wanted)).any():
         raise BadInput(f"timeframe {wanted} was asked for; the file holds {found} bars")
-    return found
+    return wanted or found
 
 
 def _bars(
@@ -191,10 +223,10 @@ def _rates(column: pa.ChunkedArray) -> np.ndarray:
         text = str(cell).strip()
         try:
             number = Decimal(text.removesuffix("%").strip())
-        except InvalidOperation as error:
+            rates[row] = float(number.scaleb(-2) if text.endswith("%") else number)
+        except (InvalidOperation, ValueError) as error:
             fault = Fault("funding_rate", row + 1, repr(cell), "numbers, or percent")
             raise BadRow(fault.row, fault.words) from error
-        rates[row] = float(number.scaleb(-2) if text.endswith("%") else number)
     return rates
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ares_resources.errors import BadInput
 from ares_resources.exchanges.files.columns import is_viewers_clock
@@ -21,6 +22,9 @@ from ares_resources.exchanges.files.times import spell_utc_offset
 from ares_resources.storage.frames import Progress, Rows
 from ares_resources.streaming import StreamingDataProcessor
 from ares_resources.timeframes import timeframe_ms
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["MarketFile", "ReadOptions", "ViewersClock", "read_rows"]
 
@@ -73,7 +77,7 @@ class MarketFile:
             self._note(*([checksum] if checksum else []))
             plausibility = Plausibility()
             for table in tables(payload, self.processor):
-                block = convert(table, self.options, self.timeframe)
+                block = _converted(table, self.options, self.timeframe)
                 self._take_in(block)
                 if block.leaps is not None:
                     plausibility.add(block.leaps)
@@ -90,8 +94,9 @@ class MarketFile:
     def _take_in(self, block: Block) -> None:
         for unit, count in block.units.items():
             self._units[unit] = self._units.get(unit, 0) + count
-        if self.options.utc_offset_ms is not None and block.zone == "said":
-            raise BadInput("its times carry a zone; allowed: no --utc-offset for such a file")
+        if self.options.utc_offset_ms is not None and block.zone != "none":
+            carried = "are epochs, which are UTC" if block.zone == "epoch" else "carry a zone"
+            raise BadInput(f"its times {carried}; allowed: no --utc-offset for such a file")
         if self.options.utc_offset_ms is None and block.zone == "none":
             self._note("dates without a zone are taken as UTC")
         if not self.kind:
@@ -109,6 +114,11 @@ class MarketFile:
             self._note("times are closes; moved back by one bar")
         if said.volume_unit == "quote":
             self._note("volume is turned from quote to base currency at each bar's mean price")
+        if block.volume_is_quote and said.volume_unit is None:
+            raise BadInput(
+                f"{block.notes[0]}, which is in the quote currency; allowed: --volume-unit quote, "
+                "to convert it at each bar's mean price, or --volume-unit base to insist"
+            )
         if said.quote_is_dollar and said.volume_unit is None:
             refuse_turnover(block.rows, timeframe_ms(block.timeframe))
 
@@ -124,6 +134,15 @@ class MarketFile:
 
     def _note(self, *notes: str) -> None:
         self.notes += [note for note in notes if note not in self.notes]
+
+
+def _converted(table: pa.Table, options: ReadOptions, timeframe: str) -> Block:
+    import pyarrow as pa
+
+    try:
+        return convert(table, options, timeframe)
+    except pa.ArrowException as error:
+        raise BadInput(f"a column cannot be read: {' '.join(str(error).split())[:200]}") from error
 
 
 def read_rows(path: Path, options: ReadOptions | None = None) -> tuple[Rows, MarketFile]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -49,10 +50,17 @@ def tables(payload: Payload, processor: StreamingDataProcessor) -> Iterator[pa.T
             if table.num_rows:
                 yield table
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = " ".join(_in_the_file(str(error), rows).split())[:300]
         raise BadInput(f"broken {payload.format}: {reason}") from error
     if rows == 0:
         raise BadInput("no rows; allowed: at least one bar")
+
+
+def _in_the_file(message: str, rows_before: int) -> str:
+    """pyarrow counts rows from the start of its block."""
+    return re.sub(
+        r"Row #(\d+)", lambda found: f"row {int(found[1]) + rows_before}", message, count=1
+    )
 
 
 def _csv_tables(payload: Payload, processor: StreamingDataProcessor) -> Iterator[pa.Table]:
@@ -110,7 +118,7 @@ def _parquet_tables(payload: Payload) -> Iterator[pa.Table]:
     with pq.ParquetFile(_seekable(payload), page_checksum_verification=True) as file:
         _refuse_too_many(file.metadata.num_rows)
         names = file.schema_arrow.names
-        wanted = [names[position] for position in choose_columns(names).used]
+        wanted = _once(names, choose_columns(names).used)
         for batch in file.iter_batches(_BATCH_ROWS, columns=wanted, use_threads=False):
             yield pa.Table.from_batches([batch]).select(wanted)
 
@@ -120,9 +128,17 @@ def _feather_tables(payload: Payload) -> Iterator[pa.Table]:
 
     reader = pa.ipc.open_file(_seekable(payload))
     names = reader.schema.names
-    wanted = [names[position] for position in choose_columns(names).used]
+    wanted = _once(names, choose_columns(names).used)
     for position in range(reader.num_record_batches):
         yield pa.Table.from_batches([reader.get_batch(position)]).select(wanted)
+
+
+def _once(names: list[str], used: list[int]) -> list[str]:
+    """The names of columns; raises BadInput if one of them occurs twice."""
+    twice = [names[position] for position in used if names.count(names[position]) > 1]
+    if twice:
+        raise BadInput(f"column {twice[0]!r} occurs {names.count(twice[0])} times; allowed: once")
+    return [names[position] for position in used]
 
 
 def _seekable(payload: Payload) -> pa.NativeFile:
@@ -169,5 +185,5 @@ def _json_column(rows: list[list[object]], position: int) -> pa.Array:
     values = [row[position] for row in rows]
     try:
         return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         return pa.array([None if value is None else str(value) for value in values])

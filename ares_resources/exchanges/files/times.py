@@ -41,8 +41,8 @@ class BadTime(ValueError):
 class Times:
     """Milliseconds UTC, int64 (n,), and what was assumed.
 
-    ``zone``: "said" by the values, "none" where dates have no zone and are taken as UTC, or
-    "epoch".  ``units``: rows by unit, for epochs.
+    ``zone``: "said" by the values, "none" where dates have no zone and are taken as UTC,
+    "mixed" where only some say one, or "epoch".  ``units``: rows by unit, for epochs.
     """
 
     milliseconds: np.ndarray
@@ -164,5 +164,6 @@ def _from_mixed_texts(column: pa.ChunkedArray) -> Times:
         row = int(np.argmax(bad))
         raise BadTime(row + 1, values.iloc[row])
     stamps = moments.dt.tz_localize(None).to_numpy().astype("datetime64[ms]").astype("int64")
-    said = values.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})\s*$", regex=True).all()
-    return Times(stamps, "said" if said else "none", {})
+    said = values.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})\s*$", regex=True)
+    zone = "said" if said.all() else "mixed" if said.any() else "none"
+    return Times(stamps, zone, {})
