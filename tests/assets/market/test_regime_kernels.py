@@ -10,13 +10,9 @@ from helpers.prefix import assert_prefix_invariant
 
 from ares_assets.market.regimes import kernels_reference
 from ares_assets.market.regimes.jump_kernel import accumulated_costs, cheapest_path
-from ares_assets.market.regimes.switching_fit import (
-    SwitchingLaw,
-    fit_switching_law,
-    negative_posterior,
-    reordered,
-)
+from ares_assets.market.regimes.switching_fit import fit_switching_law, negative_posterior
 from ares_assets.market.regimes.switching_kernel import switching_filter
+from ares_assets.market.regimes.switching_law import SwitchingLaw, reordered
 from ares_assets.market.regimes.switching_likelihood_kernel import switching_likelihood
 from ares_resources.settings import RegimeSettings
 
