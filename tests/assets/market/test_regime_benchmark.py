@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ares_assets.market.regimes.registry import ALGORITHM_NAMES
 from ares_resources.settings import RegimeSettings
 from benchmarks import regime_scores as scores
 from benchmarks import regimes
@@ -95,6 +97,21 @@ def test_the_default_is_the_best_of_the_recorded_results():
     assert len(results["seeds"]) >= 20
     assert max(means, key=lambda name: means[name]) == RegimeSettings().algorithm
     assert means[RegimeSettings().algorithm] >= 0.95 * oracle
+
+
+@pytest.mark.slow
+def test_a_recorded_seed_is_found_again():
+    results = json.loads((ROOT / "benchmarks" / "results" / "regimes.json").read_text())
+    group = next(g for g in results["groups"] if g["fit_days"] == 30)
+    seed, chosen = results["seeds"][0], argparse.Namespace(algorithms=ALGORITHM_NAMES)
+    again = regimes._one_market(group["market"], 30, group["test_days"], seed, chosen)
+    assert again.keys() == group["rows"].keys()
+    for name, score in again.items():
+        recorded = group["rows"][name][0]
+        assert recorded.keys() == score.keys()
+        for measure in recorded.keys() - {"fit_seconds", "decode_microseconds"}:
+            close = pytest.approx(recorded[measure], rel=0.005, abs=0.001)
+            assert score[measure] == close, (name, measure)
 
 
 def test_the_command_runs(tmp_path, capsys):
