@@ -63,7 +63,7 @@ bench-ingest: $(READY) $(PEERS)/.ready ## Ten million rows of CSV beside polars,
 
 .PHONY: bench-regimes
 bench-regimes: $(READY) ## Regime algorithms on simulated truth beside the oracle (minutes)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regimes --fit-days 180 30 \
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regimes --first-seed 1001 --seeds 20 --fit-days 180 30 \
 		--out benchmarks/results/regimes.json --page docs/regimes.md
 
 .PHONY: bench-sample

@@ -6,8 +6,13 @@ the algorithms (``market/regimes/``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ares_assets.engine import Result, StepSpec, Work
 from ares_resources.storage.artifacts import Artifact
+
+FIT_NUMBERS = ("converged", "iterations", "evidence_power")
 
 
 def market_regimes(work: Work, market_data: Artifact) -> Result:
@@ -42,6 +47,7 @@ def market_regimes(work: Work, market_data: Artifact) -> Result:
         "switches": switches,
         "switches_per_30_days": round(switches / days * 30, 2),
         "mean_dwell_bars": round(len(frame) / (switches + 1), 1),
+        **{name: model[name] for name in FIT_NUMBERS if name in model},
         "picture": regime_picture(
             stamps[start:],
             frame["close"].to_numpy()[start:],
@@ -49,16 +55,26 @@ def market_regimes(work: Work, market_data: Artifact) -> Result:
             cuts_of(market_data.metadata, settings.window),
         ),
     }
-    found = set(inside[roles == "development"])
+    found = set(inside[roles == "development"].tolist())
     value = {"regimes.parquet": decided, "model.json": model}
-    return Result(value, metadata, _collapsed(found))
+    return Result(value, metadata, (*_collapsed(found), *_unconverged(model)))
 
 
 def _collapsed(found: set[str]) -> tuple[str, ...]:
     """A model of one regime is a model of all bars under that regime's name."""
     if len(found) > 1:
         return ()
+    if not found:
+        return ("no development bar has a regime: the regimes tell nothing apart",)
     return (f"every development bar is {', '.join(found)}: the regimes tell nothing apart",)
+
+
+def _unconverged(model: Mapping[str, Any]) -> tuple[str, ...]:
+    """A search that was stopped gave what it had; algorithms without one have no such field."""
+    if model.get("converged", True):
+        return ()
+    name, spent = model["algorithm"], model["iterations"]
+    return (f"the fit of {name} stopped after {spent} iterations without converging",)
 
 
 SPEC = StepSpec(

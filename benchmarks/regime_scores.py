@@ -6,6 +6,8 @@ algorithms, tables (``benchmarks.regimes``).
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
@@ -14,6 +16,7 @@ States = NDArray[np.integer]
 
 STATES = 3
 DAYS = 30
+HOLD_BARS = 60  # minutes: how long a state must be decoded for a switch to be detected
 
 
 def confusion(decoded: States, truth: States) -> NDArray[np.int64]:
@@ -57,18 +60,44 @@ def switches_per_30_days(states: States, bars_a_day: int = 1_440) -> float:
     return float((states[1:] != states[:-1]).sum() / len(states) * bars_a_day * DAYS)
 
 
-def detection_delays(decoded: States, truth: States) -> tuple[NDArray[np.int64], int]:
-    """Bars from each true switch until the new state is decoded, and how many never are.
+def detection_delays(
+    decoded: States, truth: States, hold: int = HOLD_BARS
+) -> tuple[NDArray[np.int64], int]:
+    """Bars from each true switch until the new state is decoded to stay, and how many never are.
 
     A true switch at bar s to state k, whose stay ends before bar e, is detected at the first bar
-    t in s..e-1 that is decoded k; its delay is t - s (0 where k was decoded at once, or already).
-    It is missed if there is no such bar.
+    t in s..e-1 from which the decoded state is k for ``hold`` bars (an hour of minutes) or, if
+    that is sooner, until the stay ends: on all of t..min(t + hold, e)-1.  Its delay is t - s, 0
+    where k was decoded already and stays so.  It is missed if there is no such bar.  The last
+    stay, which the end of the bars cuts off, is left out (censored), and so is the first, whose
+    switch was not seen.
     """
     starts = np.flatnonzero(truth[1:] != truth[:-1]) + 1
-    ends = np.append(starts[1:], len(truth))
+    until = _ends_of_runs(decoded)
     delays = []
-    for start, end in zip(starts, ends, strict=True):
-        hits = np.flatnonzero(decoded[start:end] == truth[start])
+    for start, end in pairwise(starts):
+        bars = np.arange(start, end)
+        stays = until[start:end] >= np.minimum(bars + hold, end)
+        hits = np.flatnonzero(stays & (decoded[start:end] == truth[start]))
         if len(hits):
             delays.append(int(hits[0]))
-    return np.array(delays, np.int64), len(starts) - len(delays)
+    return np.array(delays, np.int64), max(len(starts) - 1, 0) - len(delays)
+
+
+def false_alarms_per_30_days(
+    decoded: States, truth: States, bars_a_day: int = 1_440, near: int = HOLD_BARS
+) -> float:
+    """Decoded switches into a state that is not the true one nearby, scaled to thirty days.
+
+    A decoded switch at bar t into state k is a false alarm if the true state is k on none of the
+    bars t-near..t+near (an hour of minutes each way).
+    """
+    into = np.flatnonzero(decoded[1:] != decoded[:-1]) + 1
+    alarms = sum(bool((truth[max(t - near, 0) : t + near + 1] != decoded[t]).all()) for t in into)
+    return float(alarms / len(decoded) * bars_a_day * DAYS)
+
+
+def _ends_of_runs(states: States) -> NDArray[np.int64]:
+    """For each bar the first later bar of another state, or the number of bars, (n,)."""
+    changes = np.append(np.flatnonzero(states[1:] != states[:-1]) + 1, len(states))
+    return changes[np.searchsorted(changes, np.arange(len(states)), side="right")]

@@ -44,8 +44,8 @@ LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "numba")
 START_MARK, END_MARK = "<!-- bench-regimes -->", "<!-- /bench-regimes -->"
 HEAD = (
     "| algorithm | balanced accuracy | share of the oracle's | by the most probable | macro F1 "
-    "| log loss | delay, median / mean min | missed | switches in 30 days | named wrongly "
-    "| fit s | decode µs a bar |"
+    "| log loss | delay, median / mean min | missed | switches in 30 days "
+    "| false alarms in 30 days | named wrongly | fit s | decode µs a bar |"
 )
 
 
@@ -172,6 +172,7 @@ def _scored(decoded: np.ndarray, probabilities: np.ndarray, truth: np.ndarray) -
         "detected": len(delays),
         "missed": missed,
         "switches": round(scores.switches_per_30_days(decoded), 2),
+        "false_alarms": round(scores.false_alarms_per_30_days(decoded, truth), 2),
         "true_switches": round(scores.switches_per_30_days(truth), 2),
         "named_wrongly": scores.named_wrongly(decoded, truth),
     }
@@ -190,7 +191,7 @@ def markdown(results: dict[str, Any]) -> str:
             f"{truth:.1f} times in 30 days."
         )
         lines = [_line(name, row, rows[ORACLE]) for name, row in rows.items()]
-        blocks.append("\n".join([title, "", HEAD, "|---" * 12 + "|", *lines]))
+        blocks.append("\n".join([title, "", HEAD, "|---" * 13 + "|", *lines]))
     return "\n\n".join(blocks)
 
 
@@ -210,6 +211,7 @@ def _line(name: str, row: list[dict[str, Any]], oracle: list[dict[str, Any]]) ->
         f"{_mean(row, 'delay_median'):.0f} / {_mean(row, 'delay_mean'):.0f}",
         f"{missed / max(switches, 1):.0%}",
         f"{_mean(row, 'switches'):.1f}",
+        f"{_mean(row, 'false_alarms'):.1f}",
         f"{wrong} of {len(row)}",
         f"{_mean(row, 'fit_seconds'):.1f}" if "fit_seconds" in row[0] else "",
         f"{_mean(row, 'decode_microseconds'):.2f}" if "fit_seconds" in row[0] else "",

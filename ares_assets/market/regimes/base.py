@@ -1,7 +1,7 @@
 """What a regime algorithm is, and what all of them share.
 
-Belongs here: the interface, the names of regimes and the check of rows to fit on.  Does not
-belong here: any algorithm.
+Belongs here: the interface, the names of regimes, the check of rows to fit on, and what several
+algorithms would otherwise repeat.  Does not belong here: any algorithm.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from ares_resources.settings import RegimeSettings
 
 REGIMES = ("bull", "bear", "sideways")
 PROBABILITY_COLUMNS = ("p_bull", "p_bear", "p_sideways")
+STATES = len(REGIMES)
+Triple = tuple[float, float, float]  # one number a state
 
 
 class RegimeModel(Protocol):
@@ -64,6 +66,14 @@ class RegimeAlgorithm(Protocol):
         ...
 
 
+class OnVolatility:
+    """What the algorithms that tell regimes apart by volatility need: 20 of its half-lives."""
+
+    def fewest_bars(self, settings: RegimeSettings) -> int:
+        """See :class:`RegimeAlgorithm`."""
+        return int(20 * settings.volatility_halflife_bars) + 1
+
+
 def rows_to_fit(
     frame: pd.DataFrame,
     fit_rows: NDArray[np.bool_] | NDArray[np.int64] | slice,
@@ -86,3 +96,9 @@ def rows_to_fit(
 def as_frame(probabilities: NDArray[np.float64]) -> pd.DataFrame:
     """The (n, 3) array, ordered like :data:`REGIMES`, as a frame."""
     return pd.DataFrame(probabilities, columns=list(PROBABILITY_COLUMNS))
+
+
+def triple(values: NDArray[np.float64]) -> Triple:
+    """The array of three as plain floats, which JSON can hold."""
+    first, second, third = (float(value) for value in values)
+    return first, second, third

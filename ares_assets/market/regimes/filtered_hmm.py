@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ares_assets.market.regimes.base import REGIMES, as_frame, rows_to_fit
+from ares_assets.market.regimes.base import (
+    STATES,
+    OnVolatility,
+    Triple,
+    as_frame,
+    rows_to_fit,
+    triple,
+)
 from ares_assets.market.regimes.naming import drift_statistics, funding_statistics, order_by_name
 from ares_assets.market.regimes.observations import (
     Array,
@@ -21,14 +28,13 @@ from ares_assets.market.regimes.observations import (
     settled_rates,
 )
 from ares_assets.market.regimes.return_scale import ReturnScale
-from ares_assets.market.regimes.switching_fit import SwitchingLaw, fit_switching_law, reordered
+from ares_assets.market.regimes.switching_fit import fit_switching_law
+from ares_assets.market.regimes.switching_law import SwitchingLaw, reordered
 from ares_assets.market.regimes.volatility_levels import clipped_level, fit_three_levels
 from ares_resources.settings import RegimeSettings
 
-STATES = len(REGIMES)
 FUNDING_OUTLIER = 4.0
 FEWEST_SETTLEMENTS = 10
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,9 @@ class FilteredHmmModel:
 
     ``return_scale`` is the standard deviation of the deseasonalised return on the bars fitted on
     and the unit of ``level`` (variance) and ``drift``; ``funding_scale`` the mean and standard
-    deviation of the settled rates there, deviation 0 where funding is unknown.  The others are
-    those of :class:`~ares_assets.market.regimes.switching_fit.SwitchingLaw`.
+    deviation of the settled rates there, deviation 0 where funding is unknown.  The others,
+    ``converged`` and ``iterations`` included, are those of
+    :class:`~ares_assets.market.regimes.switching_law.SwitchingLaw`.
     """
 
     intraday: tuple[float, ...]
@@ -53,6 +60,8 @@ class FilteredHmmModel:
     funding_mean: Triple
     funding_deviation: float
     evidence_power: float
+    converged: bool
+    iterations: int
     algorithm: str = "filtered_hmm"
 
     def probabilities(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -91,14 +100,10 @@ class FilteredHmmModel:
         return cls(**plain)
 
 
-class FilteredHmmAlgorithm:
+class FilteredHmmAlgorithm(OnVolatility):
     """A regime-switching GARCH with funding, fitted by likelihood."""
 
     name = "filtered_hmm"
-
-    def fewest_bars(self, settings: RegimeSettings) -> int:
-        """See the interface."""
-        return int(20 * settings.volatility_halflife_bars) + 1
 
     def fit(
         self,
@@ -150,20 +155,17 @@ def _model(
         baseline=scale.baseline,
         return_scale=return_scale,
         funding_scale=funding_scale,
-        level=_triple(law.level),
+        level=triple(law.level),
         dynamics=(law.persistence, law.shock),
         jumps=(law.jump_probability, law.jump_ratio),
-        transition=tuple(_triple(row) for row in law.transition),  # type: ignore[arg-type]
-        drift=_triple(drift),
-        funding_mean=_triple(law.funding_mean),
+        transition=tuple(triple(row) for row in law.transition),  # type: ignore[arg-type]
+        drift=triple(drift),
+        funding_mean=triple(law.funding_mean),
         funding_deviation=law.funding_deviation,
         evidence_power=law.power,
+        converged=law.converged,
+        iterations=law.iterations,
     )
-
-
-def _triple(values: Array) -> Triple:
-    first, second, third = (float(value) for value in values)
-    return first, second, third
 
 
 def _funding_scale(frame: pd.DataFrame, rows: NDArray[np.int64]) -> tuple[float, float]:

@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ares_assets.market.regimes.base import REGIMES, as_frame, rows_to_fit
+from ares_assets.market.regimes.base import (
+    STATES,
+    OnVolatility,
+    Triple,
+    as_frame,
+    rows_to_fit,
+    triple,
+)
 from ares_assets.market.regimes.naming import drift_statistics, funding_statistics, order_by_name
 from ares_assets.market.regimes.observations import (
     Array,
@@ -24,9 +31,7 @@ from ares_assets.market.regimes.return_scale import ReturnScale
 from ares_assets.market.regimes.volatility_levels import clipped_level, fit_three_levels
 from ares_resources.settings import RegimeSettings
 
-STATES = len(REGIMES)
 OUTLIER_DEVIATIONS = 6.0
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class GaussianMixtureModel:
         return cls(**plain)
 
 
-class GaussianMixtureAlgorithm:
+class GaussianMixtureAlgorithm(OnVolatility):
     """Three Gaussians on smoothed log realised volatility, joined into a sticky chain.
 
     The trend is not a second coordinate of the mixture: it is so noisy beside the volatility
@@ -98,10 +103,6 @@ class GaussianMixtureAlgorithm:
     """
 
     name = "gaussian_mixture"
-
-    def fewest_bars(self, settings: RegimeSettings) -> int:
-        """See the interface."""
-        return int(20 * settings.volatility_halflife_bars) + 1
 
     def fit(
         self,
@@ -135,17 +136,12 @@ class GaussianMixtureAlgorithm:
             intraday=scale.intraday,
             baseline=scale.baseline,
             volatility_range=(float(level[rows].min()), float(level[rows].max())),
-            mean=_triple(mean[order]),
-            deviation=_triple(deviation[order]),
-            transition=tuple(_triple(row) for row in transition[np.ix_(order, order)]),  # type: ignore[arg-type]
-            drift=_triple(shrunk[order]),
-            return_deviation=_triple(np.sqrt(variance)[order]),
+            mean=triple(mean[order]),
+            deviation=triple(deviation[order]),
+            transition=tuple(triple(row) for row in transition[np.ix_(order, order)]),  # type: ignore[arg-type]
+            drift=triple(shrunk[order]),
+            return_deviation=triple(np.sqrt(variance)[order]),
         )
-
-
-def _triple(values: Array) -> Triple:
-    first, second, third = (float(value) for value in values)
-    return first, second, third
 
 
 def _log_density(level: Array, mean: Array, deviation: Array) -> Array:

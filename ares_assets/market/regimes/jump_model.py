@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ares_assets.market.regimes.base import REGIMES, as_frame, rows_to_fit
+from ares_assets.market.regimes.base import (
+    STATES,
+    OnVolatility,
+    Triple,
+    as_frame,
+    rows_to_fit,
+    triple,
+)
 from ares_assets.market.regimes.naming import drift_statistics, funding_statistics, order_by_name
 from ares_assets.market.regimes.observations import Array, log_volatility
 from ares_assets.market.regimes.return_scale import ReturnScale
@@ -21,13 +28,11 @@ from ares_assets.market.regimes.volatility_levels import three_means
 from ares_resources.errors import BadInput
 from ares_resources.settings import RegimeSettings
 
-STATES = len(REGIMES)
 # The penalty smooths by itself, so the feature is smoothed less than the setting's half-life
 # (measured on simulated flip markets: the whole of it costs .02 of balanced accuracy).
 SMOOTHING_SHARE = 0.25
 MOST_ROUNDS = 100
 MOST_HALVINGS = 6
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class JumpModel:
         return cls(**plain)
 
 
-class JumpModelAlgorithm:
+class JumpModelAlgorithm(OnVolatility):
     """Three centres of log volatility and a price on every switch between them.
 
     Nystrup, Lindström and Madsen (2020), Learning hidden Markov models with persistent states by
@@ -99,10 +104,6 @@ class JumpModelAlgorithm:
     """
 
     name = "jump_model"
-
-    def fewest_bars(self, settings: RegimeSettings) -> int:
-        """See the interface."""
-        return int(20 * settings.volatility_halflife_bars) + 1
 
     def fit(
         self,
@@ -136,7 +137,7 @@ class JumpModelAlgorithm:
             baseline=scale.baseline,
             feature_scale=(centre, max(deviation, 1e-12)),
             feature_range=known_range,
-            centre=_triple(centres),
+            centre=triple(centres),
             penalty=penalty,
             stride_bars=float(stride),
         )
@@ -144,7 +145,7 @@ class JumpModelAlgorithm:
         direction = drift_statistics(returns[rows], belief)[2]
         direction = direction + funding_statistics(past.iloc[rows], belief)
         order = order_by_name(direction, centres * deviation)
-        return JumpModel(**{**asdict(unnamed), "centre": _triple(centres[order])})
+        return JumpModel(**{**asdict(unnamed), "centre": triple(centres[order])})
 
 
 def _cheapest_centres(feature: Array, penalty: float) -> tuple[Array, float]:
@@ -185,8 +186,3 @@ def _descend(feature: Array, penalty: float) -> NDArray[np.int64] | None:
 
 def _centres(feature: Array, path: NDArray[np.int64]) -> Array:
     return np.array([feature[path == state].mean() for state in range(STATES)])
-
-
-def _triple(values: Array) -> Triple:
-    first, second, third = (float(value) for value in values)
-    return first, second, third

@@ -6,23 +6,28 @@ believed.  Does not belong here: the loops over bars (``switching_kernel``), nam
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ares_assets.market.regimes.base import STATES
+from ares_assets.market.regimes.switching_law import (
+    Array,
+    SwitchingLaw,
+    other_states,
+    reordered,
+)
+from ares_resources.errors import BadInput
 from ares_resources.settings import RegimeSettings
 
-Array = NDArray[np.float64]
-
-STATES = 3
-LEAST_POWER = 1.0 / 256.0
+LOWER_POWERS = tuple(0.5**halvings for halvings in range(1, 9))
 LEAST_SHARE = 0.02
 LONGEST_DWELL_BARS = 150_000.0
 START_DWELLS = 4.0  # times the shortest mean dwell
-# Where the search starts and how far it may go: a volatility that forgets in about an hour, as
-# minutes of every liquid market do, and a jump now and then.
-START_DYNAMICS = (np.log(0.02), np.log(0.045), -4.0, np.log(3.0))
+MOST_ITERATIONS = 200
+# Where the search starts and how far it may go: round values (persistence .98, shock .1, a jump
+# in about fifty bars, four times as wide), of no market and not of the simulator's.
+START_DYNAMICS = (np.log(0.02), np.log(0.1), -4.0, np.log(3.0))
 DYNAMICS_BOUNDS = (
     (np.log(1e-4), np.log(0.3)),  # 1 - persistence
     (np.log(3e-3), np.log(0.3)),  # shock
@@ -31,45 +36,6 @@ DYNAMICS_BOUNDS = (
 )
 LEVEL_REACH = 1.0  # of the log variance, from the mixture's
 FUNDING_DEVIATION = (0.5, 1.5)
-
-
-@dataclass(frozen=True)
-class SwitchingLaw:
-    """The law's numbers, in units of the standardised return and the standardised rate.
-
-    ``level`` (3,) variance each state's recursion leans to; ``persistence``, ``shock``;
-    ``jump_probability``, ``jump_ratio``; ``leave`` (3,) chance a bar to leave; ``first_exit``
-    (3,) share of the exits that go to the first of the two other states; ``funding_mean`` (3,),
-    ``funding_deviation``; ``power`` to which a bar's evidence counts.
-    """
-
-    level: Array
-    persistence: float
-    shock: float
-    jump_probability: float
-    jump_ratio: float
-    leave: Array
-    first_exit: Array
-    funding_mean: Array
-    funding_deviation: float
-    power: float
-
-    @property
-    def dynamics(self) -> Array:
-        return np.array([self.persistence, self.shock])
-
-    @property
-    def jumps(self) -> Array:
-        return np.array([self.jump_probability, self.jump_ratio])
-
-    @property
-    def transition(self) -> Array:
-        """Chance to go from row to column a bar, (3, 3)."""
-        matrix = np.diag(1.0 - self.leave)
-        for state, (first, second) in enumerate(_others()):
-            matrix[state, first] = self.leave[state] * self.first_exit[state]
-            matrix[state, second] = self.leave[state] * (1.0 - self.first_exit[state])
-        return matrix
 
 
 def fit_switching_law(
@@ -82,7 +48,8 @@ def fit_switching_law(
     bustle.  Evidence raised to a power below 1 is the known remedy (Miller and Dunson 2019,
     Robust Bayesian inference via coarsening); the power is halved until the regimes decided on
     these bars last ``settings.shortest_mean_dwell_bars`` on average, as long as that leaves
-    each state :data:`LEAST_SHARE` of the bars.
+    each state :data:`LEAST_SHARE` of the bars.  A power that leaves it is preferred to one that
+    does not, power 1 included; if none does, the law of power 1 stands.
 
     Parameters
     ----------
@@ -90,23 +57,26 @@ def fit_switching_law(
         Standardised returns, and standardised rates where one is settled, else NaN, (n,).
     level
         Variances to start from, ascending, (3,).
+
+    Raises
+    ------
+    BadInput
+        If the search ends at no finite likelihood.
     """
     shortest = settings.shortest_mean_dwell_bars
     theta = _start(level, START_DWELLS * shortest)
     bounds = _bounds(theta, shortest)
-    believed = None
-    power = 1.0
-    while power >= LEAST_POWER:
-        theta = _search(theta, bounds, returns, funding, power)
-        law = _law(theta, power)
-        stay, share = _stay_and_share(law, returns, funding, settings)
-        if believed is not None and share < LEAST_SHARE:
+    theta, believed = _search(theta, bounds, returns, funding, 1.0)
+    stay, share = _stay_and_share(believed, returns, funding, settings)
+    for power in LOWER_POWERS:
+        if share >= LEAST_SHARE and stay >= shortest:
             break
-        believed = law
-        if stay >= shortest:
+        theta, law = _search(theta, bounds, returns, funding, power)
+        longer, rest = _stay_and_share(law, returns, funding, settings)
+        if rest >= LEAST_SHARE:
+            believed, stay, share = law, longer, rest
+        elif share >= LEAST_SHARE:
             break
-        power /= 2.0
-    assert believed is not None
     return reordered(believed, np.argsort(believed.level, kind="stable"))
 
 
@@ -160,7 +130,7 @@ def negative_posterior(
     )
     moves = moves + (1.0 - np.eye(STATES))
     leaving = moves.sum(axis=1) - np.diag(moves)
-    first = np.array([moves[state, pair[0]] for state, pair in enumerate(_others())])
+    first = np.array([moves[state, pair[0]] for state, pair in enumerate(other_states())])
     value += 2.0 * np.log(law.leave).sum()
     value += (np.log(law.first_exit) + np.log(1.0 - law.first_exit)).sum()
     value -= 0.5 * float((law.funding_mean**2).sum())
@@ -177,10 +147,6 @@ def negative_posterior(
         ]
     )
     return -value / len(returns), -slope / len(returns)
-
-
-def _others() -> tuple[tuple[int, int], ...]:
-    return ((1, 2), (0, 2), (0, 1))
 
 
 def _law(theta: Array, power: float) -> SwitchingLaw:
@@ -216,7 +182,8 @@ def _bounds(start: Array, shortest_dwell: float) -> list[tuple[float, float]]:
 
 def _search(
     start: Array, bounds: list[tuple[float, float]], returns: Array, funding: Array, power: float
-) -> Array:
+) -> tuple[Array, SwitchingLaw]:
+    """Where the search ends, and the law there."""
     from scipy.optimize import minimize
     from threadpoolctl import threadpool_limits
 
@@ -228,20 +195,9 @@ def _search(
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
-            options={"maxiter": 80, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-5},
+            options={"maxiter": MOST_ITERATIONS, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-5},
         )
-    return found.x
-
-
-def reordered(law: SwitchingLaw, order: NDArray[np.int64]) -> SwitchingLaw:
-    """The same law with state ``order[i]`` at place i."""
-    moves = law.transition[np.ix_(order, order)]
-    leave = law.leave[order]
-    first = np.array([moves[state, pair[0]] for state, pair in enumerate(_others())]) / leave
-    return replace(
-        law,
-        level=law.level[order],
-        leave=leave,
-        first_exit=first,
-        funding_mean=law.funding_mean[order],
-    )
+    if not (np.isfinite(found.fun) and np.isfinite(found.x).all()):
+        raise BadInput(f"regimes: filtered_hmm finds no finite likelihood on {len(returns)} bars")
+    law = replace(_law(found.x, power), converged=bool(found.success), iterations=int(found.nit))
+    return found.x, law

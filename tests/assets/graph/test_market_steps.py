@@ -10,6 +10,8 @@ import pytest
 
 from ares_assets.engine import Request, Work, execute
 from ares_assets.market import classification
+from ares_assets.market.regimes import switching_fit
+from ares_assets.step02_market_regime_classification import _collapsed
 from ares_assets.steps import STEPS
 from ares_resources.home import Home
 from ares_resources.settings import load_settings
@@ -116,3 +118,28 @@ def test_regimes_that_collapse_to_one_are_degraded(
     reason = "every development bar is bull: the regimes tell nothing apart"
     assert found["market_regimes"].degraded == [reason]
     assert found["regime_dataset"].degraded == [reason]
+
+
+def test_how_the_fit_ended_is_shown(found: dict[str, Artifact]) -> None:
+    told = found["market_regimes"].metadata
+    assert told["converged"] is True
+    assert 0 < told["iterations"] < switching_fit.MOST_ITERATIONS
+    assert 0 < told["evidence_power"] <= 1
+    assert found["market_regimes"].degraded == []
+
+
+def test_a_fit_that_did_not_converge_is_degraded(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switching_fit, "MOST_ITERATIONS", 3)
+    regimes = steps(home, minimum_dwell_bars=8)["market_regimes"]
+    assert regimes.metadata["converged"] is False
+    assert regimes.degraded == [
+        "the fit of filtered_hmm stopped after 3 iterations without converging"
+    ]
+
+
+def test_a_window_without_development_bars_is_not_called_a_regime() -> None:
+    assert _collapsed({"bull", "bear"}) == ()
+    assert _collapsed({"bull"})[0].startswith("every development bar is bull:")
+    assert _collapsed(set())[0].startswith("no development bar has a regime")

@@ -8,16 +8,13 @@ import numpy as np
 import pytest
 from helpers.prefix import assert_prefix_invariant
 
-from ares_assets.market.regimes import kernels_reference
+from ares_assets.market.regimes import kernels_reference, switching_fit
 from ares_assets.market.regimes.jump_kernel import accumulated_costs, cheapest_path
-from ares_assets.market.regimes.switching_fit import (
-    SwitchingLaw,
-    fit_switching_law,
-    negative_posterior,
-    reordered,
-)
+from ares_assets.market.regimes.switching_fit import fit_switching_law, negative_posterior
 from ares_assets.market.regimes.switching_kernel import switching_filter
+from ares_assets.market.regimes.switching_law import SwitchingLaw, reordered
 from ares_assets.market.regimes.switching_likelihood_kernel import switching_likelihood
+from ares_resources.errors import BadInput
 from ares_resources.settings import RegimeSettings
 
 THETA = np.concatenate(
@@ -38,8 +35,6 @@ def observed(rows: int = 300) -> tuple[np.ndarray, np.ndarray]:
 
 
 def law(power: float = 1.0) -> SwitchingLaw:
-    from ares_assets.market.regimes import switching_fit
-
     return switching_fit._law(THETA, power)
 
 
@@ -118,6 +113,52 @@ def drawn(of: SwitchingLaw, rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
         rest = (of.persistence - of.shock) * variance
         variance = of.level * (1 - of.persistence) + of.shock * seen + rest
     return returns, funding, states
+
+
+def test_a_fit_says_how_its_search_ended(monkeypatch):
+    returns, funding, _ = drawn(law(), 3_000)
+    settings, level = RegimeSettings(), np.array([0.3, 1.0, 3.0])
+    whole = fit_switching_law(returns, funding, level=level, settings=settings)
+    assert whole.converged
+    assert 2 < whole.iterations < switching_fit.MOST_ITERATIONS
+    monkeypatch.setattr(switching_fit, "MOST_ITERATIONS", 2)
+    stopped = fit_switching_law(returns, funding, level=level, settings=settings)
+    assert (stopped.converged, stopped.iterations) == (False, 2)
+
+
+def test_a_fit_without_a_finite_likelihood_is_refused():
+    returns, funding = observed()
+    returns[100] = np.nan
+    with pytest.raises(BadInput, match="no finite likelihood on 300 bars"):
+        fit_switching_law(
+            returns, funding, level=np.array([0.3, 1.0, 3.0]), settings=RegimeSettings()
+        )
+
+
+@pytest.mark.parametrize(
+    ("stays_and_shares", "power"),
+    [
+        ([(9e9, 0.1)], 1.0),
+        ([(9e9, 0.01), (9e9, 0.1)], 0.5),  # power 1 must leave each state its bars as well
+        ([(9, 0.01), (9, 0.1), (9, 0.01)], 0.5),
+        ([(9, 0.1), (9, 0.1), (9e9, 0.1)], 0.25),
+        ([(9e9, 0.01)] * 9, 1.0),
+        ([(9, 0.1)] * 9, 1 / 256),
+    ],
+)
+def test_evidence_is_believed_as_far_as_regimes_last_and_keep_bars(
+    monkeypatch, stays_and_shares, power
+):
+    answers = iter(stays_and_shares)
+    monkeypatch.setattr(switching_fit, "_stay_and_share", lambda *_: next(answers))
+    monkeypatch.setattr(
+        switching_fit, "_search", lambda *given: (THETA, switching_fit._law(THETA, given[-1]))
+    )
+    found = fit_switching_law(
+        *observed(), level=np.array([0.3, 1.0, 3.0]), settings=RegimeSettings()
+    )
+    assert found.power == power
+    assert next(answers, None) is None
 
 
 def test_bars_that_follow_no_law_are_believed_less():

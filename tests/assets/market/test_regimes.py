@@ -1,4 +1,4 @@
-"""Regime algorithms: no future, stored exactly, named rightly, and right on a known market."""
+"""Regime algorithms: no future, stored exactly, named rightly."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from helpers.prefix import assert_prefix_invariant, random_cuts
 from helpers.random_bars import random_market
+from helpers.regime_markets import flip_market
 
-from ares_assets.market.bars import join_reference
 from ares_assets.market.classification import classify
 from ares_assets.market.regimes import (
     PROBABILITY_COLUMNS,
@@ -28,7 +28,6 @@ from ares_assets.market.regimes.naming import (
 from ares_assets.market.regimes.observations import IntradayShape, log_volatility, trend
 from ares_assets.market.regimes.registry import ALGORITHM_NAMES
 from ares_resources.errors import BadInput, CorruptArtifact
-from ares_resources.exchanges.simulated import MarketRecipe, simulate
 from ares_resources.settings import RegimeSettings
 from ares_resources.timeframes import timeframe_ms
 
@@ -230,51 +229,3 @@ def test_drift_and_funding_statistics():
     assert funded[1] < -2
     assert funding_statistics(payment * 0, states).tolist() == [0, 0]
     assert funding_statistics(payment[[]], states).tolist() == [0, 0]
-
-
-NO_INTEREST = pd.DataFrame(
-    {"timestamp": np.array([], np.int64), "open_interest": np.array([], np.float64)}
-)
-
-
-def flip_market(days: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
-    market = simulate(MarketRecipe("flip"), seed=seed, minutes=days * 1440)
-    frame = join_reference(market.bars(), market.funding(), NO_INTEREST, "1m")
-    return frame, np.array(REGIMES, dtype=object)[market.regime]
-
-
-def held_out_accuracy(name: str, *, fit_days: int, test_days: int, seed: int) -> float:
-    """Balanced accuracy of the decided regimes on days after the fit, names included."""
-    frame, truth = flip_market(10 + fit_days + test_days, seed)
-    start, end = 10 * 1440, (10 + fit_days) * 1440
-    settings = RegimeSettings(algorithm=name)  # type: ignore[arg-type]
-    rows = np.arange(start, end)
-    found = classify(frame, fit_rows=rows, timeframe="1m", settings=settings, seed=7)[0]
-    decided, truth = found["regime"].to_numpy()[end:], truth[end:]
-    return float(np.mean([(decided[truth == regime] == regime).mean() for regime in REGIMES]))
-
-
-FLOORS = {"filtered_hmm": 0.82, "gaussian_mixture": 0.75, "jump_model": 0.75, "rule_based": 0.4}
-
-
-@pytest.mark.parametrize("name", ALGORITHM_NAMES)
-def test_hidden_regimes_are_found_and_named(name):
-    assert held_out_accuracy(name, fit_days=60, test_days=60, seed=21) > FLOORS[name]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "fit_days", "floor"),
-    [
-        ("filtered_hmm", 180, 0.865),
-        ("filtered_hmm", 30, 0.80),
-        ("jump_model", 180, 0.83),
-        ("gaussian_mixture", 180, 0.81),
-    ],
-)
-def test_accuracy_over_many_markets(name, fit_days, floor):
-    scores = [
-        held_out_accuracy(name, fit_days=fit_days, test_days=120, seed=seed)
-        for seed in range(100, 108)
-    ]
-    assert np.mean(scores) > floor
