@@ -177,25 +177,30 @@ class _Ingest:
         if file.kind == "bars" and file.options.stamped_at is None:
             judge = StampJudge(self.catalogue, staging.series)
         for rows in itertools.chain(ahead, blocks):
-            if judge is not None and judge.wants_more:
-                judge.add(rows)
-                if not judge.wants_more:
-                    self._judge(file, judge)
+            if judge is not None:
+                self._act(file, judge.step_ms, judge.add(rows))
             staging.add_sound(number, rows)
-        if judge is not None and judge.wants_more:
-            self._judge(file, judge)
+        if judge is not None:
+            self._act(file, judge.step_ms, judge.finish())
+            if judge.compared is None:
+                file.note("its times could not be compared with another series")
 
-    def _judge(self, file: MarketFile, judge: StampJudge) -> None:
-        shift: Shift | None = judge.verdict()
+    def _act(self, file: MarketFile, step_ms: int, shift: Shift | None) -> None:
+        """Read the file again with times moved, or refuse it."""
         if shift is None:
             return
-        if shift.shift_ms == judge.step_ms:
+        if shift.shift_ms == step_ms and shift.is_plain:
             options = dataclasses.replace(file.options, stamped_at="close")
             raise _Restamped(file.path, options, str(shift))
-        offset = spell_utc_offset(shift.shift_ms)
+        ways = ["--stamped-at open to insist"]
+        if abs(shift.shift_ms) == step_ms:
+            ways.insert(0, "--stamped-at close, if bars carry the time of their end")
+        elif file.naive:
+            offset = spell_utc_offset(shift.shift_ms)
+            ways.insert(0, f"--utc-offset {offset}, if they are of that zone")
         raise BadInput(
-            f"{file.path}: its times seem to be off: {shift}; allowed: --utc-offset {offset}, "
-            "if they are of that zone, or --stamped-at open to insist"
+            f"{file.path}: its times or those of {shift.reference} seem to be off: {shift}; "
+            f"allowed: {', or '.join(ways)}"
         )
 
     def _refuse_other_series(self, series: Series, file: MarketFile) -> None:

@@ -74,7 +74,7 @@ class MarketFile:
         with open_payload(self.path) as payload:
             self._refuse_viewers_clock(payload)
             checksum = verify_checksum(self.path)
-            self._note(*([checksum] if checksum else []))
+            self.note(*([checksum] if checksum else []))
             plausibility = Plausibility()
             for table in tables(payload, self.processor):
                 block = _converted(table, self.options, self.timeframe)
@@ -89,7 +89,7 @@ class MarketFile:
             self.content = payload.fingerprint()
         if len(self._units) > 1:
             units = ", ".join(f"{unit} in {count} rows" for unit, count in self._units.items())
-            self._note(f"epochs are mixed: {units}")
+            self.note(f"epochs are mixed: {units}")
 
     def _take_in(self, block: Block) -> None:
         for unit, count in block.units.items():
@@ -98,22 +98,22 @@ class MarketFile:
             carried = "are epochs, which are UTC" if block.zone == "epoch" else "carry a zone"
             raise BadInput(f"its times {carried}; allowed: no --utc-offset for such a file")
         if self.options.utc_offset_ms is None and block.zone == "none":
-            self._note("dates without a zone are taken as UTC")
+            self.note("dates without a zone are taken as UTC")
         if not self.kind:
             self.kind, self.timeframe = block.kind, block.timeframe
             self._note_assumptions(block)
 
     def _note_assumptions(self, block: Block) -> None:
         said = self.options
-        self._note(*block.notes)
+        self.note(*block.notes)
         if said.utc_offset_ms is not None:
-            self._note(f"times are taken as UTC{spell_utc_offset(said.utc_offset_ms)}")
+            self.note(f"times are taken as UTC{spell_utc_offset(said.utc_offset_ms)}")
         if block.kind != "bars":
             return
         if said.stamped_at == "close":
-            self._note("times are closes; moved back by one bar")
+            self.note("times are closes; moved back by one bar")
         if said.volume_unit == "quote":
-            self._note("volume is turned from quote to base currency at each bar's mean price")
+            self.note("volume is turned from quote to base currency at each bar's mean price")
         if block.volume_is_quote and said.volume_unit is None:
             raise BadInput(
                 f"{block.notes[0]}, which is in the quote currency; allowed: --volume-unit quote, "
@@ -132,7 +132,13 @@ class MarketFile:
                 "catalogue to compare with"
             )
 
-    def _note(self, *notes: str) -> None:
+    @property
+    def naive(self) -> bool:
+        """Whether its times are dates without a zone."""
+        return not self._units and "dates without a zone are taken as UTC" in self.notes
+
+    def note(self, *notes: str) -> None:
+        """Say what was assumed, once."""
         self.notes += [note for note in notes if note not in self.notes]
 
 

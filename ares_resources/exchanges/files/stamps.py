@@ -14,17 +14,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ares_resources.storage.catalogue import Catalogue, Series
+from ares_resources.errors import CorruptArtifact
+from ares_resources.storage.catalogue import Catalogue, Coverage, Series
 from ares_resources.storage.frames import Rows
 from ares_resources.storage.merging import ascending, taken
 from ares_resources.symbols import SymbolKey
 
 SAMPLE_ROWS = 20_000
+SKIPPED_ROWS = 80_000
+"""Rows between two samples: clocks change in spring."""
 LEAST_PAIRS = 200
 LEAST_CORRELATION = 0.3
+CERTAIN_CORRELATION = 0.5
+PLAIN_SHARE = 0.25
 _HALF_HOUR_MS = 1_800_000
 _ZONES = range(-28, 29)  # half hours
-_REFERENCES = 6
+_MOST_REFERENCES = 6
 
 
 @dataclass(frozen=True)
@@ -36,15 +41,21 @@ class Shift:
     correlation: float
     unshifted: float
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but a shift can explain it; a market that lags another is not it."""
+        return abs(self.unshifted) < PLAIN_SHARE * self.correlation
+
     def __str__(self) -> str:
+        direction = "back" if self.shift_ms > 0 else "forward"
         return (
-            f"returns match {self.reference} {self.correlation:.2f} when moved back by "
-            f"{self.shift_ms // 1000} s, and {self.unshifted:.2f} as they are"
+            f"returns match {self.reference} {self.correlation:.2f} when moved {direction} by "
+            f"{abs(self.shift_ms) // 1000} s, and {self.unshifted:.2f} as they are"
         )
 
 
 class StampJudge:
-    """Collects a sample of a file's closes and compares it with the catalogue's series.
+    """Compares samples of a file's closes, all along it, with the catalogue's series.
 
     Parameters
     ----------
@@ -57,40 +68,50 @@ class StampJudge:
         self._references = _references(catalogue, series)
         self._blocks: list[Rows] = []
         self._rows = 0
+        self._skip = 0
+        self.compared: str | None = None
 
     @property
     def step_ms(self) -> int:
         """Length of the file's bars."""
         return self._series.step_ms
 
-    @property
-    def wants_more(self) -> bool:
-        """Whether another block could still change the verdict."""
-        return bool(self._references) and self._rows < SAMPLE_ROWS
-
-    def add(self, rows: Rows) -> None:
-        """Take the bars of a block that some reference covers into the sample."""
-        stamps = rows["timestamp"]
-        covered = np.zeros(len(stamps), dtype=bool)
-        for reference in self._references:
-            coverage = self._catalogue.coverage(reference)
-            if coverage is not None:
-                covered |= (stamps >= coverage.first_ms) & (stamps <= coverage.last_ms)
-        if covered.any():
-            sample = taken({name: rows[name] for name in ("timestamp", "close")}, covered)
-            self._blocks.append(sample)
-            self._rows += int(covered.sum())
-
-    def verdict(self) -> Shift | None:
-        """The shift that the closest reference shows, or None: no shift, or nobody can tell."""
-        if self._rows < LEAST_PAIRS:
+    def add(self, rows: Rows) -> Shift | None:
+        """Look at a block; a shift as soon as a sample shows one."""
+        if not self._references:
             return None
-        stamps, returns = _returns(_joined(self._blocks), self._series.step_ms)
-        for reference in self._references:
+        if self._skip > 0:
+            self._skip -= len(rows["timestamp"])
+            return None
+        sample = {name: rows[name] for name in ("timestamp", "close")}
+        self._blocks.append(sample)
+        self._rows += len(rows["timestamp"])
+        if self._rows < SAMPLE_ROWS:
+            return None
+        return self.finish()
+
+    def finish(self) -> Shift | None:
+        """The verdict on what was not judged yet; None: no shift, or nobody can tell."""
+        blocks, self._blocks, self._rows, self._skip = self._blocks, [], 0, SKIPPED_ROWS
+        if not blocks:
+            return None
+        rows = _joined(blocks)
+        stamps, returns = _returns(rows, self._series.step_ms)
+        for reference, _ in self._overlapping(rows["timestamp"])[:_MOST_REFERENCES]:
             best = self._best_shift(reference, stamps, returns)
             if best is not None:
+                self.compared = best.reference
                 return best if best.shift_ms else None
         return None
+
+    def _overlapping(self, stamps: np.ndarray) -> list[tuple[Series, Coverage]]:
+        """References that know the sample's time, the closest relation first."""
+        least = LEAST_PAIRS * self._series.step_ms
+        return [
+            (reference, coverage)
+            for reference, coverage in self._references
+            if min(coverage.last_ms, stamps[-1]) - max(coverage.first_ms, stamps[0]) >= least
+        ]
 
     def _best_shift(
         self, reference: Series, stamps: np.ndarray, returns: np.ndarray
@@ -101,31 +122,39 @@ class StampJudge:
         reach = (len(_ZONES) // 2) * _HALF_HOUR_MS + step
         rows = self._catalogue.rows(reference, int(stamps[0]) - reach, int(stamps[-1]) + reach)
         known_stamps, known = _returns(rows, step)
-        shifts = sorted({0, step, -step, *(k * _HALF_HOUR_MS for k in _ZONES)}, key=abs)
-        found = {
-            shift: _correlation(stamps - shift, returns, known_stamps, known)
-            for shift in shifts
-            if shift % step == 0
-        }
+        unshifted = _correlation(stamps, returns, known_stamps, known)
+        found = {0: unshifted}
+        if unshifted < CERTAIN_CORRELATION:  # else no other can be twice as large
+            shifts = {step, -step, *(k * _HALF_HOUR_MS for k in _ZONES)}
+            for shift in sorted(shifts, key=abs):
+                if shift % step == 0 and shift:
+                    found[shift] = _correlation(stamps - shift, returns, known_stamps, known)
         best = max(found, key=lambda shift: found[shift])
-        if found[best] < LEAST_CORRELATION or (best and found[best] < 2 * found[0]):
+        if found[best] < LEAST_CORRELATION or (best and found[best] < 2 * unshifted):
             return None
-        return Shift(best, str(reference.symbol), found[best], found[0])
+        return Shift(best, str(reference.symbol), found[best], unshifted)
 
 
-def _references(catalogue: Catalogue, series: Series) -> list[Series]:
-    """Series of bars of the same timeframe: the same symbol first, then the same base."""
+def _references(catalogue: Catalogue, series: Series) -> list[tuple[Series, Coverage]]:
+    """Series of bars of the same timeframe: the same symbol first, then the same base.
+
+    One whose manifest is damaged tells nothing; whoever uses it will be told so.
+    """
 
     def distance(symbol: SymbolKey) -> tuple[bool, bool, str]:
         same_base = symbol.instrument[:3] == series.symbol.instrument[:3]
         return symbol != series.symbol, not same_base, str(symbol)
 
-    found = [
-        Series(symbol, "bars", series.timeframe)
-        for symbol in sorted(catalogue.symbols(), key=distance)
-    ]
-    held = [one for one in found if catalogue.coverage(one) is not None]
-    return held[:_REFERENCES]
+    found = []
+    for symbol in sorted(catalogue.symbols(), key=distance):
+        reference = Series(symbol, "bars", series.timeframe)
+        try:
+            coverage = catalogue.coverage(reference)
+        except CorruptArtifact:
+            continue
+        if coverage is not None:
+            found.append((reference, coverage))
+    return found
 
 
 def _joined(blocks: list[Rows]) -> Rows:

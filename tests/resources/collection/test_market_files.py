@@ -198,9 +198,16 @@ def test_real_bars_in_a_wrong_zone_are_refused(
     ingest(catalogue, [real / "binance_ETHUSDT_5m.parquet"], KEY)
     shifted = tmp_path / "x.csv"
     bars = _real(market_dir, "binance_BTCUSDT_5m.parquet")
-    bars.assign(timestamp=bars["timestamp"] + 2 * 3_600_000).to_csv(shifted, index=False)
+    moments = pd.to_datetime(bars["timestamp"] + 2 * 3_600_000, unit="ms")
+    bars.assign(timestamp=moments.dt.strftime("%Y-%m-%d %H:%M:%S")).to_csv(shifted, index=False)
     key = SymbolKey.parse("BTCUSDT.BINANCE")
     with pytest.raises(BadInput, match=r"moved back by 7200 s.*allowed: --utc-offset \+02:00"):
         ingest(catalogue, [shifted], key)
     report = ingest(catalogue, [shifted], key, options=ReadOptions(utc_offset_ms=2 * 3_600_000))
     assert report.added == len(bars)
+    bars.assign(timestamp=bars["timestamp"] + 2 * 3_600_000).to_csv(shifted, index=False)
+    other = SymbolKey.parse("BTCUSD.BINANCE")
+    with pytest.raises(BadInput, match=r"times or those of .* allowed: --stamped-at open"):
+        ingest(catalogue, [shifted], other)
+    with pytest.raises(BadInput, match="its times are epochs, which are UTC"):
+        ingest(catalogue, [shifted], other, options=ReadOptions(utc_offset_ms=2 * 3_600_000))
