@@ -33,6 +33,7 @@ app = typer.Typer(
 # Numbers come as text, so that the settings tree can name the value it refuses.
 # Typer carries its own copy of click and exports of its exceptions only the leaf.
 _UsageError: Any = typer.BadParameter.__base__
+_Abort: Any = typer.Abort
 
 Symbol = Annotated[str, typer.Argument(help="Instrument, such as ETHUSDT or BTC/USDT:USDT.")]
 Exchange = Annotated[str, typer.Argument(help="SIM, or an exchange that ccxt knows: BINANCE.")]
@@ -248,6 +249,8 @@ def run(arguments: list[str] | None = None) -> int:
         return _complain(error.format_message(), EXIT_BAD_INPUT, arguments)
     except AresError as error:
         return _complain(str(error), error.exit_code, arguments)
+    except (KeyboardInterrupt, _Abort):
+        return _complain("interrupted; nothing half-done is kept", EXIT_INTERRUPTED, arguments)
     except Exception as error:
         # The last boundary: nobody is helped by a stack of frames, but who asks for it gets it.
         if os.environ.get("ARES_TRACEBACK"):

@@ -119,7 +119,8 @@ def show_status(status: HomeStatus, *, as_json: bool, ledgers: bool = False) -> 
     console.print(f"home {status.home}", soft_wrap=True)
     bars = Table("series", "bars", "from", "to (UTC)", "gaps", "state", title="Catalogue")
     for row in status.series:
-        state = f"stale: {row.stale}" if row.stale else "ok"
+        damaged = (row.stale or "").startswith("damaged")
+        state = (row.stale if damaged else f"stale: {row.stale}") if row.stale else "ok"
         bars.add_row(row.series, f"{row.bars:,}", row.first, row.last, str(row.gaps), state)
     console.print(bars if status.series else "catalogue: empty (ares ingest, or train online)")
     if ledgers:
@@ -145,8 +146,9 @@ def _show_ledgers(console: Any, status: HomeStatus) -> None:
             counts = (f"{n:,}" for n in (entry.added, entry.repeated, entry.conflicting))
             spans = [f"{first} to {last}" for first, last in entry.spans[:_SHOWN_SPANS]]
             more = len(entry.spans) - _SHOWN_SPANS
+            unknown = "none" if entry.began else "not recorded"  # by earlier versions
             spans += [f"and {more} more"] if more > 0 else []
-            sources.add_row(entry.source, entry.began, *counts, "\n".join(spans) or "none")
+            sources.add_row(entry.source, entry.began, *counts, "\n".join(spans) or unknown)
         console.print(sources)
         for gap in row.gap_ledger[:_SHOWN_GAPS]:
             console.print(f"  gap from {gap.start} to {gap.after}: {gap.missing_bars} bars")

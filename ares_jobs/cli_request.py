@@ -5,6 +5,7 @@ Belongs here: reading and checking what a person typed.  Does not belong here: d
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -107,7 +108,7 @@ def ingest_files(
         raise BadInput(
             "exchange 'SIM' makes its own bars and takes none; allowed: the exchange they are from"
         )
-    check_exchange(exchange, from_files=True)
+    known = check_exchange(exchange, from_files=True)
     options = ReadOptions(
         timeframe=timeframe,
         stamped_at=_unless_auto("--stamped-at", stamped_at, ("open", "close")),
@@ -117,7 +118,7 @@ def ingest_files(
     home = Home.find()
     try:
         with bytes_progress() as progress:
-            return ingest(
+            report = ingest(
                 Catalogue(home.catalogue),
                 files,
                 key,
@@ -125,6 +126,8 @@ def ingest_files(
                 on_conflict=on_conflict,
                 progress=progress,
             )
+        note = f"ccxt knows no exchange {exchange}: these bars can be used with --offline only"
+        return report if known else replace(report, notes=(note,))
     except OSError as error:
         raise BadInput(
             f"the home {home.root} cannot be written: {error.strerror}; allowed: an ARES_HOME "

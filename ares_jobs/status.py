@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ares_resources.errors import CorruptArtifact
 from ares_resources.home import Home
 
 if TYPE_CHECKING:
@@ -93,7 +94,11 @@ def _series(home: Home) -> list[SeriesStatus]:
     rows = []
     for symbol in catalogue.symbols():
         for series in catalogue.series(symbol):
-            coverage = catalogue.coverage(series)
+            try:
+                coverage = catalogue.coverage(series)
+            except CorruptArtifact as error:
+                rows.append(SeriesStatus(str(series), 0, "", "", 0, f"damaged: {error}"))
+                continue
             if coverage is None:
                 continue
             end = coverage.last_ms + 1

@@ -20,8 +20,8 @@ BASE_URL_VARIABLE = "ARES_CCXT_BASE_URL"
 and mirrors.  Paths stay the exchange's."""
 
 
-def check_exchange(name: str, *, from_files: bool = False) -> None:
-    """Refuse an exchange that nobody knows, without loading ccxt.
+def check_exchange(name: str, *, from_files: bool = False) -> bool:
+    """Refuse an exchange that nobody knows, without loading ccxt; whether it is known.
 
     ``from_files``: its bars come from files, so one that has closed will do, unless the name
     looks like a slip of the pen.
@@ -42,9 +42,10 @@ def check_exchange(name: str, *, from_files: bool = False) -> None:
         cutoff = _SLIP_SIMILARITY if from_files else 0.6
         near = difflib.get_close_matches(name.lower(), sorted(known), n=3, cutoff=cutoff)
         if from_files and not near:
-            return
+            return False
         hint = f"nearest: {', '.join(near)}" if near else "allowed: SIM, or an exchange of ccxt"
         raise BadInput(f"exchange {name!r} is not known; {hint}")
+    return True
 
 
 def open_exchange(

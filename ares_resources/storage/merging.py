@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from ares_resources.errors import BadInput
-from ares_resources.storage.frames import NULLABLE, Rows, utc
+from ares_resources.storage.frames import NULLABLE, Rows
 
 _MINUTE_MS = 60_000
 OnConflict = Literal["refuse", "keep_first", "keep_last"]
@@ -21,14 +21,16 @@ OnConflict = Literal["refuse", "keep_first", "keep_last"]
 
 @dataclass(frozen=True)
 class Conflict:
-    """The first timestamp whose rows disagree, and two of them in words."""
+    """The first timestamp whose rows disagree, two of them in words, and whose they are.
+
+    ``giver`` and ``challenger`` are numbers of parts; -1 for what stood before.
+    """
 
     first_ms: int
     kept: str
     against: str
-
-    def __str__(self) -> str:
-        return f"the first is {utc(self.first_ms)}: {self.kept} against {self.against}"
+    giver: int
+    challenger: int
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,11 @@ def merge(old: Rows, parts: Sequence[Rows], kind: str, on_conflict: str) -> Merg
         news, before = taken(stacked, rows), taken(standing, groups)
         differs = _differs(before, news)
         if differs.any() and (conflict is None or stamps[rows[differs][0]] < conflict.first_ms):
-            conflict = _described(before, news, int(np.argmax(differs)))
+            row = int(np.argmax(differs))
+            parties = int(giver[groups[row]]), int(owner[rows[row]])
+            conflict = Conflict(
+                int(news["timestamp"][row]), _values(before, row), _values(news, row), *parties
+            )
         conflicting[rows] = differs
         disputed[groups] |= differs
         for name in NULLABLE[kind]:
@@ -168,10 +174,6 @@ def _differs(standing: Rows, news: Rows) -> np.ndarray:
 
 def _count(owner: np.ndarray, chosen: np.ndarray, parts: int) -> np.ndarray:
     return np.bincount(owner[chosen & (owner >= 0)], minlength=parts)
-
-
-def _described(standing: Rows, news: Rows, row: int) -> Conflict:
-    return Conflict(int(news["timestamp"][row]), _values(standing, row), _values(news, row))
 
 
 def _values(rows: Rows, row: int) -> str:

@@ -17,7 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from ares_resources.errors import BadInput, CorruptArtifact, DataConflict
-from ares_resources.storage.frames import AnyRows, Rows, conform_rows, empty_rows, first_fault
+from ares_resources.storage.frames import (
+    AnyRows,
+    Rows,
+    conform_rows,
+    empty_rows,
+    first_fault,
+    utc,
+)
 from ares_resources.storage.gap_ledger import Span, spans_of, subtract, union
 from ares_resources.storage.merging import Conflict, Merged, length, merge
 from ares_resources.storage.month_files import by_month, read_month, write_month
@@ -62,6 +69,7 @@ class Staging:
         self._spans: list[list[Span]] = [[] for _ in sources]
         self._extents: list[Span | None] = [None for _ in sources]
         self._conflict: Conflict | None = None
+        self._parties: tuple[str, ...] = ()
         self._disputed, self._duplicates = StampSet(series.step_ms), StampSet(series.step_ms)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="months")
         self._writing: dict[str, Future[Month]] = {}
@@ -194,6 +202,10 @@ class Staging:
             known = self._conflict
             if known is None or merged.conflict.first_ms < known.first_ms:
                 self._conflict = merged.conflict
+                self._parties = tuple(
+                    self._name(sources, party, merged.conflict.first_ms)
+                    for party in (merged.conflict.giver, merged.conflict.challenger)
+                )
 
     def _runs(self, stamps: np.ndarray, standing: np.ndarray) -> list[Span]:
         """Unbroken runs on the grid or, where there is none, among the records that stand."""
@@ -206,11 +218,29 @@ class Staging:
         if self._conflict is None:
             return
         origin = self.sources[0] if len(self.sources) == 1 else f"{len(self.sources)} sources"
+        first, (giver, challenger) = self._conflict, self._parties
         raise DataConflict(
             f"{self.series} from {origin}: {len(self._disputed)} conflicting duplicate timestamps "
-            f"(of {len(self._duplicates)} duplicates); {self._conflict}; nothing was written; "
+            f"(of {len(self._duplicates)} duplicates); the first is {utc(first.first_ms)}: "
+            f"{giver} says {first.kept}, {challenger} says {first.against}; nothing was written; "
             "allowed: rows that agree, or on_conflict keep_first or keep_last"
         )
+
+    def _name(self, sources: list[int], party: int, stamp: int) -> str:
+        """Who a part is; for a row that stood before, whoever the ledger says gave it."""
+        if party >= 0:
+            return self.sources[sources[party]]
+        taken_in = [
+            name
+            for name, spans in zip(self.sources, self._spans, strict=True)
+            if any(start <= stamp < end for start, end in spans)
+        ]
+        held = [
+            entry.source
+            for entry in self._opened().sources
+            if any(start <= stamp < end for start, end in entry.spans)
+        ]
+        return (taken_in or held or ["the catalogue"])[0]
 
 
 def _widened(extent: Span | None, stamps: np.ndarray) -> Span:

@@ -54,6 +54,7 @@ class IngestReport:
     files: tuple[FileReport, ...]
     gaps: int
     missing_bars: int
+    notes: tuple[str, ...] = ()
 
     @property
     def added(self) -> int:
@@ -68,9 +69,9 @@ class IngestReport:
             counts = f"{file.added} added, {file.repeated} repeated, {file.conflicting} conflicting"
             lines.append(f"{file.file}: {file.first} to {file.last}: {counts}{notes}")
         if self.kind != "bars":
-            return [*lines, f"{self.series}: {self.added} settlements added"]
+            return [*lines, f"{self.series}: {self.added} settlements added", *self.notes]
         gaps = f"{self.gaps} gaps ({self.missing_bars} bars) within"
-        return [*lines, f"{self.series}: {self.added} bars added; {gaps}"]
+        return [*lines, f"{self.series}: {self.added} bars added; {gaps}", *self.notes]
 
 
 def ingest(

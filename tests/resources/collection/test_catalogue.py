@@ -90,6 +90,7 @@ def test_conflicts_are_refused_with_count_time_and_both_values(
     assert "2022-12-02T12:00:00Z" in message
     assert f"volume {bars['volume'].iloc[12]:.10g}" in message
     assert f"volume {bars['volume'].iloc[12] + 1:.10g}" in message
+    assert message.index("x says (") < message.index("other.csv says (")
     assert "\n" not in message
     assert catalogue.fingerprint(HOURS, *ALWAYS) == before
     assert catalogue.sources(HOURS)["source"].tolist() == ["x"]
