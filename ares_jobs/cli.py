@@ -33,7 +33,6 @@ app = typer.Typer(
 # Numbers come as text, so that the settings tree can name the value it refuses.
 # Typer carries its own copy of click and exports of its exceptions only the leaf.
 _UsageError: Any = typer.BadParameter.__base__
-_Abort: Any = typer.Abort
 
 Symbol = Annotated[str, typer.Argument(help="Instrument, such as ETHUSDT or BTC/USDT:USDT.")]
 Exchange = Annotated[str, typer.Argument(help="SIM, or an exchange that ccxt knows: BINANCE.")]
@@ -157,21 +156,28 @@ def ingest(
     volume_unit: Annotated[
         str, typer.Option(help="base or quote: the currency of volumes; auto refuses the absurd.")
     ] = "auto",
+    allow_jumps: Annotated[
+        bool, typer.Option("--allow-jumps", help="Take in a crash that looks like a test network.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Bring files of bars or funding into the catalogue: all of them, or none."""
     from ares_jobs.cli_request import ingest_files
 
-    report = ingest_files(
-        files,
-        symbol,
-        exchange,
-        timeframe=timeframe,
-        on_conflict=on_conflict,
-        stamped_at=stamped_at,
-        utc_offset=utc_offset,
-        volume_unit=volume_unit,
-    )
+    try:
+        report = ingest_files(
+            files,
+            symbol,
+            exchange,
+            timeframe=timeframe,
+            on_conflict=on_conflict,
+            stamped_at=stamped_at,
+            utc_offset=utc_offset,
+            volume_unit=volume_unit,
+            allow_jumps=allow_jumps,
+        )
+    except KeyboardInterrupt:
+        return _complain("interrupted; nothing of these files is kept", EXIT_INTERRUPTED, None)
     cli_output.show_ingest(report, as_json=as_json)
     return 0
 
@@ -249,8 +255,6 @@ def run(arguments: list[str] | None = None) -> int:
         return _complain(error.format_message(), EXIT_BAD_INPUT, arguments)
     except AresError as error:
         return _complain(str(error), error.exit_code, arguments)
-    except (KeyboardInterrupt, _Abort):
-        return _complain("interrupted; nothing half-done is kept", EXIT_INTERRUPTED, arguments)
     except Exception as error:
         # The last boundary: nobody is helped by a stack of frames, but who asks for it gets it.
         if os.environ.get("ARES_TRACEBACK"):

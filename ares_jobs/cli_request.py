@@ -94,6 +94,7 @@ def ingest_files(
     stamped_at: str,
     utc_offset: str | None,
     volume_unit: str,
+    allow_jumps: bool = False,
 ) -> Any:
     """Check every file, and bring all into the catalogue of the home."""
     from ares_jobs.cli_progress import bytes_progress
@@ -114,6 +115,7 @@ def ingest_files(
         stamped_at=_unless_auto("--stamped-at", stamped_at, ("open", "close")),
         utc_offset_ms=None if utc_offset is None else parse_utc_offset(utc_offset),
         volume_unit=_unless_auto("--volume-unit", volume_unit, ("base", "quote")),
+        allow_jumps=allow_jumps,
     )
     home = Home.find()
     try:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ares_resources.errors import CorruptArtifact
 from ares_resources.home import Home
 
 
@@ -102,7 +103,10 @@ def _memory() -> Finding:
 def _restraints(home: Home) -> Finding:
     from ares_resources.exchanges.restraints import Restraints
 
-    refusals = Restraints(home.restraints).refusals()
+    try:
+        refusals = Restraints(home.restraints).refusals()
+    except CorruptArtifact as error:
+        return Finding("exchanges", False, str(error))
     told = "; ".join(f"{name}: {reason}" for name, reason in refusals.items())
     return Finding("exchanges", not refusals, told or "none has banned or paused this machine")
 

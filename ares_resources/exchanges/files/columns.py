@@ -51,6 +51,7 @@ _TAKER_VOLUMES = (
     "taker_buy_base",
     "taker_base_vol",
 )
+_SECOND_VOLUMES = ("quote_volume", "quote_asset_volume", "base_asset_volume")
 _RATES = ("funding_rate", "fundingrate", "last_funding_rate")
 _QUOTES = ("usdt", "usd", "usdc", "busd", "eur", "quote", "dai", "tusd", "fdusd")
 
@@ -111,6 +112,11 @@ def _chosen(header: tuple[str, ...]) -> Columns:
     values = (*(found for found in prices if found is not None), volume)
     taker, share = _first_of(names, _TAKER_VOLUMES), _first_of(names, ("taker_buy_share",))
     return Columns("bars", time, values, taker, share, note, is_quote)
+
+
+def has_second_volume(header: Sequence[str]) -> bool:
+    """Whether a table counts volume twice, as exchanges' dumps do."""
+    return any(_plain(name) in _SECOND_VOLUMES for name in header)
 
 
 def is_viewers_clock(header: Sequence[str]) -> bool:

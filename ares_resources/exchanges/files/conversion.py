@@ -34,7 +34,9 @@ class ReadOptions:
     ``timeframe``: what bars must be.  ``stamped_at``: "open", or "close" for exporters that
     stamp a bar by its end.  ``utc_offset_ms``: zone of the file's times.  ``volume_unit``:
     "base", or "quote" for volumes in the quote currency.  ``now_ms``: the present.
-    ``quote_is_dollar``: whether volumes may be judged as amounts of dollars.
+    ``quote_is_dollar``: whether volumes may be judged as amounts of dollars.  ``is_inverse``:
+    whether the instrument's dumps count volume in contracts.  ``allow_jumps``: take in bars that
+    leap like a test network's.
     """
 
     timeframe: str | None = None
@@ -43,6 +45,8 @@ class ReadOptions:
     volume_unit: str | None = None
     now_ms: int | None = None
     quote_is_dollar: bool = False
+    is_inverse: bool = False
+    allow_jumps: bool = False
 
     def __post_init__(self) -> None:
         _check_choice("stamped_at", self.stamped_at, ("open", "close"))

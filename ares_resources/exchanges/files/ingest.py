@@ -99,7 +99,11 @@ def ingest(
     wanted = [path for path in paths if path.suffix != ".CHECKSUM"]
     if not wanted:
         raise BadInput("no files to ingest; needed: at least one")
-    said = dataclasses.replace(options or ReadOptions(), quote_is_dollar=_is_dollar_quoted(symbol))
+    said = dataclasses.replace(
+        options or ReadOptions(),
+        quote_is_dollar=_is_dollar_quoted(symbol),
+        is_inverse=_is_inverse(symbol),
+    )
     work = _Ingest(catalogue, symbol, on_conflict, progress, dict.fromkeys(wanted, said))
     while True:
         try:
@@ -229,6 +233,12 @@ class _Ingest:
         return IngestReport(
             str(series), series.kind, series.timeframe, tuple(accounts), len(spans), missing
         )
+
+
+def _is_inverse(symbol: SymbolKey) -> bool:
+    """Whether the contract is settled in its base currency, as ``BTC/USD:BTC``."""
+    pair, colon, settled = symbol.instrument.partition(":")
+    return bool(colon) and pair.partition("/")[0] == settled.partition("-")[0]
 
 
 def _is_dollar_quoted(symbol: SymbolKey) -> bool:

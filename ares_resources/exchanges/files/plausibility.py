@@ -65,7 +65,8 @@ class Plausibility:
         if too_many_jumps(self._count, self._rows):
             raise BadInput(
                 f"{self._first} is one of {self._count} bars among {self._rows} that leap by more "
-                "than 65 % up or 39 % down, as on test networks; allowed: prices of a real market"
+                "than 65 % up or 39 % down, as on test networks; allowed: prices of a real "
+                "market, or --allow-jumps to insist"
             )
 
 

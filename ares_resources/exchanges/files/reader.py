@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ares_resources.errors import BadInput
-from ares_resources.exchanges.files.columns import is_viewers_clock
-from ares_resources.exchanges.files.containers import Payload, open_payload, verify_checksum
+from ares_resources.exchanges.files.columns import has_second_volume, is_viewers_clock
+from ares_resources.exchanges.files.containers import open_payload, verify_checksum
 from ares_resources.exchanges.files.conversion import BadRow, Block, ReadOptions, convert
 from ares_resources.exchanges.files.plausibility import Plausibility, refuse_turnover
 from ares_resources.exchanges.files.tables import csv_head, tables
@@ -72,7 +72,8 @@ class MarketFile:
 
     def _blocks(self) -> Iterator[Rows]:
         with open_payload(self.path) as payload:
-            self._refuse_viewers_clock(payload)
+            if payload.format == "csv":
+                self._refuse_header(csv_head(payload.head)[1])
             checksum = verify_checksum(self.path)
             self.note(*([checksum] if checksum else []))
             plausibility = Plausibility()
@@ -85,7 +86,8 @@ class MarketFile:
                 if self.progress is not None:
                     self.progress(f"reading {self.path.name}", payload.read_bytes(), payload.size)
                 yield block.rows
-            plausibility.finish()
+            if not self.options.allow_jumps:
+                plausibility.finish()
             self.content = payload.fingerprint()
         if len(self._units) > 1:
             units = ", ".join(f"{unit} in {count} rows" for unit, count in self._units.items())
@@ -122,10 +124,14 @@ class MarketFile:
         if said.quote_is_dollar and said.volume_unit is None:
             refuse_turnover(block.rows, timeframe_ms(block.timeframe))
 
-    def _refuse_viewers_clock(self, payload: Payload) -> None:
-        if payload.format != "csv" or self.options.utc_offset_ms is not None:
-            return
-        if is_viewers_clock(csv_head(payload.head)[1]):
+    def _refuse_header(self, header: list[str]) -> None:
+        said = self.options
+        if said.is_inverse and said.volume_unit is None and has_second_volume(header):
+            raise BadInput(
+                "volume in dumps of inverse contracts counts contracts, not coins; allowed: a file "
+                "whose volume is in coins, or --volume-unit base to insist"
+            )
+        if is_viewers_clock(header) and said.utc_offset_ms is None:
             raise ViewersClock(
                 "Binance's web export writes times in the viewer's own zone and does not say "
                 "which; needed: --utc-offset, such as +08:00, or the same funding in the "

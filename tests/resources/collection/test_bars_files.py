@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -439,3 +440,49 @@ def test_a_file_ten_times_the_memory_limit_comes_in(tmp_path: Path) -> None:
     limit_mib = (tmp_path / "large.csv").stat().st_size / 10 / 2**20
     assert limit_mib > 5
     assert int(done.stdout) < limit_mib
+
+
+def test_two_timeframes_in_one_file_are_refused_and_sparse_bars_are_not(tmp_path: Path) -> None:
+    path, hours = tmp_path / "x.csv", made_up_bars(START + 3 * 3_600_000, 60, "1h")
+    path.write_bytes(_csv(pd.concat([PLAIN, hours[PLAIN.columns]])))
+    with pytest.raises(BadInput, match=r"row 121: from here on .* bars are 3600000 ms apart"):
+        read_bars_file(path)
+    sparse = PLAIN.sample(40, random_state=5).sort_values("timestamp")
+    path.write_bytes(_csv(sparse))
+    assert len(read_bars_file(path, timeframe="1m").frame) == 40
+
+
+def test_volumes_that_are_not_in_coins_are_refused_until_said(tmp_path: Path) -> None:
+    path, catalogue = tmp_path / "x.csv", Catalogue(tmp_path / "c")
+    path.write_bytes(_csv(PLAIN.rename(columns={"volume": "Volume USDT"})))
+    with pytest.raises(BadInput, match=r"volume_usdt, which is in the quote currency.*quote"):
+        read_bars_file(path)
+    converted = read_bars_file(path, volume_unit="quote").frame["volume"]
+    prices = PLAIN[["open", "high", "low", "close"]].mean(axis=1)
+    np.testing.assert_allclose(converted, PLAIN["volume"] / prices)
+    path.write_bytes(_dump())
+    with pytest.raises(BadInput, match="inverse contracts counts contracts"):
+        ingest(catalogue, [path], SymbolKey.parse("BTC/USD:BTC.BINANCE"))
+    assert ingest(catalogue, [path], SymbolKey.parse("BTC/USDT:USDT.BINANCE")).added == 120
+
+
+def test_a_crash_can_be_insisted_on(tmp_path: Path) -> None:
+    path, (data, _) = tmp_path / "x.csv", FAULTS["test network"]
+    path.write_bytes(data)
+    with pytest.raises(BadInput, match="--allow-jumps"):
+        read_bars_file(path)
+    assert len(read_bars_file(path, allow_jumps=True).frame) == 120
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BadInput, match="is a pipe or device"):
+        read_bars_file(tmp_path / "pipe")
+
+
+def test_a_short_row_is_named_by_its_place_in_the_file(tmp_path: Path) -> None:
+    path, small = tmp_path / "x.csv", StreamingDataProcessor(block_bytes=1024)
+    lines = _csv(PLAIN).decode().splitlines()
+    path.write_text("\n".join([*lines[:101], "1,2", *lines[101:]]))
+    with pytest.raises(BadInput, match="row 101: Expected 6 columns, got 2"):
+        list(MarketFile(path, processor=small).blocks())
