@@ -52,6 +52,8 @@ def show_outcomes(outcomes: Sequence[PartitionOutcome], *, as_json: bool) -> Non
         console.print(f"  {outcome.reason}", soft_wrap=True)
         for weakness in outcome.metrics.get("regime_dataset/weaknesses", []):
             console.print(f"  weak: {weakness}", soft_wrap=True)
+        for warning in outcome.warnings:
+            console.print(f"  warning: {warning}", soft_wrap=True)
         if not outcome.gate:
             for reason in outcome.degraded:
                 console.print(f"  degraded: {reason}", soft_wrap=True)

@@ -44,7 +44,8 @@ class PartitionOutcome:
     """How one partition ended.
 
     ``status`` is ``released``, ``kept`` (the champion stays), ``insufficient evidence``,
-    ``skipped`` or ``failed``; ``reason`` says why in plain words, ``gate`` row by row.
+    ``skipped`` or ``failed``; ``reason`` says why in plain words, ``gate`` row by row;
+    ``warnings`` are what the checks that stop nothing found.
     """
 
     partition: str
@@ -57,6 +58,7 @@ class PartitionOutcome:
     release: dict[str, Any] | None
     seconds: float = 0.0
     gate: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def request_tags(request: TrainingRequest) -> dict[str, str]:
@@ -300,7 +302,31 @@ def _outcome(
         release=None if skipped is not None else _release(request, regime, last, workspace),
         seconds=round(seconds, 1),
         gate=_gate(results),
+        warnings=_warnings(request, regime, results, workspace),
     )
+
+
+def _warnings(
+    request: TrainingRequest,
+    regime: str,
+    results: Mapping[str, Artifact],
+    workspace: Workspace,
+) -> list[str]:
+    """What the checks that stop nothing say of these results; freshness has its own reason."""
+    from ares_assets.check_list import CHECKS
+    from ares_assets.stored import Stored
+
+    stored = Stored(results)
+    stored.request, stored.workspace = engine_request(request, regime, ""), workspace
+    told = []
+    for check in CHECKS:
+        artifact = results.get(check.asset)
+        if check.blocking or check.name == "bars_are_fresh" or artifact is None:
+            continue
+        if artifact.skipped is None:
+            finding = check.body(stored)
+            told += [] if finding.passed else [f"{check.name}: {finding.words}"]
+    return told
 
 
 def _release(
