@@ -11,11 +11,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias, Union
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, Union, cast
 
 from ares_resources.errors import BadInput
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 LONGEST_LINE = 16 << 20
@@ -52,7 +53,8 @@ def csv_tables(
     pa.ArrowInvalid
         If a row does not parse.
     """
-    blocks, names = _blocks(stream, block_bytes), list(reading.column_names)
+    spare: list[np.ndarray] = []
+    blocks, names = _blocks(stream, block_bytes, spare), list(reading.column_names)
     first = next(blocks, memoryview(b""))
     if not names and len(first):
         names, first = _header(first, reading.delimiter)
@@ -64,7 +66,7 @@ def csv_tables(
     table = parser.parse(first)
     parser.learn(table)
     yield table
-    yield from _in_order(parser.parse, blocks, threads)
+    yield from _in_order(parser.parse, blocks, threads, spare)
 
 
 class _BlockParser:
@@ -131,19 +133,23 @@ class _BlockParser:
         )
 
 
-def _blocks(stream: BinaryIO, size: int) -> Iterator[memoryview]:
+def _blocks(stream: BinaryIO, size: int, spare: list[np.ndarray]) -> Iterator[memoryview]:
     """The stream cut after line ends into blocks of about ``size`` bytes.
 
     Each is a view of a buffer of its own, which the stream filled: nothing is copied but the
-    piece of a line at its end.
+    piece of a line at its end.  Buffers come from ``spare``, where whoever has parsed a block
+    puts its buffer back: fresh ones would have to be cleared by the system, which shows.
     """
     import numpy as np
 
     rest = b""
     while True:
-        buffer = np.empty(len(rest) + size, dtype=np.uint8).data
+        array = spare.pop() if spare and len(rest) < _USUAL_LINE else None
+        if array is None:
+            array = np.empty(max(len(rest), _USUAL_LINE) + size, dtype=np.uint8)
+        buffer = array.data
         buffer[: len(rest)] = rest
-        got = stream.readinto(buffer[len(rest) :])  # type: ignore[attr-defined]
+        got = stream.readinto(buffer[len(rest) : len(rest) + size])  # type: ignore[attr-defined]
         filled = len(rest) + got
         if not got:
             if rest.strip():
@@ -177,17 +183,26 @@ def _header(block: memoryview, delimiter: str) -> tuple[list[str], memoryview]:
 
 
 def _in_order(
-    parse: Callable[[memoryview], pa.Table], blocks: Iterator[memoryview], threads: int
+    parse: Callable[[memoryview], pa.Table],
+    blocks: Iterator[memoryview],
+    threads: int,
+    spare: list[np.ndarray],
 ) -> Iterator[pa.Table]:
-    """Parse ahead on ``threads`` threads, a few blocks at the most."""
+    """Parse ahead on ``threads`` threads, a few blocks at the most; tables own their memory."""
+
+    def done(block: memoryview) -> pa.Table:
+        table = parse(block)
+        spare.append(cast("np.ndarray", block.obj))
+        return table
+
     if threads == 1:
-        yield from map(parse, blocks)
+        yield from map(done, blocks)
         return
     with ThreadPoolExecutor(threads, thread_name_prefix="csv") as pool:
         ahead: deque[Future[pa.Table]] = deque()
         try:
             for block in blocks:
-                ahead.append(pool.submit(parse, block))
+                ahead.append(pool.submit(done, block))
                 if len(ahead) > BLOCKS_AHEAD:
                     yield ahead.popleft().result()
             while ahead:

@@ -127,9 +127,11 @@ def convert(table: pa.Table, options: ReadOptions, timeframe: str) -> Block:
 
 def _refuse_other_timeframe(stamps: np.ndarray, step_ms: int) -> None:
     """Refuse a long stretch of bars at another distance: two timeframes in one file."""
+    if not step_ms or (np.diff(stamps) == step_ms).all():
+        return
     steps = np.diff(np.sort(stamps))
     steps = steps[steps > 0]
-    if not step_ms or len(steps) < _STRETCH:
+    if len(steps) < _STRETCH:
         return
     turns = np.flatnonzero(np.diff(steps)) + 1
     lengths = np.diff(np.concatenate([[0], turns, [len(steps)]]))
