@@ -61,7 +61,7 @@ class StreamingDataProcessor:
         What separates cells.
     """
 
-    block_bytes: int = 1 << 20
+    block_bytes: int = 1 << 21
     column_names: Sequence[str] = ()
     column_types: ArrowTypes = field(default_factory=dict)
     threads: int = 1
