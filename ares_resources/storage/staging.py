@@ -9,7 +9,6 @@ taken in while it is still being checked, and be thrown away at its last row.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -78,19 +77,18 @@ class Staging:
         """Wait for what is being written; nothing is written afterwards."""
         self._writer.shutdown(wait=True, cancel_futures=True)
 
-    def add(self, source: int, rows: AnyRows, *, first_row: int = 1) -> None:
+    def add(self, source: int, rows: AnyRows) -> None:
         """Take in rows of a source, in any order.
 
         Raises
         ------
         BadInput
-            Naming source and row (counted from ``first_row``) of what cannot be true.
+            Naming source and row of what cannot be true.
         """
         conforming = conform_rows(rows, self.series.kind)
         fault = first_fault(conforming, self.series.kind, step_ms=self.series.step_ms)
         if fault is not None:
-            told = dataclasses.replace(fault, row=fault.row + first_row - 1)
-            raise BadInput(f"{self.sources[source]}: {self.series}: {told}")
+            raise BadInput(f"{self.sources[source]}: {self.series}: {fault}")
         self.add_sound(source, conforming)
 
     def add_sound(self, source: int, rows: Rows) -> None:
