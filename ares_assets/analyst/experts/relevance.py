@@ -78,7 +78,9 @@ def relevance_determination(
         noise = max(residual / max(effective - determined.sum(), 1.0), np.finfo(float).tiny)
         if change[fresh[np.unique(members)] < PRUNED_ABOVE].max(initial=0.0) < tolerance:
             return Relevance(coefficient, _shown(precision), float(noise), done, True)
-    return Relevance(coefficient, _shown(precision), float(noise), iterations, not coefficient.any())
+    return Relevance(
+        coefficient, _shown(precision), float(noise), iterations, not coefficient.any()
+    )
 
 
 def _shown(precision: np.ndarray) -> np.ndarray:

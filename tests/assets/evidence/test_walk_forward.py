@@ -95,7 +95,7 @@ def test_replacing_later_labels_leaves_earlier_predictions() -> None:
 
     def predictions(values: np.ndarray) -> np.ndarray:
         return run_walk_forward(
-            blocks, lambda train: values[train].mean(), lambda m, t: np.full(t.size, m)
+            blocks, lambda block: values[block.train].mean(), lambda m, t: np.full(t.size, m)
         ).prediction
 
     base = predictions(labels)
@@ -134,6 +134,6 @@ def test_predictions_of_another_length_are_refused() -> None:
     rows = np.arange(10)
     blocks = walk_forward_blocks(rows, rows, rows[5:], refits=1)
     with pytest.raises(BadInput, match="block 0"):
-        run_walk_forward(blocks, lambda train: None, lambda model, test: np.zeros(2))
+        run_walk_forward(blocks, lambda block: None, lambda model, test: np.zeros(2))
     with pytest.raises(BadInput, match="at least one"):
-        run_walk_forward([], lambda train: None, lambda model, test: np.zeros(2))
+        run_walk_forward([], lambda block: None, lambda model, test: np.zeros(2))
