@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ares_assets.evidence.walk_forward import run_walk_forward, walk_forward_blocks
+from ares_assets.evidence.walk_forward import ForwardBlock, run_walk_forward, walk_forward_blocks
 from ares_resources.errors import BadInput
 
 
@@ -75,8 +75,8 @@ def test_predictions_come_from_models_that_saw_only_the_past() -> None:
     blocks = walk_forward_blocks(rows, rows + 20, rows[60:], refits=4)
     seen: list[int] = []
 
-    def fit(train: np.ndarray) -> int:
-        seen.append(int((rows[train] + 20).max()))
+    def fit(block: ForwardBlock) -> int:
+        seen.append(int((rows[block.train] + 20).max()))
         return seen[-1]
 
     made = run_walk_forward(blocks, fit, lambda model, test: np.full(test.size, float(model)))
