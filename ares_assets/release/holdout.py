@@ -18,13 +18,13 @@ from ares_assets.analyst.cross_validation import CombinatorialPurged
 from ares_assets.analyst.dataset import Examples, from_events
 from ares_assets.analyst.ensemble import combine
 from ares_assets.analyst.events import labelled_events
-from ares_assets.analyst.experts.base import get_expert
 from ares_assets.analyst.scores import auc, event_log_loss, log_loss
 from ares_assets.evidence.drift import feature_drift, prequential_drift
 from ares_assets.evidence.jsonable import jsonable
 from ares_assets.evidence.performance import performance_report
 from ares_assets.evidence.walk_forward import Scheme, run_walk_forward, walk_forward_blocks
 from ares_assets.release.partition_model import PartitionModel, decision_rows
+from ares_assets.release.refits import MemberLearner, RefitMemory
 from ares_resources.timeframes import timeframe_ms
 
 _SCHEMES: tuple[Scheme, ...] = ("anchored", "rolling")
@@ -88,10 +88,15 @@ class FrozenResult:
 
 @dataclass(frozen=True)
 class RefitResult:
-    """How refits of the same recipe did, and their predictions beside the labels."""
+    """How refits of the same recipe did, and their predictions beside the labels.
+
+    ``seconds_saved`` is what continued refits saved; unlike the rest it differs from run to
+    run, so it is no part of the report.
+    """
 
     report: dict[str, Any]
     predictions: pd.DataFrame
+    seconds_saved: float
 
 
 def judge_frozen(case: HoldoutCase) -> FrozenResult:
@@ -132,12 +137,19 @@ def judge_refits(
     seed: int,
     threads: int,
     progress: Callable[[str, int, int], None],
+    memory: Callable[[], RefitMemory] | None = None,
 ) -> RefitResult:
-    """Rolling and anchored refits through the holdout, and CPCV on what lies before it."""
+    """Rolling and anchored refits through the holdout, and CPCV on what lies before it.
+
+    ``memory`` makes each scheme's memory of its refits; without it all start from scratch,
+    as those of CPCV do in any case: its training sets are not nested.
+    """
     known, past = case.holdout, case.past
     both = _joined(past, known)
     table = pd.DataFrame({"row": known.rows, "label": known.labels, "weight": known.weights})
     schemes: dict[str, Any] = {}
+    saved = 0.0
+    make = memory or functools.partial(RefitMemory, embargo_bars, continuing=False)
     for number, scheme in enumerate(_SCHEMES):
         progress("refit scheme", number, len(_SCHEMES))
         blocks = walk_forward_blocks(
@@ -148,15 +160,19 @@ def judge_refits(
             scheme=scheme,
             embargo_bars=embargo_bars,
         )
+        past_refits = make()
+        fit = functools.partial(_fit_members, case, seed=seed, threads=threads, memory=past_refits)
         found = run_walk_forward(
             blocks,
-            lambda train: _fit_members(case, both.part(train), seed=seed, threads=threads),
+            lambda train, fit=fit: fit(both.part(train)),
             lambda model, test: _vote(case, model, both.part(test)),
         )
         table[scheme] = found.prediction
         schemes[scheme] = _scheme_report(case, known, found.prediction, found)
+        schemes[scheme]["refits"] = past_refits.report()
+        saved += past_refits.seconds_saved()
     cpcv = _combinatorial(case, embargo_bars=embargo_bars, seed=seed, threads=threads)
-    return RefitResult(jsonable({"schemes": schemes, "cpcv": cpcv}), table)
+    return RefitResult(jsonable({"schemes": schemes, "cpcv": cpcv}), table, saved)
 
 
 def measure_drift(case: HoldoutCase, frozen: FrozenResult, *, seed: int) -> dict[str, Any]:
@@ -198,18 +214,20 @@ def _joined(first: Examples, second: Examples) -> Examples:
     )
 
 
-def _fit_members(case: HoldoutCase, known: Examples, *, seed: int, threads: int) -> dict[str, Any]:
-    return {
-        name: get_expert(member["kind"]).fit(
-            known.features[list(member["features"])],
-            known.labels,
-            known.weights,
-            parameters=member["parameters"],
-            seed=seed,
-            threads=threads,
-        )
-        for name, member in sorted(case.members.items())
+def _fit_members(
+    case: HoldoutCase,
+    known: Examples,
+    *,
+    seed: int,
+    threads: int,
+    memory: RefitMemory | None = None,
+) -> dict[str, Any]:
+    learners = {
+        name: MemberLearner(member, seed, threads) for name, member in sorted(case.members.items())
     }
+    if memory is None:
+        return {name: learner.fit(known) for name, learner in learners.items()}
+    return {name: memory.fit(name, learner, known) for name, learner in learners.items()}
 
 
 def _vote(case: HoldoutCase, models: Mapping[str, Any], known: Examples) -> np.ndarray:
