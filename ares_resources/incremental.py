@@ -9,34 +9,35 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from ares_resources.errors import BadInput
 
 Data = TypeVar("Data")
 Model = TypeVar("Model")
+_Read = TypeVar("_Read", contravariant=True)
 # A model never holds more than this many times the trees of a fit from scratch.
 GROWTH_LIMIT = 2
 
 
-class Learner(Protocol[Data, Model]):
+class Learner(Protocol[_Read, Model]):
     """What the trainer needs of a way of training; it knows nothing else of data or models."""
 
     @property
     def scratch_trees(self) -> int:
         """Trees of a fit from scratch."""
 
-    def fit(self, data: Data) -> Model:
+    def fit(self, data: _Read) -> Model:
         """A model of these data alone."""
 
-    def continue_fit(self, previous: Model, data: Data, trees: int) -> Model:
+    def continue_fit(self, previous: Model, data: _Read, trees: int) -> Model:
         """``previous``, left as it is, with ``trees`` more that are trained on ``data``."""
 
     def tree_count(self, model: Model) -> int:
         """Trees that the model holds."""
 
-    def loss(self, model: Model, data: Data) -> float:
+    def loss(self, model: Model, data: _Read) -> float:
         """Weighted log-loss of the model on these data, nats."""
 
 
@@ -61,7 +62,8 @@ class Refit(Generic[Model]):
 
     The losses are log-losses (nats) on the window's late part of models trained on its early
     part; None where that way was not tried.  ``since_check`` counts refits since the last
-    comparison with scratch.  ``seconds`` is the wall-clock time of the whole refit and
+    comparison with scratch; ``continued_from`` is the model that was continued, None after a
+    fit from scratch.  ``seconds`` is the wall-clock time of the whole refit and
     ``scratch_seconds`` that of the last fit from scratch on a whole window: both are shown,
     neither decides anything nor counts when refits are compared.
     """
@@ -72,6 +74,7 @@ class Refit(Generic[Model]):
     loss_continued: float | None = None
     loss_scratch: float | None = None
     since_check: int = 0
+    continued_from: Model | None = field(default=None, repr=False)
     seconds: float = field(default=0.0, compare=False)
     scratch_seconds: float = field(default=0.0, compare=False)
 
@@ -97,9 +100,10 @@ class IncrementalTrainer(Generic[Data, Model]):
         Log-loss, nats, by which a continuation may be worse than scratch on the late part.
     check_every
         Refits from one comparison with scratch to the next; 1 compares every time.  The first
-        continuation is always compared.  In between, a continuation that scores worse than
-        the model it continues, beyond the tolerance, is compared at once: that is what drift
-        looks like.
+        continuation of a model from scratch is always compared.  In between nothing is trained
+        for comparison, but where the model before scores worse on the late part than the one
+        that it continued, beyond the tolerance, the next comparison comes at once: trees that
+        harm on what came after them are what drift looks like.
     clock
         Seconds, for the record only.
     """
@@ -110,7 +114,7 @@ class IncrementalTrainer(Generic[Data, Model]):
         *,
         extra_trees: int = 20,
         tolerance: float = 0.002,
-        check_every: int = 5,
+        check_every: int = 10,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         for name, value in (("extra_trees", extra_trees), ("check_every", check_every)):
@@ -143,19 +147,21 @@ class IncrementalTrainer(Generic[Data, Model]):
         decided = self._decide(window, previous)
         if decided.used == "scratch":
             made = self.scratch(window.whole, decided.reason)
-            model, scratch_seconds = made.model, made.scratch_seconds
         else:
             model = self.learner.continue_fit(previous.model, window.whole, self.extra_trees)
-            scratch_seconds = previous.scratch_seconds
-        return Refit(
-            model,
-            decided.used,
-            decided.reason,
-            decided.loss_continued,
-            decided.loss_scratch,
-            decided.since_check,
-            self._clock() - begun,
-            scratch_seconds,
+            made = Refit(
+                model,
+                "continued",
+                decided.reason,
+                continued_from=previous.model,
+                scratch_seconds=previous.scratch_seconds,
+            )
+        return replace(
+            made,
+            loss_continued=decided.loss_continued,
+            loss_scratch=decided.loss_scratch,
+            since_check=decided.since_check,
+            seconds=self._clock() - begun,
         )
 
     def _obstacle(self, model: Model) -> str | None:
@@ -170,28 +176,30 @@ class IncrementalTrainer(Generic[Data, Model]):
 
     def _decide(self, window: Window[Data], previous: Refit[Model]) -> _Decision:
         learner = self.learner
+        since = previous.since_check + 1
+        if since < self.check_every and self._still_better(previous, window.late):
+            return _Decision("continued", "the trees added last did no harm", None, None, since)
         trial = learner.continue_fit(previous.model, window.early, self.extra_trees)
         continued = learner.loss(trial, window.late)
-        since = previous.since_check + 1
-        compared_lately = previous.used == "continued" and since < self.check_every
-        if compared_lately and not self._drifted(continued, previous.model, window.late):
-            reason = "not worse than the model before; compared not long ago"
-            return _Decision("continued", reason, continued, None, since)
         scratch = learner.loss(learner.fit(window.early), window.late)
         if continued <= scratch + self.tolerance:
             reason = "within the tolerance of a fit from scratch"
             return _Decision("continued", reason, continued, scratch, 0)
         return _Decision("scratch", "continuing costs more than tolerated", continued, scratch, 0)
 
-    def _drifted(self, continued: float, previous: Model, late: Data) -> bool:
-        return continued > self.learner.loss(previous, late) + self.tolerance
+    def _still_better(self, previous: Refit[Model], late: Data) -> bool:
+        """Whether the last continuation did no harm on what neither model had seen."""
+        if previous.continued_from is None:
+            return False
+        before = self.learner.loss(previous.continued_from, late)
+        return self.learner.loss(previous.model, late) <= before + self.tolerance
 
 
 @dataclass(frozen=True)
 class _Decision:
     used: Literal["continued", "scratch"]
     reason: str
-    loss_continued: float
+    loss_continued: float | None
     loss_scratch: float | None
     since_check: int
 

@@ -22,7 +22,13 @@ from ares_assets.analyst.scores import auc, event_log_loss, log_loss
 from ares_assets.evidence.drift import feature_drift, prequential_drift
 from ares_assets.evidence.jsonable import jsonable
 from ares_assets.evidence.performance import performance_report
-from ares_assets.evidence.walk_forward import Scheme, run_walk_forward, walk_forward_blocks
+from ares_assets.evidence.walk_forward import (
+    ForwardBlock,
+    ForwardPredictions,
+    Scheme,
+    run_walk_forward,
+    walk_forward_blocks,
+)
 from ares_assets.release.partition_model import PartitionModel, decision_rows
 from ares_assets.release.refits import MemberLearner, RefitMemory
 from ares_resources.timeframes import timeframe_ms
@@ -161,12 +167,7 @@ def judge_refits(
             embargo_bars=embargo_bars,
         )
         past_refits = make()
-        fit = functools.partial(_fit_members, case, seed=seed, threads=threads, memory=past_refits)
-        found = run_walk_forward(
-            blocks,
-            lambda train, fit=fit: fit(both.part(train)),
-            lambda model, test: _vote(case, model, both.part(test)),
-        )
+        found = _walked(case, both, blocks, past_refits, seed=seed, threads=threads)
         table[scheme] = found.prediction
         schemes[scheme] = _scheme_report(case, known, found.prediction, found)
         schemes[scheme]["refits"] = past_refits.report()
@@ -228,6 +229,24 @@ def _fit_members(
     if memory is None:
         return {name: learner.fit(known) for name, learner in learners.items()}
     return {name: memory.fit(name, learner, known) for name, learner in learners.items()}
+
+
+def _walked(
+    case: HoldoutCase,
+    both: Examples,
+    blocks: list[ForwardBlock],
+    memory: RefitMemory,
+    *,
+    seed: int,
+    threads: int,
+) -> ForwardPredictions:
+    def fit(train: np.ndarray) -> dict[str, Any]:
+        return _fit_members(case, both.part(train), seed=seed, threads=threads, memory=memory)
+
+    def predict(models: dict[str, Any], test: np.ndarray) -> np.ndarray:
+        return _vote(case, models, both.part(test))
+
+    return run_walk_forward(blocks, fit, predict)
 
 
 def _vote(case: HoldoutCase, models: Mapping[str, Any], known: Examples) -> np.ndarray:

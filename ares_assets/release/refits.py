@@ -99,7 +99,7 @@ class RefitMemory:
     continuing: bool = True
     extra_trees: int = 20
     tolerance: float = 0.002
-    check_every: int = 5
+    check_every: int = 10
     refits: dict[str, list[Refit[FittedExpert]]] = field(default_factory=dict)
     seen: dict[str, np.ndarray] = field(default_factory=dict)
 
