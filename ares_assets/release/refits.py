@@ -32,7 +32,7 @@ from ares_resources.incremental import (
 # Fewer events cannot tell two ways of training apart.
 MINIMUM_LATE_EVENTS = 30
 NO_CONTINUATION = "this expert cannot be continued"
-SWITCHED_OFF = "continuing is switched off"
+SWITCHED_OFF = "continuing is switched off (validation.incremental)"
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class RefitMemory:
     """
 
     embargo_bars: int
-    continuing: bool = True
+    continuing: bool
     extra_trees: int = 20
     tolerance: float = 0.002
     check_every: int = 10
@@ -139,13 +139,17 @@ class RefitMemory:
             return NO_CONTINUATION, None
         if name not in self.seen:
             return "first fit", None
-        gone = int((~np.isin(self.seen[name], known.rows)).sum())
-        if gone:
+        if not contained(self.seen[name], known.rows).all():
             return "the model before has seen events that left the window", None
         window = comparison_window(known, self.seen[name], embargo_bars=self.embargo_bars)
         if window is None:
             return "too few new events to compare the two ways on", None
         return "", window
+
+
+def contained(seen: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Which of the rows ``seen`` are among ``rows``, bool (n,)."""
+    return np.isin(seen, rows)
 
 
 def comparison_window(
@@ -163,6 +167,6 @@ def comparison_window(
     if np.count_nonzero(known.weights[late] > 0) < MINIMUM_LATE_EVENTS:
         return None
     early = np.flatnonzero(known.t1_rows + embargo_bars < known.rows[late[0]])
-    if not np.isin(seen, known.rows[early]).all():
+    if not contained(seen, known.rows[early]).all():
         return None
     return Window(known, known.part(early), known.part(late))
