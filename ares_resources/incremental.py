@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+import numpy as np
+
 from ares_resources.errors import BadInput
 
 Data = TypeVar("Data")
@@ -19,6 +21,7 @@ Model = TypeVar("Model")
 _Read = TypeVar("_Read", contravariant=True)
 # A model never holds more than this many times the trees of a fit from scratch.
 GROWTH_LIMIT = 2
+_BATCHES = 10
 
 
 class Learner(Protocol[_Read, Model]):
@@ -37,8 +40,8 @@ class Learner(Protocol[_Read, Model]):
     def tree_count(self, model: Model) -> int:
         """Trees that the model holds."""
 
-    def loss(self, model: Model, data: _Read) -> float:
-        """Weighted log-loss of the model on these data, nats."""
+    def losses(self, model: Model, data: _Read) -> tuple[np.ndarray, np.ndarray]:
+        """Log-loss (nats) and weight of each event in time order, float64 (n,) each."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class Refit(Generic[Model]):
     """One refit: the model, how it was made and why.
 
     The losses are log-losses (nats) on the window's late part of models trained on its early
-    part; None where that way was not tried.  ``since_check`` counts refits since the last
+    part, ``error`` the standard error of their difference; None where no two were trained.
+    ``since_check`` counts refits since the last
     comparison with scratch; ``continued_from`` is the model that was continued, None after a
     fit from scratch.  ``seconds`` is the wall-clock time of the whole refit and
     ``scratch_seconds`` that of the last fit from scratch on a whole window: both are shown,
@@ -73,6 +77,7 @@ class Refit(Generic[Model]):
     reason: str
     loss_continued: float | None = None
     loss_scratch: float | None = None
+    error: float | None = None
     since_check: int = 0
     continued_from: Model | None = field(default=None, repr=False)
     seconds: float = field(default=0.0, compare=False)
@@ -97,7 +102,8 @@ class IncrementalTrainer(Generic[Data, Model]):
         Trees that a continuation adds.  A continuation is made twice where it is compared,
         so it saves time only where this is less than half of ``learner.scratch_trees``.
     tolerance
-        Log-loss, nats, by which a continuation may be worse than scratch on the late part.
+        Log-loss, nats, by which a continuation may be worse than scratch on the late part, one
+        standard error of the difference included: what cannot be shown is not believed.
     check_every
         Refits from one comparison with scratch to the next; 1 compares every time.  The first
         continuation of a model from scratch is always compared.  In between nothing is trained
@@ -160,6 +166,7 @@ class IncrementalTrainer(Generic[Data, Model]):
             made,
             loss_continued=decided.loss_continued,
             loss_scratch=decided.loss_scratch,
+            error=decided.error,
             since_check=decided.since_check,
             seconds=self._clock() - begun,
         )
@@ -178,30 +185,49 @@ class IncrementalTrainer(Generic[Data, Model]):
         learner = self.learner
         since = previous.since_check + 1
         if since < self.check_every and self._still_better(previous, window.late):
-            return _Decision("continued", "the trees added last did no harm", None, None, since)
+            return _Decision("continued", "the trees added last did no harm", since_check=since)
         trial = learner.continue_fit(previous.model, window.early, self.extra_trees)
-        continued = learner.loss(trial, window.late)
-        scratch = learner.loss(learner.fit(window.early), window.late)
-        if continued <= scratch + self.tolerance:
-            reason = "within the tolerance of a fit from scratch"
-            return _Decision("continued", reason, continued, scratch, 0)
-        return _Decision("scratch", "continuing costs more than tolerated", continued, scratch, 0)
+        scratch = learner.fit(window.early)
+        continued, weights = learner.losses(trial, window.late)
+        anew, _ = learner.losses(scratch, window.late)
+        cost, error = paired_cost(continued, anew, weights)
+        losses = [float(np.average(found, weights=weights)) for found in (continued, anew)]
+        if cost > self.tolerance:
+            return _Decision("scratch", "continuing costs more than tolerated", *losses, error)
+        if cost + error > self.tolerance:
+            return _Decision("scratch", "too few events show what continuing costs", *losses, error)
+        return _Decision("continued", "within the tolerance of a fit from scratch", *losses, error)
 
     def _still_better(self, previous: Refit[Model], late: Data) -> bool:
         """Whether the last continuation did no harm on what neither model had seen."""
         if previous.continued_from is None:
             return False
-        before = self.learner.loss(previous.continued_from, late)
-        return self.learner.loss(previous.model, late) <= before + self.tolerance
+        before, weights = self.learner.losses(previous.continued_from, late)
+        after, _ = self.learner.losses(previous.model, late)
+        return paired_cost(after, before, weights)[0] <= self.tolerance
 
 
 @dataclass(frozen=True)
 class _Decision:
     used: Literal["continued", "scratch"]
     reason: str
-    loss_continued: float | None
-    loss_scratch: float | None
-    since_check: int
+    loss_continued: float | None = None
+    loss_scratch: float | None = None
+    error: float | None = None
+    since_check: int = 0
+
+
+def paired_cost(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Weighted mean of ``first - second`` (n,), and its standard error.
+
+    The error comes from the means of consecutive batches, since the labels of neighbouring
+    events overlap and their losses go together (batch means: Law 2015, Simulation Modeling
+    and Analysis, ch. 9).  It is infinite where fewer than two batches have any weight.
+    """
+    cost, parts = first - second, np.array_split(np.arange(len(weights)), _BATCHES)
+    means = [np.average(cost[p], weights=weights[p]) for p in parts if weights[p].sum() > 0]
+    error = np.std(means, ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.inf
+    return float(np.average(cost, weights=weights)), float(error)
 
 
 def summary(refits: Sequence[Refit[Any]]) -> dict[str, Any]:

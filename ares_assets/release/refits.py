@@ -20,7 +20,7 @@ from ares_assets.analyst.experts.base import (
     FittedExpert,
     get_expert,
 )
-from ares_assets.analyst.scores import log_loss
+from ares_assets.analyst.scores import event_log_loss
 from ares_resources.incremental import (
     IncrementalTrainer,
     Refit,
@@ -68,9 +68,9 @@ class MemberLearner:
         """See `Learner.tree_count`."""
         return self._continuable().tree_count(model)
 
-    def loss(self, model: FittedExpert, data: Examples) -> float:
-        """See `Learner.loss`."""
-        return log_loss(data.labels, model.probability(data.features), data.weights)
+    def losses(self, model: FittedExpert, data: Examples) -> tuple[np.ndarray, np.ndarray]:
+        """See `Learner.losses`."""
+        return event_log_loss(data.labels, model.probability(data.features)), data.weights
 
     def _continuable(self) -> ContinuableExpert:
         expert = self.expert

@@ -14,6 +14,7 @@ from ares_resources.incremental import (
     IncrementalTrainer,
     Refit,
     Window,
+    paired_cost,
     seconds_saved,
     summary,
 )
@@ -47,10 +48,11 @@ class Recorder:
     def tree_count(self, model: Grown) -> int:
         return model.trees
 
-    def loss(self, model: Grown, data: str) -> float:
+    def losses(self, model: Grown, data: str) -> tuple[np.ndarray, np.ndarray]:
         assert data not in model.trained_on, "scored on what it was trained on"
         assert data.startswith("late")
-        return self.scratch_loss + self.harm * (len(model.trained_on) - 1)
+        links = len(model.trained_on) - 1
+        return np.full(1000, self.scratch_loss + self.harm * links), np.ones(1000)
 
     def taken(self) -> list[str]:
         calls, self.calls = self.calls, []
@@ -100,6 +102,38 @@ def test_what_costs_accuracy_starts_again_and_says_so() -> None:
     assert again.model == Grown(100, ("whole1",))
     assert again.difference == pytest.approx(0.01)
     assert learner.taken()[-1] == "fit whole1"
+
+
+def test_what_cannot_be_shown_is_not_believed() -> None:
+    learner = Recorder(harm=0.001)
+    assert chain(IncrementalTrainer(learner, tolerance=0.002), 2)[1].used == "continued"
+
+    class Restless(Recorder):
+        def losses(self, model: Grown, data: str) -> tuple[np.ndarray, np.ndarray]:
+            found, weights = super().losses(model, data)
+            drift = np.tile([0.01, -0.01], 5).repeat(100)
+            return found + drift * (len(model.trained_on) - 1), weights
+
+    unsure = chain(IncrementalTrainer(Restless(harm=0.001), tolerance=0.002), 2)[1]
+    assert unsure.used == "scratch"
+    assert unsure.reason == "too few events show what continuing costs"
+    assert unsure.difference == pytest.approx(0.001)
+    assert unsure.error == pytest.approx(np.std([0.01, -0.01] * 5, ddof=1) / np.sqrt(10))
+
+
+def test_the_error_of_a_paired_cost_allows_for_neighbours_going_together() -> None:
+    draw = np.random.default_rng(5)
+    zero, errors, spread = np.zeros(400), [], []
+    for _ in range(400):
+        shocks = draw.normal(size=405)
+        together = np.convolve(shocks, np.ones(6) / 6, "valid")  # labels reach over six events
+        cost, error = paired_cost(together, zero, np.ones(400))
+        errors.append(error)
+        spread.append(cost)
+    assert np.mean(errors) == pytest.approx(np.std(spread), rel=0.15)
+    weights = np.zeros(400)
+    weights[:10] = 1.0
+    assert paired_cost(together, zero, weights)[1] == np.inf
 
 
 def test_between_comparisons_nothing_is_trained_for_comparison() -> None:
