@@ -22,6 +22,7 @@ _Read = TypeVar("_Read", contravariant=True)
 # A model never holds more than this many times the trees of a fit from scratch.
 GROWTH_LIMIT = 2
 _BATCHES = 10
+TOO_FEW = "too few events show what continuing costs"
 
 
 class Learner(Protocol[_Read, Model]):
@@ -60,35 +61,42 @@ class Window(Generic[Data]):
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """Log-losses (nats) on a window's late part of models that its early part trained.
+
+    ``error`` is the standard error of the difference.
+    """
+
+    continued: float
+    scratch: float
+    error: float
+
+    @property
+    def difference(self) -> float:
+        """What continuing costs against scratch, nats."""
+        return self.continued - self.scratch
+
+
+@dataclass(frozen=True)
 class Refit(Generic[Model]):
     """One refit: the model, how it was made and why.
 
-    The losses are log-losses (nats) on the window's late part of models trained on its early
-    part, ``error`` the standard error of their difference; None where no two were trained.
-    ``since_check`` counts refits since the last
-    comparison with scratch; ``continued_from`` is the model that was continued, None after a
-    fit from scratch.  ``seconds`` is the wall-clock time of the whole refit and
-    ``scratch_seconds`` that of the last fit from scratch on a whole window: both are shown,
-    neither decides anything nor counts when refits are compared.
+    ``comparison`` is None where no two models were trained; ``since_check`` counts refits since
+    the last one and ``failed`` says that it spoke against continuing.  ``continued_from`` is the
+    model that was continued, None after a fit from scratch.  ``seconds`` is the wall-clock time
+    of the whole refit and ``scratch_seconds`` that of the last fit from scratch on a whole
+    window: both are shown, neither decides anything nor counts when refits are compared.
     """
 
     model: Model
     used: Literal["continued", "scratch"]
     reason: str
-    loss_continued: float | None = None
-    loss_scratch: float | None = None
-    error: float | None = None
+    comparison: Comparison | None = None
     since_check: int = 0
+    failed: bool = False
     continued_from: Model | None = field(default=None, repr=False)
     seconds: float = field(default=0.0, compare=False)
     scratch_seconds: float = field(default=0.0, compare=False)
-
-    @property
-    def difference(self) -> float | None:
-        """Log-loss that continuing costs against scratch, nats; None where not compared."""
-        if self.loss_continued is None or self.loss_scratch is None:
-            return None
-        return self.loss_continued - self.loss_scratch
 
 
 class IncrementalTrainer(Generic[Data, Model]):
@@ -105,11 +113,12 @@ class IncrementalTrainer(Generic[Data, Model]):
         Log-loss, nats, by which a continuation may be worse than scratch on the late part, one
         standard error of the difference included: what cannot be shown is not believed.
     check_every
-        Refits from one comparison with scratch to the next; 1 compares every time.  The first
-        continuation of a model from scratch is always compared.  In between nothing is trained
-        for comparison, but where the model before scores worse on the late part than the one
-        that it continued, beyond the tolerance, the next comparison comes at once: trees that
-        harm on what came after them are what drift looks like.
+        Refits from one comparison with scratch to the next; 1 compares every time.  In between
+        nothing is trained for comparison: where it spoke against continuing, refits are from
+        scratch; where it did not, they continue.  Except that the first continuation of a
+        model from scratch is always compared, and that where the model before scores worse on
+        the late part than the one that it continued, beyond the tolerance, the comparison comes
+        at once: trees that harm on what came after them are what drift looks like.
     clock
         Seconds, for the record only.
     """
@@ -149,26 +158,38 @@ class IncrementalTrainer(Generic[Data, Model]):
         obstacle = self._obstacle(previous.model)
         if obstacle:
             return self.scratch(window.whole, obstacle)
+        since = previous.since_check + 1
+        if previous.failed and since < self.check_every:
+            made = self.scratch(window.whole, "continuing failed when last compared")
+            return replace(made, since_check=since, failed=True)
         begun = self._clock()
-        decided = self._decide(window, previous)
-        if decided.used == "scratch":
-            made = self.scratch(window.whole, decided.reason)
-        else:
-            model = self.learner.continue_fit(previous.model, window.whole, self.extra_trees)
-            made = Refit(
-                model,
-                "continued",
-                decided.reason,
-                continued_from=previous.model,
-                scratch_seconds=previous.scratch_seconds,
-            )
-        return replace(
-            made,
-            loss_continued=decided.loss_continued,
-            loss_scratch=decided.loss_scratch,
-            error=decided.error,
-            since_check=decided.since_check,
-            seconds=self._clock() - begun,
+        if since < self.check_every and self._did_no_harm(previous, window.late):
+            made = self._continued(window.whole, previous, "the trees added last did no harm")
+            return replace(made, since_check=since, seconds=self._clock() - begun)
+        made = self._compared(window, previous)
+        return replace(made, seconds=self._clock() - begun)
+
+    def _compared(self, window: Window[Data], previous: Refit[Model]) -> Refit[Model]:
+        learner = self.learner
+        trial = learner.continue_fit(previous.model, window.early, self.extra_trees)
+        found = compare(
+            *learner.losses(trial, window.late),
+            learner.losses(learner.fit(window.early), window.late)[0],
+        )
+        if found.difference + found.error <= self.tolerance:
+            reason = "within the tolerance of a fit from scratch"
+            return replace(self._continued(window.whole, previous, reason), comparison=found)
+        costly = found.difference > self.tolerance
+        reason = "continuing costs more than tolerated" if costly else TOO_FEW
+        return replace(self.scratch(window.whole, reason), comparison=found, failed=True)
+
+    def _continued(self, whole: Data, previous: Refit[Model], reason: str) -> Refit[Model]:
+        return Refit(
+            self.learner.continue_fit(previous.model, whole, self.extra_trees),
+            "continued",
+            reason,
+            continued_from=previous.model,
+            scratch_seconds=previous.scratch_seconds,
         )
 
     def _obstacle(self, model: Model) -> str | None:
@@ -181,53 +202,32 @@ class IncrementalTrainer(Generic[Data, Model]):
             return f"{count} trees would be over {GROWTH_LIMIT} times the {scratch} of scratch"
         return None
 
-    def _decide(self, window: Window[Data], previous: Refit[Model]) -> _Decision:
-        learner = self.learner
-        since = previous.since_check + 1
-        if since < self.check_every and self._still_better(previous, window.late):
-            return _Decision("continued", "the trees added last did no harm", since_check=since)
-        trial = learner.continue_fit(previous.model, window.early, self.extra_trees)
-        scratch = learner.fit(window.early)
-        continued, weights = learner.losses(trial, window.late)
-        anew, _ = learner.losses(scratch, window.late)
-        cost, error = paired_cost(continued, anew, weights)
-        losses = [float(np.average(found, weights=weights)) for found in (continued, anew)]
-        if cost > self.tolerance:
-            return _Decision("scratch", "continuing costs more than tolerated", *losses, error)
-        if cost + error > self.tolerance:
-            return _Decision("scratch", "too few events show what continuing costs", *losses, error)
-        return _Decision("continued", "within the tolerance of a fit from scratch", *losses, error)
-
-    def _still_better(self, previous: Refit[Model], late: Data) -> bool:
-        """Whether the last continuation did no harm on what neither model had seen."""
+    def _did_no_harm(self, previous: Refit[Model], late: Data) -> bool:
+        """Whether the last continuation is no worse on what neither model had seen."""
         if previous.continued_from is None:
             return False
-        before, weights = self.learner.losses(previous.continued_from, late)
-        after, _ = self.learner.losses(previous.model, late)
-        return paired_cost(after, before, weights)[0] <= self.tolerance
+        found = compare(
+            *self.learner.losses(previous.model, late),
+            self.learner.losses(previous.continued_from, late)[0],
+        )
+        return found.difference <= self.tolerance
 
 
-@dataclass(frozen=True)
-class _Decision:
-    used: Literal["continued", "scratch"]
-    reason: str
-    loss_continued: float | None = None
-    loss_scratch: float | None = None
-    error: float | None = None
-    since_check: int = 0
-
-
-def paired_cost(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Weighted mean of ``first - second`` (n,), and its standard error.
+def compare(continued: np.ndarray, weights: np.ndarray, scratch: np.ndarray) -> Comparison:
+    """Weighted means of two models' losses on the same events (n,), in time order.
 
     The error comes from the means of consecutive batches, since the labels of neighbouring
     events overlap and their losses go together (batch means: Law 2015, Simulation Modeling
     and Analysis, ch. 9).  It is infinite where fewer than two batches have any weight.
     """
-    cost, parts = first - second, np.array_split(np.arange(len(weights)), _BATCHES)
+    cost, parts = continued - scratch, np.array_split(np.arange(len(weights)), _BATCHES)
     means = [np.average(cost[p], weights=weights[p]) for p in parts if weights[p].sum() > 0]
     error = np.std(means, ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.inf
-    return float(np.average(cost, weights=weights)), float(error)
+    return Comparison(
+        float(np.average(continued, weights=weights)),
+        float(np.average(scratch, weights=weights)),
+        float(error),
+    )
 
 
 def summary(refits: Sequence[Refit[Any]]) -> dict[str, Any]:
@@ -237,7 +237,8 @@ def summary(refits: Sequence[Refit[Any]]) -> dict[str, Any]:
     late parts over the ``compared`` refits, ``largest_difference`` the worst of them; None
     without any.
     """
-    differences = [refit.difference for refit in refits if refit.difference is not None]
+    found = [refit.comparison for refit in refits if refit.comparison is not None]
+    differences = [comparison.difference for comparison in found]
     return {
         "continued": sum(refit.used == "continued" for refit in refits),
         "scratch": sum(refit.used == "scratch" for refit in refits),

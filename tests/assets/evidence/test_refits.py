@@ -249,8 +249,8 @@ def test_after_a_turn_of_the_market_the_models_start_again() -> None:
     refit = remembered.refits["member"][-1]
     assert refit.used == "scratch"
     assert refit.reason == "continuing costs more than tolerated"
-    assert refit.difference is not None
-    assert refit.difference > 0.001
+    assert refit.comparison is not None
+    assert refit.comparison.difference > 0.001
 
 
 _PROGRAM = """

@@ -14,7 +14,7 @@ from ares_resources.incremental import (
     IncrementalTrainer,
     Refit,
     Window,
-    paired_cost,
+    compare,
     seconds_saved,
     summary,
 )
@@ -79,7 +79,7 @@ def test_the_first_fit_is_from_scratch_on_the_whole_window() -> None:
         Grown(100, ("whole0",)),
     )
     assert learner.taken() == ["fit whole0"]
-    assert first.difference is None
+    assert first.comparison is None
 
 
 def test_the_first_continuation_is_compared_on_the_held_back_part_alone() -> None:
@@ -89,7 +89,7 @@ def test_the_first_continuation_is_compared_on_the_held_back_part_alone() -> Non
     assert learner.taken() == ["fit whole0", "continue early1", "fit early1", "continue whole1"]
     assert again.used == "continued"
     assert again.reason == "within the tolerance of a fit from scratch"
-    assert again.difference == pytest.approx(0.002)
+    assert again.comparison.difference == pytest.approx(0.002)
     assert again.model == Grown(110, ("whole0", "whole1"))
     assert first.model == Grown(100, ("whole0",))
 
@@ -100,7 +100,7 @@ def test_what_costs_accuracy_starts_again_and_says_so() -> None:
     assert again.used == "scratch"
     assert again.reason == "continuing costs more than tolerated"
     assert again.model == Grown(100, ("whole1",))
-    assert again.difference == pytest.approx(0.01)
+    assert again.comparison.difference == pytest.approx(0.01)
     assert learner.taken()[-1] == "fit whole1"
 
 
@@ -117,8 +117,8 @@ def test_what_cannot_be_shown_is_not_believed() -> None:
     unsure = chain(IncrementalTrainer(Restless(harm=0.001), tolerance=0.002), 2)[1]
     assert unsure.used == "scratch"
     assert unsure.reason == "too few events show what continuing costs"
-    assert unsure.difference == pytest.approx(0.001)
-    assert unsure.error == pytest.approx(np.std([0.01, -0.01] * 5, ddof=1) / np.sqrt(10))
+    assert unsure.comparison.difference == pytest.approx(0.001)
+    assert unsure.comparison.error == pytest.approx(np.std([0.01, -0.01] * 5, ddof=1) / np.sqrt(10))
 
 
 def test_the_error_of_a_paired_cost_allows_for_neighbours_going_together() -> None:
@@ -127,13 +127,13 @@ def test_the_error_of_a_paired_cost_allows_for_neighbours_going_together() -> No
     for _ in range(400):
         shocks = draw.normal(size=405)
         together = np.convolve(shocks, np.ones(6) / 6, "valid")  # labels reach over six events
-        cost, error = paired_cost(together, zero, np.ones(400))
-        errors.append(error)
-        spread.append(cost)
+        found = compare(together, np.ones(400), zero)
+        errors.append(found.error)
+        spread.append(found.difference)
     assert np.mean(errors) == pytest.approx(np.std(spread), rel=0.15)
     weights = np.zeros(400)
     weights[:10] = 1.0
-    assert paired_cost(together, zero, weights)[1] == np.inf
+    assert compare(together, weights, zero).error == np.inf
 
 
 def test_between_comparisons_nothing_is_trained_for_comparison() -> None:
@@ -141,7 +141,7 @@ def test_between_comparisons_nothing_is_trained_for_comparison() -> None:
     trainer = IncrementalTrainer(learner, extra_trees=10, check_every=3)
     made = chain(trainer, 6)
     assert [refit.since_check for refit in made] == [0, 0, 1, 2, 0, 1]
-    assert [refit.difference is not None for refit in made] == [
+    assert [refit.comparison is not None for refit in made] == [
         False,
         True,
         False,
@@ -162,13 +162,28 @@ def test_trees_that_harmed_bring_the_comparison_at_once() -> None:
     learner = Recorder()
     trainer = IncrementalTrainer(learner, tolerance=0.001, check_every=50)
     made = chain(trainer, 3)
-    assert made[2].difference is None
+    assert made[2].comparison is None
     learner.taken()
     learner.harm = 0.01
     turned = trainer.refit(window(3), made[2])
     assert learner.taken() == ["continue early3", "fit early3", "fit whole3"]
     assert turned.used == "scratch"
-    assert turned.difference == pytest.approx(0.03)
+    assert turned.comparison.difference == pytest.approx(0.03)
+
+
+def test_what_failed_is_not_compared_again_for_a_while() -> None:
+    learner = Recorder(harm=0.01)
+    made = chain(IncrementalTrainer(learner, check_every=3), 6)
+    assert {refit.used for refit in made} == {"scratch"}
+    assert [refit.reason for refit in made] == [
+        "first fit",
+        "continuing costs more than tolerated",
+        *["continuing failed when last compared"] * 2,
+        "continuing costs more than tolerated",
+        "continuing failed when last compared",
+    ]
+    tried = ["continue early1", "fit early1", "fit whole1"]
+    assert learner.taken()[:6] == ["fit whole0", *tried, "fit whole2", "fit whole3"]
 
 
 def test_a_chain_never_outgrows_its_limit() -> None:
@@ -178,7 +193,7 @@ def test_a_chain_never_outgrows_its_limit() -> None:
     assert [refit.used for refit in made] == (["scratch"] + ["continued"] * 3) * 3
     assert made[4].reason == "220 trees would be over 2 times the 100 of scratch"
     # After a fit from scratch, continuing has to prove itself again.
-    assert made[5].difference is not None
+    assert made[5].comparison is not None
 
 
 def test_where_continuing_saves_no_time_it_is_not_tried() -> None:
