@@ -269,9 +269,9 @@ class ValidationSettings(_Group):
     refits: int = Field(4, ge=2, description="Walk-forward blocks of the holdout.")
     incremental: bool = Field(
         False,
-        description="Let anchored refits of boosted trees continue the model before where the end "
-        "of their training window shows no loss. Off: in four refits at default sizes the "
-        "comparison costs the time that continuing saves; pays for many refits of large CatBoost.",
+        description="Let anchored refits of boosted trees continue the model before where events "
+        "held back from their training show that it costs no accuracy. Off, since measured the "
+        "comparison costs what continuing saves (docs/benchmarks.md).",
     )
     incremental_trees: int = Field(
         20, ge=1, le=200, description="Trees that a continued refit adds to the model before."
@@ -279,7 +279,8 @@ class ValidationSettings(_Group):
     incremental_tolerance: float = Field(
         0.002,
         ge=0,
-        description="Log-loss that continuing may cost against a fit from scratch, nats.",
+        description="Log-loss that continuing may cost against a fit from scratch, standard error "
+        "included, nats.",
     )
     bootstrap_paths: int = Field(2000, ge=100, description="Stationary-bootstrap paths.")
     jitter_share: float = Field(0.1, ge=0, lt=1, description="Relative jitter of parameters.")
