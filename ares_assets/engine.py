@@ -51,11 +51,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Result:
-    """What a step function returns: the value, its key numbers and any fallback it took."""
+    """What a step function returns: the value, its key numbers and any fallback it took.
+
+    ``cost`` takes figures that differ between equal runs, such as seconds: they are shown,
+    but enter no hash and no later step's key, as ``metadata`` does.
+    """
 
     value: Any
     metadata: Mapping[str, Any] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
+    cost: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -201,7 +206,8 @@ def _compute(work: Work, key: str, inputs: Mapping[str, Artifact]) -> Artifact:
     except PartitionSkipped as reason:
         result, skipped = Result(None, {"skipped": str(reason)}), str(reason)
     work.memory.guard(work.spec.name)
-    cost = {"seconds": round(time.perf_counter() - started, 3), **work.memory.figures()}
+    seconds = round(time.perf_counter() - started, 3)
+    cost = {**result.cost, "seconds": seconds, **work.memory.figures()}
     artifact = work.workspace.store.publish(
         work.place,
         key,

@@ -6,6 +6,7 @@ holdout is walked (``release/holdout.py``) and the statistics (``evidence/``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Result, StepSpec, Work
@@ -14,6 +15,7 @@ from ares_resources.storage.artifacts import Artifact
 
 if TYPE_CHECKING:
     from ares_assets.release.holdout import HoldoutCase
+    from ares_assets.release.refits import RefitMemory
 
 
 def walk_forward_report(
@@ -47,6 +49,7 @@ def walk_forward_report(
         seed=work.seed,
         threads=settings.threads,
         progress=work.advanced,
+        memory=lambda: refit_memory(work),
     )
     drift = measure_drift(case, frozen, seed=work.seed)
     report = {"frozen": frozen.report, "refits": refits.report, "drift": drift}
@@ -59,7 +62,23 @@ def walk_forward_report(
     }
     picture = equity_picture(frozen.returns["net_return"].to_numpy())
     where = {"first_row": case.first_row, "history_row": case.history_row}
-    return Result(value, {**_key_numbers(report), **where, "picture": picture})
+    metadata = {**_key_numbers(report), **where, "picture": picture}
+    # Metadata enters the keys of later steps; seconds differ from run to run.
+    cost = {"refit_seconds_saved": round(refits.seconds_saved, 3)}
+    return Result(value, metadata, cost=cost)
+
+
+def refit_memory(work: Work) -> RefitMemory:
+    """What one scheme remembers of its refits, empty, as the settings want it."""
+    from ares_assets.release.refits import RefitMemory
+
+    settings = work.settings
+    return RefitMemory(
+        settings.analyst.embargo_bars,
+        continuing=settings.validation.incremental,
+        extra_trees=settings.validation.incremental_trees,
+        tolerance=settings.validation.incremental_tolerance,
+    )
 
 
 def holdout_case(
@@ -127,11 +146,32 @@ def _key_numbers(report: dict[str, Any]) -> dict[str, Any]:
         "days": frozen["performance"]["days"],
         **{f"auc_{scheme}": found["auc"] for scheme, found in refits["schemes"].items()},
         **{f"sharpe_{scheme}": found["sharpe"] for scheme, found in refits["schemes"].items()},
+        **_refit_numbers(refits["schemes"]),
         "cpcv_auc_median": refits["cpcv"]["auc_median"],
         "drift_alarms": len(drift["loss"]["alarms"]),
         "drift_chance": drift["loss"]["chance"],
         "drifted_features": sum(row["drifted"] for row in drift["features"]),
     }
+
+
+def _refit_numbers(schemes: Mapping[str, Any]) -> dict[str, Any]:
+    """How refits were made, over all members: counts, reasons and what continuing cost."""
+    found: dict[str, Any] = {}
+    for scheme, told in schemes.items():
+        members = told["refits"]
+        reasons = {
+            f"{name}: {reason}": count
+            for name, member in members.items()
+            for reason, count in member["reasons"].items()
+        }
+        worst = [m["largest_difference"] for m in members.values() if m["compared"]]
+        found |= {
+            f"refits_continued_{scheme}": sum(m["continued"] for m in members.values()),
+            f"refits_scratch_{scheme}": sum(m["scratch"] for m in members.values()),
+            f"refit_reasons_{scheme}": reasons,
+            f"refit_log_loss_difference_{scheme}": max(worst, default=None),
+        }
+    return found
 
 
 SPEC = StepSpec(

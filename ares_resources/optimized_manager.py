@@ -27,7 +27,7 @@ from ares_resources.backtesting.results import BacktestResult
 from ares_resources.errors import BadInput
 from ares_resources.hashing import cache_key
 from ares_resources.home import Home
-from ares_resources.incremental import IncrementalTrainer, Kind
+from ares_resources.incremental import IncrementalTrainer, Learner
 from ares_resources.memory import MemoryManager
 from ares_resources.settings import Settings
 from ares_resources.storage.data_manager import LoadReport, MemoryEfficientDataManager
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from ares_resources.backtesting.sampler import AdaptiveSampler
 
 T = TypeVar("T")
+Data = TypeVar("Data")
+Model = TypeVar("Model")
 
 
 class EnhancedTrainingManagerOptimized:
@@ -121,10 +123,17 @@ class EnhancedTrainingManagerOptimized:
         """Successive halving; an audit where early stopping is switched off."""
         return ProgressiveEvaluator(blocks, enabled=self._stopping)
 
-    def incremental_trainer(self, kind: Kind, **options: Any) -> IncrementalTrainer:
-        """Refits with the settings' seed and threads."""
-        seed, threads = self.settings.seed, self.settings.threads
-        return IncrementalTrainer(kind, seed=seed, threads=threads, **options)
+    def incremental_trainer(
+        self, learner: Learner[Data, Model], **options: Any
+    ) -> IncrementalTrainer[Data, Model]:
+        """Refits of this learner with the settings' trees and tolerance."""
+        settings = self.settings.validation
+        chosen = {
+            "extra_trees": settings.incremental_trees,
+            "tolerance": settings.incremental_tolerance,
+            **options,
+        }
+        return IncrementalTrainer(learner, **chosen)
 
     def adaptive_sampler(self) -> AdaptiveSampler:
         """An Optuna sampler with the settings' seed."""

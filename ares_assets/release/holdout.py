@@ -24,8 +24,15 @@ from ares_assets.analyst.scores import auc, event_log_loss, log_loss
 from ares_assets.evidence.drift import feature_drift, prequential_drift
 from ares_assets.evidence.jsonable import jsonable
 from ares_assets.evidence.performance import performance_report
-from ares_assets.evidence.walk_forward import Scheme, run_walk_forward, walk_forward_blocks
+from ares_assets.evidence.walk_forward import (
+    ForwardBlock,
+    ForwardPredictions,
+    Scheme,
+    run_walk_forward,
+    walk_forward_blocks,
+)
 from ares_assets.release.partition_model import PartitionModel, decision_rows
+from ares_assets.release.refits import MemberLearner, RefitMemory
 from ares_resources.timeframes import timeframe_ms
 
 _SCHEMES: tuple[Scheme, ...] = ("anchored", "rolling")
@@ -93,10 +100,15 @@ class FrozenResult:
 
 @dataclass(frozen=True)
 class RefitResult:
-    """How refits of the same recipe did, and their predictions beside the labels."""
+    """How refits of the same recipe did, and their predictions beside the labels.
+
+    ``seconds_saved`` is what continued refits saved; unlike the rest it differs from run to
+    run, so it is no part of the report.
+    """
 
     report: dict[str, Any]
     predictions: pd.DataFrame
+    seconds_saved: float
 
 
 def judge_frozen(case: HoldoutCase) -> FrozenResult:
@@ -137,12 +149,18 @@ def judge_refits(
     seed: int,
     threads: int,
     progress: Callable[[str, int, int], None],
+    memory: Callable[[], RefitMemory] | None = None,
 ) -> RefitResult:
-    """Rolling and anchored refits through the holdout, and CPCV on what lies before it."""
+    """Rolling and anchored refits through the holdout, and CPCV on what lies before it.
+
+    ``memory`` makes each scheme's memory of its refits; without it all start from scratch,
+    as those of CPCV do in any case: its training sets are not nested.
+    """
     known, both = case.holdout, case.past.followed_by(case.events)
     table = pd.DataFrame({"row": known.rows, "label": known.labels, "weight": known.weights})
-    learn = functools.partial(_fit_members, case, both, embargo_bars, seed=seed, threads=threads)
     schemes: dict[str, Any] = {}
+    saved = 0.0
+    make = memory or functools.partial(RefitMemory, embargo_bars, continuing=False)
     for number, scheme in enumerate(_SCHEMES):
         progress("refit scheme", number, len(_SCHEMES))
         blocks = walk_forward_blocks(
@@ -153,15 +171,14 @@ def judge_refits(
             scheme=scheme,
             embargo_bars=embargo_bars,
         )
-        found = run_walk_forward(
-            blocks,
-            lambda block: learn(block.train, block.test),
-            lambda model, test: _vote(case, model, both.own.part(test)),
-        )
+        past_refits = make()
+        found = _walked(case, both, blocks, past_refits, embargo_bars, seed=seed, threads=threads)
         table[scheme] = found.prediction
         schemes[scheme] = _scheme_report(case, known, found.prediction, found)
+        schemes[scheme]["refits"] = past_refits.report()
+        saved += past_refits.seconds_saved()
     cpcv = _combinatorial(case, embargo_bars=embargo_bars, seed=seed, threads=threads)
-    return RefitResult(jsonable({"schemes": schemes, "cpcv": cpcv}), table)
+    return RefitResult(jsonable({"schemes": schemes, "cpcv": cpcv}), table, saved)
 
 
 def measure_drift(case: HoldoutCase, frozen: FrozenResult, *, seed: int) -> dict[str, Any]:
@@ -201,21 +218,44 @@ def _fit_members(
     *,
     seed: int,
     threads: int,
+    memory: RefitMemory | None = None,
 ) -> dict[str, Any]:
     """The members trained for one block; positions are among the regime's own events."""
     fitted = {}
     for name, member in sorted(case.members.items()):
-        expert = get_expert(member["kind"])
-        part = training_part(known, train, test, scope=expert.scope, embargo_bars=embargo_bars)
-        fitted[name] = expert.fit(
-            part.features[list(member["features"])],
-            part.labels,
-            part.weights,
-            parameters=member["parameters"],
+        scope = get_expert(member["kind"]).scope
+        part = training_part(known, train, test, scope=scope, embargo_bars=embargo_bars)
+        learner = MemberLearner(member, seed, threads)
+        fitted[name] = learner.fit(part) if memory is None else memory.fit(name, learner, part)
+    return fitted
+
+
+def _walked(
+    case: HoldoutCase,
+    both: MarketExamples,
+    blocks: list[ForwardBlock],
+    memory: RefitMemory,
+    embargo_bars: int,
+    *,
+    seed: int,
+    threads: int,
+) -> ForwardPredictions:
+    def fit(block: ForwardBlock) -> dict[str, Any]:
+        return _fit_members(
+            case,
+            both,
+            embargo_bars,
+            block.train,
+            block.test,
             seed=seed,
             threads=threads,
+            memory=memory,
         )
-    return fitted
+
+    def predict(models: dict[str, Any], test: np.ndarray) -> np.ndarray:
+        return _vote(case, models, both.own.part(test))
+
+    return run_walk_forward(blocks, fit, predict)
 
 
 def _vote(case: HoldoutCase, models: Mapping[str, Any], known: Examples) -> np.ndarray:

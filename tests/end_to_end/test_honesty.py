@@ -124,6 +124,31 @@ def test_a_planted_scaler_fitted_on_everything_is_noticed(
     assert 4 in changed_steps(leaking, noisy)
 
 
+def test_a_walk_with_continued_refits_repeats_to_the_byte(
+    true_results: dict[str, Artifact], tmp_path: Path
+) -> None:
+    spec = STEPS[12]
+    settings = load_settings(
+        OVERRIDES, {"validation": {"incremental": True, "refits": 6}}, mode="blank"
+    )
+    request = Request(SYMBOL, "bear", settings, CLOCK, True, "run")
+    inputs = {name: true_results[name] for name in spec.inputs}
+    found = []
+    for folder in ("one", "two"):
+        home = Home(tmp_path / folder)
+        home.create()
+        found.append(execute(Work(spec, request, Workspace(home)), inputs)[0])
+    first, second = found
+    assert first.sha256 == second.sha256
+    assert first.metadata == second.metadata
+    members = true_results["analyst_ensemble"].load()["members.json"]
+    refits = first.metadata["refits_continued_anchored"] + first.metadata["refits_scratch_anchored"]
+    assert refits == 6 * len(members)
+    assert first.metadata["refits_continued_anchored"] > 0
+    assert sum(first.metadata["refit_reasons_rolling"].values()) == 6 * len(members)
+    assert "refit_seconds_saved" in first.cost
+
+
 def contents(home: Path) -> dict[str, str]:
     """The content hash of every artifact and bundle of a home, by its place."""
     found = {}

@@ -2,6 +2,7 @@
 
 from ares_assets.analyst.experts.base import (
     EXPERT_KINDS,
+    ContinuableExpert,
     Expert,
     FittedExpert,
     Parameters,
@@ -9,4 +10,12 @@ from ares_assets.analyst.experts.base import (
     load_expert,
 )
 
-__all__ = ["EXPERT_KINDS", "Expert", "FittedExpert", "Parameters", "get_expert", "load_expert"]
+__all__ = [
+    "EXPERT_KINDS",
+    "ContinuableExpert",
+    "Expert",
+    "FittedExpert",
+    "Parameters",
+    "get_expert",
+    "load_expert",
+]

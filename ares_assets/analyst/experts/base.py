@@ -99,6 +99,43 @@ class Expert(Protocol):
         """
 
 
+@runtime_checkable
+class ContinuableExpert(Expert, Protocol):
+    """An expert whose models grow tree by tree, so that a refit can add trees to the last one.
+
+    An expert without these methods is always fitted from scratch.
+    """
+
+    def continue_fit(
+        self,
+        previous: FittedExpert,
+        features: pd.DataFrame,
+        labels: np.ndarray,
+        weights: np.ndarray,
+        *,
+        parameters: Mapping[str, float | int],
+        trees: int,
+        seed: int,
+        threads: int,
+    ) -> FittedExpert:
+        """`previous` with `trees` more, trained on these data; `previous` stays as it is.
+
+        The data are those of `fit` and should hold all that `previous` was trained on: what
+        it has seen it does not forget.  Of `parameters` all but the number of trees count.
+        Deterministic for equal `previous`, data, seed and thread count.
+
+        Raises
+        ------
+        BadInput
+            As `fit`; or `previous` is of another kind or other features, or `trees` < 1.
+        PartitionSkipped
+            As `fit`.
+        """
+
+    def tree_count(self, model: FittedExpert) -> int:
+        """Trees that the model sums over; BadInput if it is of another kind."""
+
+
 def get_expert(kind: str) -> Expert:
     """The expert of this kind.
 

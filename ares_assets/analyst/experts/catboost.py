@@ -17,17 +17,20 @@ import pandas as pd
 
 from ares_assets.analyst.experts import parameters as tables
 from ares_assets.analyst.experts.base import Scope
+from ares_assets.analyst.experts.continuation import check_continuation
 from ares_assets.analyst.experts.training_data import (
     TrainingData,
     feature_matrix,
     inside_unit_interval,
     training_data,
 )
-from ares_resources.errors import CorruptArtifact
+from ares_resources.errors import BadInput, CorruptArtifact
 
 if TYPE_CHECKING:
     import optuna
     from catboost import CatBoostClassifier
+
+    from ares_assets.analyst.experts.base import FittedExpert
 
 FILE = "catboost.cbm"
 TABLE: tables.ParameterTable = {
@@ -96,6 +99,29 @@ class CatBoostExpert:
         # Predictions come from the re-read bytes, so that a saved model answers the same.
         return load({FILE: _train(data, chosen, seed, threads)})
 
+    def continue_fit(
+        self,
+        previous: FittedExpert,
+        features: pd.DataFrame,
+        labels: np.ndarray,
+        weights: np.ndarray,
+        *,
+        parameters: Mapping[str, float | int],
+        trees: int,
+        seed: int,
+        threads: int,
+    ) -> CatBoostModel:
+        """See `ContinuableExpert.continue_fit`; the learning rate is that of `fit`."""
+        before, chosen = _own(previous), tables.complete_parameters(self.kind, TABLE, parameters)
+        data = training_data(features, labels, weights)
+        check_continuation(before.features, data, trees)
+        chosen = {**chosen, "trees": trees}
+        return load({FILE: _train(data, chosen, seed, threads, before)})
+
+    def tree_count(self, model: FittedExpert) -> int:
+        """See `ContinuableExpert.tree_count`."""
+        return int(_own(model).model.tree_count_)
+
 
 def load(files: Mapping[str, bytes]) -> CatBoostModel:
     """Rebuild a `CatBoostModel`; `CorruptArtifact` if the file is missing or unreadable."""
@@ -111,7 +137,19 @@ def load(files: Mapping[str, bytes]) -> CatBoostModel:
     return CatBoostModel(tuple(model.feature_names_), files[FILE], model)
 
 
-def _train(data: TrainingData, chosen: Mapping[str, float | int], seed: int, threads: int) -> bytes:
+def _own(model: FittedExpert) -> CatBoostModel:
+    if not isinstance(model, CatBoostModel):
+        raise BadInput(f"a {model.kind} model cannot be continued as {CatBoostExpert.kind}")
+    return model
+
+
+def _train(
+    data: TrainingData,
+    chosen: Mapping[str, float | int],
+    seed: int,
+    threads: int,
+    before: CatBoostModel | None = None,
+) -> bytes:
     from catboost import CatBoostClassifier, Pool
 
     model = CatBoostClassifier(
@@ -125,14 +163,19 @@ def _train(data: TrainingData, chosen: Mapping[str, float | int], seed: int, thr
         boosting_type="Plain",
         leaf_estimation_iterations=1,
         border_count=64,
-        boost_from_average=True,
-        random_seed=seed,
+        # The first trees hold the average already; CatBoost refuses to be told both.
+        boost_from_average=before is None,
+        # Each continuation draws other rows and features than the trees before it.
+        random_seed=seed + (0 if before is None else before.model.tree_count_),
         thread_count=threads,
         allow_writing_files=False,
         logging_level="Silent",
     )
     frame = pd.DataFrame(data.matrix, columns=list(data.features))
-    model.fit(Pool(frame, data.labels.astype(np.int64), weight=data.weights))
+    model.fit(
+        Pool(frame, data.labels.astype(np.int64), weight=data.weights),
+        init_model=None if before is None else before.model,
+    )
     return _content(model)
 
 

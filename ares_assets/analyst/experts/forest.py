@@ -3,6 +3,9 @@
 Belongs here: hyperparameters and their translation.  Does not belong here: training and
 files of LightGBM (`lightgbm_trees`).  LightGBM's forest is chosen over scikit-learn's for
 its native text file and its handling of NaN.
+
+A forest averages trees that each saw the data as they were then, so one cannot be continued:
+trees of older windows would stay in the average.  A refit fits anew.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ files of LightGBM (`lightgbm_trees`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,14 @@ import pandas as pd
 from ares_assets.analyst.experts import lightgbm_trees
 from ares_assets.analyst.experts import parameters as tables
 from ares_assets.analyst.experts.base import Scope
-from ares_assets.analyst.experts.training_data import training_data
+from ares_assets.analyst.experts.continuation import check_continuation
+from ares_assets.analyst.experts.training_data import TrainingData, training_data
+from ares_resources.errors import BadInput
 
 if TYPE_CHECKING:
     import optuna
+
+    from ares_assets.analyst.experts.base import FittedExpert
 
 TABLE: tables.ParameterTable = {
     "trees": tables.ParameterRange(default=150, low=20, high=400, log=True),
@@ -58,27 +62,68 @@ class GradientBoostingExpert:
         """See `Expert.fit`."""
         chosen = tables.complete_parameters(self.kind, TABLE, parameters)
         data = training_data(features, labels, weights)
-        settings = {
-            "learning_rate": chosen["learning_rate"],
-            "num_leaves": chosen["leaves"],
-            "min_data_in_leaf": lightgbm_trees.minimum_leaf_rows(
-                len(data.labels), chosen["leaf_share"]
-            ),
-            "lambda_l2": chosen["leaf_penalty"],
-            "feature_fraction": chosen["feature_share"],
-            "bagging_fraction": chosen["row_share"],
-            "bagging_freq": 1,
-            "max_bin": 63,
-        }
         rounds = int(chosen["trees"])
         return lightgbm_trees.train(
-            self.kind, data, settings, rounds=rounds, seed=seed, threads=threads
+            self.kind, data, _settings(data, chosen), rounds=rounds, seed=seed, threads=threads
         )
+
+    def continue_fit(
+        self,
+        previous: FittedExpert,
+        features: pd.DataFrame,
+        labels: np.ndarray,
+        weights: np.ndarray,
+        *,
+        parameters: Mapping[str, float | int],
+        trees: int,
+        seed: int,
+        threads: int,
+    ) -> lightgbm_trees.LightGbmModel:
+        """See `ContinuableExpert.continue_fit`."""
+        before, chosen = _own(previous), tables.complete_parameters(self.kind, TABLE, parameters)
+        data = training_data(features, labels, weights)
+        check_continuation(before.features, data, trees)
+        return lightgbm_trees.train(
+            self.kind,
+            data,
+            _settings(data, chosen),
+            rounds=trees,
+            seed=seed,
+            threads=threads,
+            before=before,
+        )
+
+    def tree_count(self, model: FittedExpert) -> int:
+        """See `ContinuableExpert.tree_count`."""
+        return lightgbm_trees.tree_count(_own(model))
 
 
 def load(files: Mapping[str, bytes]) -> lightgbm_trees.LightGbmModel:
     """Rebuild from the file that `to_files` gave."""
     return lightgbm_trees.load(GradientBoostingExpert.kind, files)
+
+
+def _own(model: FittedExpert) -> lightgbm_trees.LightGbmModel:
+    if (
+        isinstance(model, lightgbm_trees.LightGbmModel)
+        and model.kind == GradientBoostingExpert.kind
+    ):
+        return model
+    raise BadInput(f"a {model.kind} model cannot be continued as {GradientBoostingExpert.kind}")
+
+
+def _settings(data: TrainingData, chosen: Mapping[str, float | int]) -> dict[str, Any]:
+    rows = lightgbm_trees.minimum_leaf_rows(len(data.labels), chosen["leaf_share"])
+    return {
+        "learning_rate": chosen["learning_rate"],
+        "num_leaves": chosen["leaves"],
+        "min_data_in_leaf": rows,
+        "lambda_l2": chosen["leaf_penalty"],
+        "feature_fraction": chosen["feature_share"],
+        "bagging_fraction": chosen["row_share"],
+        "bagging_freq": 1,
+        "max_bin": 63,
+    }
 
 
 EXPERT = GradientBoostingExpert()

@@ -56,8 +56,12 @@ def train(
     rounds: int,
     seed: int,
     threads: int,
+    before: LightGbmModel | None = None,
 ) -> LightGbmModel:
-    """Train on checked data; deterministic for a fixed seed and thread count."""
+    """Train on checked data, or add `rounds` to the model `before`, which stays as it is.
+
+    Deterministic for a fixed seed and thread count.
+    """
     import lightgbm
 
     # Reversible spelling: LightGBM refuses some characters in names and changes others.
@@ -65,7 +69,8 @@ def train(
     options = {
         **settings,
         "objective": "binary",
-        "seed": seed,
+        # Each continuation draws other rows and features than the trees before it.
+        "seed": (seed + (0 if before is None else tree_count(before))) % 2**31,
         "num_threads": useful_threads(len(data.labels), threads),
         "deterministic": True,
         "force_row_wise": True,
@@ -74,7 +79,13 @@ def train(
     pool = lightgbm.Dataset(
         data.matrix, data.labels, weight=data.weights, feature_name=names, params=options
     )
-    text = lightgbm.train(options, pool, num_boost_round=rounds).model_to_string()
+    booster = lightgbm.train(
+        options,
+        pool,
+        num_boost_round=rounds,
+        init_model=None if before is None else before.booster,
+    )
+    text = booster.model_to_string()
     # Predictions come from the re-read text, so that a saved model answers the same.
     return _from_text(kind, text)
 
@@ -93,6 +104,11 @@ def load(kind: str, files: Mapping[str, bytes]) -> LightGbmModel:
         return _from_text(kind, files[name].decode())
     except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:
         raise CorruptArtifact(f"{name} is not a LightGBM model: {error}") from error
+
+
+def tree_count(model: LightGbmModel) -> int:
+    """Trees that the model sums over."""
+    return int(model.booster.num_trees())
 
 
 def minimum_leaf_rows(rows: int, share: float) -> int:

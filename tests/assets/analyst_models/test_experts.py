@@ -14,12 +14,20 @@ import optuna
 import pandas as pd
 import pytest
 
-from ares_assets.analyst.experts import EXPERT_KINDS, FittedExpert, get_expert, load_expert
+from ares_assets.analyst.experts import (
+    EXPERT_KINDS,
+    ContinuableExpert,
+    FittedExpert,
+    get_expert,
+    load_expert,
+)
 from ares_assets.analyst.experts.base import REGIME_COLUMNS, Expert
 from ares_assets.analyst.scores import auc
 from ares_resources.errors import BadInput, CorruptArtifact, PartitionSkipped
 
+CONTINUABLE = ("catboost", "gradient_boosting")
 each_kind = pytest.mark.parametrize("kind", EXPERT_KINDS)
+each_continuable = pytest.mark.parametrize("kind", CONTINUABLE)
 
 
 def fit(kind, made, **changed):
@@ -33,6 +41,13 @@ def fit(kind, made, **changed):
         seed=seed,
         threads=2,
     )
+
+
+def continued(kind, previous, made, *, trees=20, **changed):
+    given = {"features": made.features, "labels": made.labels, "weights": made.weights, **changed}
+    options = {"parameters": given.pop("parameters", {}), "seed": given.pop("seed", 3)}
+    arrays = given["features"], given["labels"], given["weights"]
+    return get_expert(kind).continue_fit(previous, *arrays, trees=trees, threads=2, **options)
 
 
 @each_kind
@@ -64,7 +79,7 @@ def test_files_round_trip_and_repeat(kind, make_events):
 
 HASHING = """
 import hashlib, json, numpy as np, pandas as pd
-from ares_assets.analyst.experts import EXPERT_KINDS, get_expert
+from ares_assets.analyst.experts import EXPERT_KINDS, ContinuableExpert, get_expert
 draw = np.random.default_rng(5)
 features = pd.DataFrame(draw.normal(size=(300, 5)), columns=list("abcde"))
 features[["p_bull", "p_bear", "p_sideways"]] = draw.dirichlet((2, 1, 2), 300)
@@ -75,6 +90,13 @@ for kind in EXPERT_KINDS:
         features, labels, np.ones(300), parameters={}, seed=3, threads=2)
     for name, data in sorted(model.to_files().items()):
         found[name] = hashlib.sha256(data).hexdigest()
+    expert = get_expert(kind)
+    if isinstance(expert, ContinuableExpert):
+        for turn in range(3):
+            model = expert.continue_fit(
+                model, features, labels, np.ones(300), parameters={}, trees=7, seed=3, threads=2)
+            for name, data in sorted(model.to_files().items()):
+                found[f"{turn} {name}"] = hashlib.sha256(data).hexdigest()
 print(json.dumps(found))
 """
 
@@ -93,7 +115,7 @@ def test_bytes_are_equal_between_processes():
 
     first = run("1")
     time.sleep(1.1)  # CatBoost's own metadata counts seconds.
-    assert len(first) == len(EXPERT_KINDS)
+    assert len(set(first.values())) == len(EXPERT_KINDS) + 3 * len(CONTINUABLE)
     assert first == run("2")
 
 
@@ -279,11 +301,14 @@ def test_linear_does_not_look_at_what_it_predicts(make_events):
 def test_catboost_file_holds_no_clock_and_no_identity(make_events):
     from catboost import CatBoostClassifier
 
-    content = fit("catboost", make_events(100)).to_files()["catboost.cbm"]
-    model = CatBoostClassifier().load_model(blob=content, format="cbm")
-    assert set(model.get_metadata().keys()) <= {"class_params", "catboost_version_info"}
-    for trace in (b"train_finish_time", b"model_guid", b"learn_metrics_history"):
-        assert trace not in content
+    made = make_events(100)
+    first = fit("catboost", made)
+    for fitted in (first, continued("catboost", first, made)):
+        content = fitted.to_files()["catboost.cbm"]
+        model = CatBoostClassifier().load_model(blob=content, format="cbm")
+        assert set(model.get_metadata().keys()) <= {"class_params", "catboost_version_info"}
+        for trace in (b"train_finish_time", b"model_guid", b"learn_metrics_history"):
+            assert trace not in content
 
 
 def test_seeds_change_the_random_experts_only(make_events):
@@ -294,3 +319,88 @@ def test_seeds_change_the_random_experts_only(make_events):
             for s in (1, 2)
         }
         assert len(digests) == (1 if kind in ("linear", "multilevel") else 2)
+
+
+def test_only_boosting_continues():
+    found = [kind for kind in EXPERT_KINDS if isinstance(get_expert(kind), ContinuableExpert)]
+    assert sorted(found) == sorted(CONTINUABLE)
+
+
+@each_continuable
+def test_a_continuation_adds_trees_and_leaves_the_model_before_alone(kind, make_events):
+    made = make_events(300)
+    first = fit(kind, made, parameters={"trees": 40})
+    before = first.to_files()
+    longer = continued(kind, first, make_events(400), trees=7)
+    assert first.to_files() == before
+    assert get_expert(kind).tree_count(first) == 40
+    assert get_expert(kind).tree_count(longer) == 47
+    assert longer.kind == kind
+    assert longer.features == first.features
+
+
+@each_continuable
+def test_a_continuation_starts_where_the_model_before_ended(kind, make_events):
+    made, other = make_events(600), make_events(600, seed=8)
+    first = fit(kind, made)
+    # One tree at the smallest learning rate changes next to nothing, whatever it is trained on.
+    barely = continued(kind, first, other, trees=1, parameters={"learning_rate": 0.005})
+    apart = np.abs(barely.probability(made.features) - first.probability(made.features))
+    assert 0 < apart.max() < 0.002
+
+
+@each_continuable
+def test_a_continuation_learns_what_is_new(kind, make_events):
+    made = make_events(1500)
+    first = fit(kind, made)
+    turned = continued(kind, first, made, labels=1 - made.labels, trees=150)
+    upward = auc(made.labels, first.probability(made.features), made.weights)
+    assert upward > 0.6
+    assert auc(made.labels, turned.probability(made.features), made.weights) < upward - 0.05
+
+
+@each_continuable
+def test_continuations_round_trip_and_repeat(kind, make_events):
+    made = make_events(300)
+    names = ["rsi 14", "macd:1h", 'quote"{x}', "größe,%20", "a", "b"]
+    made.features.columns = [*names, *REGIME_COLUMNS]
+    made.features.loc[::5, "a"] = np.nan
+    first = fit(kind, made)
+    one, two = continued(kind, first, made), continued(kind, fit(kind, made), made)
+    assert one.to_files() == two.to_files()
+    # What was saved and loaded continues as what was kept in memory.
+    stored = load_expert(kind, first.to_files())
+    assert continued(kind, stored, made).to_files() == one.to_files()
+    loaded = load_expert(kind, one.to_files())
+    assert np.array_equal(loaded.probability(made.features), one.probability(made.features))
+    assert loaded.features == tuple(made.features.columns)
+
+
+@each_continuable
+def test_a_continuation_takes_any_seed(kind, make_events):
+    made = make_events(400)
+    first = fit(kind, made, seed=2**31 - 1)
+    seeds = [continued(kind, first, made, seed=seed) for seed in (1, 2, 2**31 - 1)]
+    files = {b"".join(model.to_files().values()) for model in seeds}
+    assert len(files) == 3
+
+
+@each_continuable
+def test_what_cannot_be_continued_is_named(kind, make_events):
+    made = make_events(300)
+    first = fit(kind, made)
+    with pytest.raises(BadInput, match="a linear model cannot be continued"):
+        continued(kind, fit("linear", made), made)
+    with pytest.raises(BadInput, match="a forest model cannot be continued"):
+        continued(kind, fit("forest", made), made)
+    with pytest.raises(BadInput, match="another order"):
+        continued(kind, first, made, features=made.features[made.features.columns[::-1]])
+    with pytest.raises(BadInput, match=r"differ .* in 1, first 'feature_2'"):
+        continued(kind, first, made, features=made.features.drop(columns="feature_2"))
+    for trees in (0, -1, 2.0, True):
+        with pytest.raises(BadInput, match="continuation of"):
+            continued(kind, first, made, trees=trees)
+    with pytest.raises(BadInput, match=r"label at row 4: 0\.5"):
+        continued(kind, first, made, labels=np.where(np.arange(300) == 4, 0.5, made.labels))
+    with pytest.raises(PartitionSkipped, match="0 of 300"):
+        continued(kind, first, made, labels=np.zeros(300))

@@ -58,6 +58,27 @@ def test_a_result_is_computed_once(work: Work) -> None:
     assert second.degraded == ["a fallback"]
 
 
+def test_a_cost_is_recorded_and_changes_no_later_key(work: Work, tmp_path: Path) -> None:
+    def with_cost(folder: str, seconds: float, extra: Mapping[str, Any]) -> tuple[Artifact, str]:
+        def function(work: Work) -> Result:
+            return Result({"a": 1}, {"rows": 3, **extra}, cost={"seconds_saved": seconds})
+
+        home = Home(tmp_path / folder)
+        home.create()
+        one = replace(work, spec=replace(work.spec, function=function), workspace=Workspace(home))
+        artifact, _ = execute(one, {})
+        later = replace(one, spec=spec(Counting(), name="two", inputs=("one",)))
+        return artifact, step_key(later, {"one": artifact})
+
+    fast, key = with_cost("fast", 0.5, {})
+    slow, same = with_cost("slow", 7.5, {})
+    assert (fast.cost["seconds_saved"], slow.cost["seconds_saved"]) == (0.5, 7.5)
+    assert fast.metadata == slow.metadata == {"rows": 3}
+    assert key == same
+    # The same figure among the metadata would change it.
+    assert with_cost("told", 0.5, {"seconds_saved": 0.5})[1] != key
+
+
 def test_a_declared_setting_changes_the_key_and_an_undeclared_one_does_not(work: Work) -> None:
     declared = with_settings(work, {"labels": {"horizon_bars": 30}})
     undeclared = with_settings(work, {"gate": {"minimum_trades": 99}})

@@ -99,7 +99,9 @@ def test_progressive_evaluation_goes_over_purged_blocks(tmp_path):
 def test_the_other_tools_carry_seed_and_folders(tmp_path):
     tools = manager(tmp_path, seed=11)
     assert isinstance(tools.adaptive_sampler(), optuna.samplers.BaseSampler)
-    assert tools.incremental_trainer("lightgbm", extra_trees=5).extra_trees == 5
+    trainer = tools.incremental_trainer(learner := object(), extra_trees=5)
+    assert (trainer.learner, trainer.extra_trees) == (learner, 5)
+    assert trainer.tolerance == tools.settings.validation.incremental_tolerance
     parallel = tools.parallel_backtester(MARKET, PROBABILITY, SIZE)
     assert parallel.evaluate_many([PARAMETERS]) == [backtest(MARKET, PROBABILITY, SIZE, PARAMETERS)]
     path = tmp_path / "bars.csv"
