@@ -162,7 +162,7 @@ def _walked(kind: str, known: Examples, chosen: Any, *, continuing: bool) -> tup
     begun = time.process_time()
     found = run_walk_forward(
         blocks,
-        lambda train: memory.fit(kind, learner, known.part(train)),
+        lambda block: memory.fit(kind, learner, known.part(block.train)),
         lambda model, test: model.probability(known.features.iloc[test]),
     )
     return found, memory, time.process_time() - begun

@@ -59,7 +59,7 @@ def walk(
     )
     return run_walk_forward(
         blocks,
-        lambda train: memory.fit("member", how, known.part(train)),
+        lambda block: memory.fit("member", how, known.part(block.train)),
         lambda model, test: (
             how.predict(model, known.part(test))
             if isinstance(how, Witness)
