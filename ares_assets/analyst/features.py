@@ -7,11 +7,16 @@ rows, selection by usefulness, scaling.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ares_assets.analyst.feature_table import BASE_FEATURES, SLOW_FEATURES
+from ares_assets.analyst.feature_block import BLOCK_ROWS, FeatureBlock, PriceLogs
+from ares_assets.analyst.feature_state import FeatureState, SlowState, State
+from ares_assets.analyst.feature_table import BASE_FEATURES, SLOW_FEATURES, Feature
 from ares_assets.analyst.indicators import Array, BarSeries
 from ares_assets.market.bars import BAR_COLUMNS
 from ares_assets.market.resampling import resample_bars
@@ -79,29 +84,98 @@ def compute_features(
     Frame of float64, n rows aligned with the market frame's, columns :func:`feature_names`.
     No value is infinite.
     """
+    values, _ = extend_features(market_frame, timeframe=timeframe, settings=settings)
+    return as_frame(values, settings, timeframe)
+
+
+def as_frame(values: Array, settings: FeatureSettings, timeframe: str) -> pd.DataFrame:
+    """Values of :func:`extend_features` with their names; the array itself, not a copy."""
+    names = list(feature_names(settings, timeframe))
+    return pd.DataFrame(values.T, columns=names, copy=False)
+
+
+def extend_features(
+    market_frame: pd.DataFrame,
+    *,
+    timeframe: str,
+    settings: FeatureSettings,
+    earlier: Sequence[Array] = (),
+    state: FeatureState | None = None,
+) -> tuple[Array, FeatureState]:
+    """Features of a frame whose first rows were computed before: only later rows are computed.
+
+    The result is that of :func:`compute_features` on the whole frame, bit for bit, wherever it
+    was cut and however often.
+
+    Parameters
+    ----------
+    market_frame
+        Market frame of n rows, the first of which are those computed before.
+    earlier
+        What this function returned for them, (k, rows) each, in order of time.
+    state
+        And the state that came with the last of them; none where nothing was computed.
+
+    Returns
+    -------
+    Values, float64, shape (k, n), a row for each name, and the state to go on from.
+    """
+    state = FeatureState() if state is None else copy.deepcopy(state)
     bars = BarSeries(market_frame, timeframe_ms(timeframe))
-    columns = {feature.name: feature.values(bars) for feature in BASE_FEATURES}
+    values = np.empty((len(feature_names(settings, timeframe)), len(bars)))
+    if earlier:
+        np.concatenate(earlier, axis=1, out=values[:, : state.rows])
+    start, state.rows = state.rows, len(bars)
+    width = len(BASE_FEATURES)
+    _fill(BASE_FEATURES, bars, state.recursions, start, values[:width, start:])
     for name in slow_timeframes(settings, timeframe):
-        columns |= _joined(market_frame, bars, timeframe, name)
-    return pd.DataFrame(columns, columns=list(feature_names(settings, timeframe)))
+        slow = state.slow.setdefault(name, SlowState())
+        out = values[width : width + len(SLOW_FEATURES), start:]
+        _join(market_frame, bars, (timeframe, name), slow, start, out)
+        width += len(SLOW_FEATURES)
+    return values, state
 
 
-def _joined(
-    market_frame: pd.DataFrame, bars: BarSeries, timeframe: str, slow_timeframe: str
-) -> dict[str, Array]:
-    candles = market_frame[list(BAR_COLUMNS[:6])]
-    slow = BarSeries(
-        resample_bars(candles, timeframe, slow_timeframe), timeframe_ms(slow_timeframe)
-    )
-    available = slow.close_times
-    position = np.searchsorted(available, bars.close_times, side="right")
-    age = bars.close_times - np.concatenate([[np.iinfo(np.int64).min // 2], available])[position]
-    fresh = age <= STALE_AFTER_SLOW_BARS * slow.timeframe_ms
-    joined = {}
-    for feature in SLOW_FEATURES:
-        values = np.concatenate([[np.nan], feature.values(slow)])[position]
-        joined[f"{feature.name}_{slow_timeframe}"] = np.where(fresh, values, np.nan)
-    return joined
+def _fill(
+    features: Sequence[Feature], bars: BarSeries, recursions: State, start: int, out: Array
+) -> None:
+    """Values of the rows from ``start`` on, block by block, into ``out`` (k, n - start)."""
+    longest = max(feature.window_bars(bars) for feature in features)
+    logs = PriceLogs(bars, max(0, start - 2 * longest))
+    for begin in range(start, len(bars), BLOCK_ROWS):
+        stop = min(begin + BLOCK_ROWS, len(bars))
+        block = FeatureBlock(bars, logs, begin, stop, recursions)
+        for feature, row in zip(features, out, strict=True):
+            feature.fill(block, row[begin - start : stop - start])
+
+
+def _join(
+    market_frame: pd.DataFrame,
+    bars: BarSeries,
+    timeframes: tuple[str, str],
+    state: SlowState,
+    start: int,
+    out: Array,
+) -> None:
+    """The slower timeframe's values as known at each row from ``start`` on, into ``out``."""
+    columns = [name for name in BAR_COLUMNS if name in market_frame.columns]
+    # A slower bar is complete, or not, for good: later rows only append complete ones.
+    slow = BarSeries(resample_bars(market_frame[columns], *timeframes), timeframe_ms(timeframes[1]))
+    # First the last bar computed before (or none), then the new ones, then "none or too old".
+    values = np.full((len(out), len(slow) - state.rows + 2), np.nan)
+    if state.last is not None:
+        values[:, 0] = state.last
+    _fill(SLOW_FEATURES, slow, state.recursions, state.rows, values[:, 1:-1])
+    closes = bars.close_times[start:]
+    known = np.searchsorted(slow.close_times, closes, side="right")
+    age = closes - np.append(slow.close_times, 0)[known - 1]
+    fresh = (known > 0) & (age <= STALE_AFTER_SLOW_BARS * slow.timeframe_ms)
+    position = np.where(fresh, known - state.rows, values.shape[1] - 1)
+    for row, into in zip(values, out, strict=True):
+        np.take(row, position, out=into, mode="clip")
+    if len(slow):
+        state.last = values[:, -2].copy()
+    state.rows = len(slow)
 
 
 def usable_features(
