@@ -51,11 +51,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Result:
-    """What a step function returns: the value, its key numbers and any fallback it took."""
+    """What a step function returns: the value, its key numbers and any fallback it took.
+
+    ``cost`` is how it was come by this time (a cache was used, or not): it is told beside the
+    seconds, and no key holds it.
+    """
 
     value: Any
     metadata: Mapping[str, Any] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
+    cost: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -201,7 +206,8 @@ def _compute(work: Work, key: str, inputs: Mapping[str, Artifact]) -> Artifact:
     except PartitionSkipped as reason:
         result, skipped = Result(None, {"skipped": str(reason)}), str(reason)
     work.memory.guard(work.spec.name)
-    cost = {"seconds": round(time.perf_counter() - started, 3), **work.memory.figures()}
+    seconds = round(time.perf_counter() - started, 3)
+    cost = {"seconds": seconds, **work.memory.figures(), **result.cost}
     artifact = work.workspace.store.publish(
         work.place,
         key,

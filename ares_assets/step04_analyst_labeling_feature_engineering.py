@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 def analyst_dataset(work: Work, market_data: Artifact, regime_dataset: Artifact) -> Result:
     """Events of development and calibration only: the holdout is not in this artifact."""
     from ares_assets.analyst.features import usable_features
-    from ares_assets.shared_features import features_of
+    from ares_assets.shared_features import found_features
 
     rows = regime_dataset.load()
     events = label_events(work, market_data, rows)
-    features = features_of(work, market_data).iloc[events["row"]].reset_index(drop=True)
+    everywhere, features_were = found_features(work, market_data)
+    features = everywhere.iloc[events["row"]].reset_index(drop=True)
     development = events["role"].to_numpy() == "development"
     kept, dropped = usable_features(features, development, work.settings.features.maximum_nan_share)
     if not kept:
@@ -45,7 +46,7 @@ def analyst_dataset(work: Work, market_data: Artifact, regime_dataset: Artifact)
         "features.parquet": features[list(kept)],
         "summary.json": {"features": list(kept), "dropped": dropped},
     }
-    return Result(value, metadata)
+    return Result(value, metadata, cost={"features": features_were})
 
 
 def label_events(work: Work, market_data: Artifact, rows: pd.DataFrame) -> pd.DataFrame:
