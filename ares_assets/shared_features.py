@@ -56,6 +56,9 @@ FEATURE_CODE = (
     "ares_assets/market/resampling.py",
     "ares_resources/timeframes.py",
 )
+# Funding settled at the last close and open interest are told some time after the bars: rows of
+# the last hour may come again with other values, and must not spoil all that came before them.
+_UNSETTLED_BARS = 60
 _LIBRARIES = ("llvmlite", "numba", "numpy", "pandas")
 
 
@@ -91,15 +94,16 @@ def kept_features(
 
     def extend(
         earlier: Sequence[Array], told: Mapping[str, Any] | None
-    ) -> tuple[Array, Mapping[str, Any]]:
-        values, state = extend_features(
+    ) -> tuple[Array, Mapping[int, Mapping[str, Any]]]:
+        values, states = extend_features(
             frame,
             timeframe=timeframe,
             settings=settings,
             earlier=earlier,
             state=None if told is None else FeatureState.from_json(told),
+            pauses=(len(frame) - _UNSETTLED_BARS,),
         )
-        return values, state.to_json()
+        return values, {state.rows: state.to_json() for state in states}
 
     parts = [feature_code_fingerprint(), settings.model_dump(mode="json"), timeframe]
     family = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

@@ -25,14 +25,14 @@ State = dict[str, Array]
 
 
 class PriceLogs:
-    """Log closes and one-bar log returns (0 at row 0) of the rows from ``begin`` on."""
+    """Log closes and one-bar log returns (0 at row 0) of the rows ``begin <= i < end``."""
 
-    def __init__(self, bars: BarSeries, begin: int) -> None:
+    def __init__(self, bars: BarSeries, begin: int, end: int) -> None:
         from ares_assets.analyst import element_kernel
 
-        self.logs, self.returns = np.empty(len(bars)), np.empty(len(bars))
+        self.logs, self.returns = np.empty(end), np.empty(end)
         close = bars.column("close")
-        element_kernel.log_returns(close, begin, len(bars), self.logs, self.returns)
+        element_kernel.log_returns(close, begin, end, self.logs, self.returns)
 
 
 class FeatureBlock:

@@ -101,7 +101,8 @@ def extend_features(
     settings: FeatureSettings,
     earlier: Sequence[Array] = (),
     state: FeatureState | None = None,
-) -> tuple[Array, FeatureState]:
+    pauses: Sequence[int] = (),
+) -> tuple[Array, list[FeatureState]]:
     """Features of a frame whose first rows were computed before: only later rows are computed.
 
     The result is that of :func:`compute_features` on the whole frame, bit for bit, wherever it
@@ -114,68 +115,91 @@ def extend_features(
     earlier
         What this function returned for them, (k, rows) each, in order of time.
     state
-        And the state that came with the last of them; none where nothing was computed.
+        And the state at their end; none where nothing was computed.
+    pauses
+        Numbers of rows after which a state is wanted too; those not ahead are passed over.
 
     Returns
     -------
-    Values, float64, shape (k, n), a row for each name, and the state to go on from.
+    Values, float64, shape (k, n), a row for each name; and the states to go on from, that at
+    the end last.
     """
-    state = FeatureState() if state is None else copy.deepcopy(state)
+    state = FeatureState() if state is None else state
     bars = BarSeries(market_frame, timeframe_ms(timeframe))
+    slower = [
+        (name, _resampled(market_frame, timeframe, name))
+        for name in slow_timeframes(settings, timeframe)
+    ]
     values = np.empty((len(feature_names(settings, timeframe)), len(bars)))
     if earlier:
         np.concatenate(earlier, axis=1, out=values[:, : state.rows])
-    start, state.rows = state.rows, len(bars)
+    states = []
+    ahead = {rows for rows in pauses if state.rows < rows < len(bars)}
+    for stop in sorted({*ahead, len(bars)}):
+        state = copy.deepcopy(state)
+        _advance(bars, slower, state, stop, values[:, state.rows : stop])
+        states.append(state)
+    return values, states
+
+
+def _resampled(market_frame: pd.DataFrame, timeframe: str, slow_timeframe: str) -> BarSeries:
+    columns = [name for name in BAR_COLUMNS if name in market_frame.columns]
+    slow = resample_bars(market_frame[columns], timeframe, slow_timeframe)
+    return BarSeries(slow, timeframe_ms(slow_timeframe))
+
+
+def _advance(
+    bars: BarSeries,
+    slower: Sequence[tuple[str, BarSeries]],
+    state: FeatureState,
+    stop: int,
+    out: Array,
+) -> None:
+    """Values of the rows from the state's end to ``stop`` into ``out``; the state moves there."""
     width = len(BASE_FEATURES)
-    _fill(BASE_FEATURES, bars, state.recursions, start, values[:width, start:])
-    for name in slow_timeframes(settings, timeframe):
-        slow = state.slow.setdefault(name, SlowState())
-        out = values[width : width + len(SLOW_FEATURES), start:]
-        _join(market_frame, bars, (timeframe, name), slow, start, out)
+    _fill(BASE_FEATURES, bars, state.recursions, state.rows, out[:width])
+    closes = bars.close_times[state.rows : stop]
+    for name, slow in slower:
+        into = out[width : width + len(SLOW_FEATURES)]
+        _join(slow, closes, state.slow.setdefault(name, SlowState()), into)
         width += len(SLOW_FEATURES)
-    return values, state
+    state.rows = stop
 
 
 def _fill(
     features: Sequence[Feature], bars: BarSeries, recursions: State, start: int, out: Array
 ) -> None:
-    """Values of the rows from ``start`` on, block by block, into ``out`` (k, n - start)."""
+    """Values of the rows from ``start`` on, block by block, into ``out`` (k, rows)."""
+    end = start + out.shape[1]
     longest = max(feature.window_bars(bars) for feature in features)
-    logs = PriceLogs(bars, max(0, start - 2 * longest))
-    for begin in range(start, len(bars), BLOCK_ROWS):
-        stop = min(begin + BLOCK_ROWS, len(bars))
+    logs = PriceLogs(bars, max(0, start - 2 * longest), end)
+    for begin in range(start, end, BLOCK_ROWS):
+        stop = min(begin + BLOCK_ROWS, end)
         block = FeatureBlock(bars, logs, begin, stop, recursions)
         for feature, row in zip(features, out, strict=True):
             feature.fill(block, row[begin - start : stop - start])
 
 
-def _join(
-    market_frame: pd.DataFrame,
-    bars: BarSeries,
-    timeframes: tuple[str, str],
-    state: SlowState,
-    start: int,
-    out: Array,
-) -> None:
-    """The slower timeframe's values as known at each row from ``start`` on, into ``out``."""
-    columns = [name for name in BAR_COLUMNS if name in market_frame.columns]
+def _join(slow: BarSeries, closes: NDArray[np.int64], state: SlowState, out: Array) -> None:
+    """The slower values that are known at each of these closes, into ``out``."""
+    if not len(closes):
+        return
+    known = np.searchsorted(slow.close_times, closes, side="right")
     # A slower bar is complete, or not, for good: later rows only append complete ones.
-    slow = BarSeries(resample_bars(market_frame[columns], *timeframes), timeframe_ms(timeframes[1]))
+    rows = int(known[-1])
     # First the last bar computed before (or none), then the new ones, then "none or too old".
-    values = np.full((len(out), len(slow) - state.rows + 2), np.nan)
+    values = np.full((len(out), rows - state.rows + 2), np.nan)
     if state.last is not None:
         values[:, 0] = state.last
     _fill(SLOW_FEATURES, slow, state.recursions, state.rows, values[:, 1:-1])
-    closes = bars.close_times[start:]
-    known = np.searchsorted(slow.close_times, closes, side="right")
     age = closes - np.append(slow.close_times, 0)[known - 1]
     fresh = (known > 0) & (age <= STALE_AFTER_SLOW_BARS * slow.timeframe_ms)
     position = np.where(fresh, known - state.rows, values.shape[1] - 1)
     for row, into in zip(values, out, strict=True):
         np.take(row, position, out=into, mode="clip")
-    if len(slow):
+    if rows:
         state.last = values[:, -2].copy()
-    state.rows = len(slow)
+    state.rows = rows
 
 
 def usable_features(

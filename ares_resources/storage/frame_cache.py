@@ -3,14 +3,16 @@
 Belongs here: the cache of precomputed features.  Does not belong here: results of steps
 (``artifacts.py``), which are kept until they are pruned with their record; what is computed.
 
-An entry is a manifest (JSON with its own checksum) that names the content it was computed from,
-the state to go on from, and segments: ``.npy`` files of consecutive rows, each with a checksum.
-A segment is mapped into memory, so that processes that read one share it.  Where more rows have
-come, only they are computed and written, as one more segment.  Whatever is damaged is a miss.
+An entry is a manifest (JSON with its own checksum) that names segments, ``.npy`` files of
+consecutive rows, each with a checksum, and checkpoints: a number of rows, the content they were
+computed from, the state to go on from.  A segment is mapped into memory, so that processes that
+read one share it.  Where more rows have come, only those past the last checkpoint whose content
+still holds are computed and written, as one more segment.  Whatever is damaged is a miss.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -27,7 +29,8 @@ from ares_resources.errors import CorruptArtifact
 from ares_resources.storage.atomic import file_lock, write_bytes
 
 Array = NDArray[np.float64]
-Extend = Callable[[Sequence[Array], Mapping[str, Any] | None], tuple[Array, Mapping[str, Any]]]
+State = Mapping[str, Any]
+Extend = Callable[[Sequence[Array], State | None], tuple[Array, Mapping[int, State]]]
 
 # Reading several segments copies them; beyond this many they are written as one.
 _MOST_SEGMENTS = 12
@@ -35,13 +38,13 @@ _MOST_SEGMENTS = 12
 
 @dataclass(frozen=True)
 class _Entry:
-    """What a manifest says, with its segments in memory."""
+    """What a manifest says of the rows up to a checkpoint, with their segments in memory."""
 
     path: Path
     rows: int
     names: list[dict[str, Any]]
     segments: list[Array]
-    state: Mapping[str, Any]
+    state: State
 
 
 def cached_matrix(
@@ -66,7 +69,8 @@ def cached_matrix(
         Fingerprint of the input's first so many rows.
     extend
         Given the values (k, r) of the first r rows in pieces, and the state that came with
-        them (none: r is 0), returns values (k, rows) and the JSON-able state at their end.
+        them (none: r is 0), returns values (k, rows), and JSON-able states by the number of
+        rows that they stand after; one of them stands at the end.
     keep, keep_bytes
         So many entries stay, and so many bytes of them, the last used first.
 
@@ -81,8 +85,14 @@ def cached_matrix(
             os.utime(entry.path)
             one = entry.segments[0] if len(entry.segments) == 1 else None
             return one if one is not None else np.concatenate(entry.segments, axis=1), "read"
-        values, state = extend(entry.segments if entry else (), entry.state if entry else None)
-        _write(folder, f"{family}-{rows}-{content(rows)}.json", values, state, entry)
+        values, states = extend(entry.segments if entry else (), entry.state if entry else None)
+        checkpoints = [
+            {"rows": after, "content": content(after), "state": state}
+            for after, state in sorted(states.items())
+        ]
+        segments = _write_segment(folder, values, entry)
+        body = {"segments": segments, "checkpoints": checkpoints}
+        _write_manifest(folder / f"{family}-{checkpoints[-1]['content']}.json", body)
         if entry is not None:
             entry.path.unlink(missing_ok=True)
         _bound(folder, keep, keep_bytes)
@@ -90,40 +100,54 @@ def cached_matrix(
 
 
 def _longest(folder: Path, family: str, rows: int, content: Callable[[int], str]) -> _Entry | None:
-    """The longest intact entry that was computed from the first rows of this input."""
-    found = {path: int(path.name.split("-")[1]) for path in folder.glob(f"{family}-*-*.json")}
-    for path in sorted(found, key=lambda one: (-found[one], one.name)):
-        if not 0 < found[path] <= rows or path.stem.split("-")[2] != content(found[path]):
-            continue
+    """The most rows of this input that an intact entry has a checkpoint after."""
+    found = []
+    for path in sorted(folder.glob(f"{family}-*.json")):
         try:
-            return _read(path, found[path])
+            body = _body(path)
+            found += [(point["rows"], path, body, point) for point in body["checkpoints"]]
         except CorruptArtifact:
             path.unlink(missing_ok=True)
+    known = functools.cache(content)
+    for after, path, body, point in sorted(found, key=lambda one: (-one[0], one[1].name)):
+        if 0 < after <= rows and known(after) == point["content"]:
+            try:
+                names, segments = _segments(folder, body["segments"], after)
+                return _Entry(path, after, names, segments, point["state"])
+            except CorruptArtifact:
+                path.unlink(missing_ok=True)
     return None
 
 
-def _read(path: Path, rows: int) -> _Entry:
-    body = _body(path)
-    try:
-        names, state = list(body["segments"]), body["state"]
-        segments = [_segment(path.parent / told["name"], told["checksum"]) for told in names]
-        length, widths = sum(one.shape[1] for one in segments), {len(one) for one in segments}
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise CorruptArtifact(f"{path}: {error}") from error
-    if length != rows or len(widths) != 1:
-        raise CorruptArtifact(f"{path}: segments of {length} rows, not of {rows}")
-    return _Entry(path, rows, names, segments, state)
+def _segments(
+    folder: Path, told: Sequence[Mapping[str, Any]], rows: int
+) -> tuple[list[dict[str, Any]], list[Array]]:
+    """The segments that hold the first so many rows, and how the manifest names them."""
+    names, segments = [], []
+    for one in told:
+        used = min(one["rows"], rows)
+        if used == 0:
+            break
+        segment = _segment(folder / one["name"], one["checksum"])
+        if segment.shape[1] < used or (segments and len(segment) != len(segments[0])):
+            raise CorruptArtifact(f"{one['name']} is of shape {segment.shape}")
+        names.append({**one, "rows": used})
+        segments.append(segment[:, :used])
+        rows -= used
+    if rows:
+        raise CorruptArtifact(f"segments in {folder} lack {rows} rows")
+    return names, segments
 
 
 def _body(path: Path) -> dict[str, Any]:
     try:
         told = json.loads(path.read_bytes())
         body = told["body"]
-        if hashlib.sha256(_text(body)).hexdigest() != told["sha256"]:
-            raise CorruptArtifact(f"{path} differs from its checksum")
-        return body
+        if hashlib.sha256(_text(body)).hexdigest() == told["sha256"]:
+            return body
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CorruptArtifact(f"{path}: {error}") from error
+    raise CorruptArtifact(f"{path} differs from its checksum")
 
 
 def _text(body: Mapping[str, Any]) -> bytes:
@@ -132,12 +156,12 @@ def _text(body: Mapping[str, Any]) -> bytes:
 
 def _segment(path: Path, checksum: str) -> Array:
     """A segment's values, mapped into memory."""
-    if _checksum(path) != checksum:
-        raise CorruptArtifact(f"{path} differs from its checksum")
-    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    if mapped.ndim != 2 or mapped.dtype != np.float64:
-        raise CorruptArtifact(f"{path} holds {mapped.dtype} of shape {mapped.shape}")
-    return np.asarray(mapped)
+    try:
+        if _checksum(path) == checksum:
+            return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (OSError, ValueError) as error:
+        raise CorruptArtifact(f"{path}: {error}") from error
+    raise CorruptArtifact(f"{path} differs from its checksum")
 
 
 def _checksum(path: Path) -> str:
@@ -150,22 +174,24 @@ def _checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _write(
-    folder: Path, name: str, values: Array, state: Mapping[str, Any], earlier: _Entry | None
-) -> None:
-    if earlier is None or len(earlier.segments) >= _MOST_SEGMENTS:
-        kept, new = [], values
-    else:
-        kept, new = earlier.names, values[:, earlier.rows :]
+def _write_segment(folder: Path, values: Array, earlier: _Entry | None) -> list[dict[str, Any]]:
+    """Write the rows that no kept segment holds; returns how the manifest names all of them."""
+    kept: list[dict[str, Any]] = []
+    if earlier is not None and len(earlier.segments) < _MOST_SEGMENTS:
+        kept, values = earlier.names, values[:, earlier.rows :]
     temporary = folder / f"{uuid.uuid4().hex}.tmp"
     # Not flushed to the disk: a segment that a crash leaves torn fails its checksum.
     with temporary.open("wb") as file:
-        np.save(file, new, allow_pickle=False)
+        np.save(file, values, allow_pickle=False)
     checksum = _checksum(temporary)
     os.replace(temporary, folder / f"{checksum}.npy")
-    body = {"segments": [*kept, {"name": f"{checksum}.npy", "checksum": checksum}], "state": state}
+    new = {"name": f"{checksum}.npy", "checksum": checksum, "rows": values.shape[1]}
+    return [*kept, new]
+
+
+def _write_manifest(path: Path, body: Mapping[str, Any]) -> None:
     told = {"sha256": hashlib.sha256(_text(body)).hexdigest(), "body": body}
-    write_bytes(folder / name, json.dumps(told, allow_nan=False).encode())
+    write_bytes(path, json.dumps(told, allow_nan=False).encode())
 
 
 def _bound(folder: Path, keep: int, keep_bytes: int) -> None:
@@ -178,7 +204,7 @@ def _bound(folder: Path, keep: int, keep_bytes: int) -> None:
         try:
             segments = [folder / told["name"] for told in _body(path)["segments"]]
             size += sum(one.stat().st_size for one in segments if one.name not in named)
-        except (CorruptArtifact, OSError, KeyError, TypeError):
+        except (CorruptArtifact, OSError):
             continue
         if number == 0 or (number < keep and size <= keep_bytes):
             named |= {path.name, *(one.name for one in segments)}

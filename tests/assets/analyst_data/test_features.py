@@ -194,22 +194,33 @@ def test_added_bars_give_what_a_whole_computation_gives_bit_for_bit(seed, cuts, 
     state = None
     for cut in [*sorted(cuts), len(market)]:
         rows = 0 if state is None else state.rows
-        kept = (
-            None
-            if state is None
-            else FeatureState.from_json(json.loads(json.dumps(state.to_json())))
-        )
-        values, state = extend_features(
-            market.iloc[:cut], timeframe="1m", settings=chosen, earlier=parts, state=kept
+        told = None if state is None else json.loads(json.dumps(state.to_json()))
+        values, (*_, state) = extend_features(
+            market.iloc[:cut],
+            timeframe="1m",
+            settings=chosen,
+            earlier=parts,
+            state=None if told is None else FeatureState.from_json(told),
         )
         parts.append(values[:, rows:])
-    whole, last = extend_features(market, timeframe="1m", settings=chosen)
+    whole, states = extend_features(market, timeframe="1m", settings=chosen, pauses=cuts)
     assert values.tobytes() == whole.tobytes()
-    assert state.to_json() == last.to_json()
+    assert state.to_json() == states[-1].to_json()
+    for paused in states[:-1]:
+        assert paused.rows in cuts
+        again, (*_, last) = extend_features(
+            market,
+            timeframe="1m",
+            settings=chosen,
+            earlier=[whole[:, : paused.rows]],
+            state=paused,
+        )
+        assert again.tobytes() == whole.tobytes()
+        assert last.to_json() == state.to_json()
 
 
 def test_a_state_is_told_from_something_else():
-    state = extend_features(random_market(500, seed=1), timeframe="1m", settings=SETTINGS)[1]
+    _, (state,) = extend_features(random_market(500, seed=1), timeframe="1m", settings=SETTINGS)
     assert FeatureState.from_json(state.to_json()).to_json() == state.to_json()
     for damaged in ({}, {"rows": "many"}, {**state.to_json(), "slow": {"5m": {"rows": 1}}}):
         with pytest.raises(CorruptArtifact, match="no feature state"):

@@ -55,7 +55,9 @@ def test_only_what_features_depend_on_is_in_the_key(tmp_path, monkeypatch):
 def test_a_bar_that_was_corrected_is_not_extended_over(tmp_path):
     kept(tmp_path, MARKET.iloc[:3_000])
     corrected = MARKET.copy()
-    corrected.loc[2_999, "close"] *= 1 + 1e-9
+    corrected.loc[2_980, "open_interest"] *= 1 + 1e-9
+    assert kept(tmp_path, corrected.iloc[:4_000]) == "extended by 1060 rows"
+    corrected.loc[2_000, "close"] *= 1 + 1e-9
     assert kept(tmp_path, corrected) == "computed"
 
 
