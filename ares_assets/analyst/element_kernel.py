@@ -208,9 +208,9 @@ def ratio(numerator: np.ndarray, denominator: np.ndarray, neutral: float) -> np.
 
 
 @njit(cache=True, fastmath=False)
-def log_ratio(after: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Log of one positive value over another; NaN where either is."""
-    out = np.empty(len(after))
-    for i in range(len(after)):
-        out[i] = math.log(after[i] / before[i])
-    return out
+def log_change(values: np.ndarray, span: int, start: int, stop: int, out: np.ndarray) -> None:
+    """Log of a value over that ``span`` rows before; NaN where either is none above 0."""
+    for i in range(start, stop):
+        out[i - start] = np.nan
+        if i >= span and values[i] > 0.0 and values[i - span] > 0.0:
+            out[i - start] = math.log(values[i] / values[i - span])

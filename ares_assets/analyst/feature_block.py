@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from ares_assets.analyst.indicators import Array, BarSeries
 from ares_resources.timeframes import DAY_MS
 
 BLOCK_ROWS = 16_384
+FLOW_HALFLIVES = (10, 30, 120)
 
 State = dict[str, Array]
 
@@ -47,7 +49,7 @@ class FeatureBlock:
     ) -> None:
         self.bars, self.start, self.stop = bars, start, stop
         self._logs, self._state = logs, state
-        self._known: dict[tuple[str, int], Array] = {}
+        self._known: dict[tuple[str, int], Any] = {}
 
     def column(self, name: str) -> Array:
         """A column of the bars."""
@@ -65,16 +67,14 @@ class FeatureBlock:
         """The same of another column; NaN where either value is missing or not above 0."""
         if not self.bars.has(name):
             return np.full(self.stop - self.start, np.nan)
-        begin = max(0, self.start - span)
-        values = self.bars.column(name)[begin : self.stop]
-        values = np.where(values > 0, values, np.nan)
-        before, after = values[: -span or None], values[span:]
-        change = np.full(self.stop - self.start, np.nan)
-        if len(after):
-            from ares_assets.analyst.element_kernel import log_ratio
+        key = (name, span)
+        if key not in self._known:
+            from ares_assets.analyst.element_kernel import log_change
 
-            change[-len(after) :] = log_ratio(after, before)
-        return change
+            change = np.empty(self.stop - self.start)
+            log_change(self.bars.column(name), span, self.start, self.stop, change)
+            self._known[key] = change
+        return self._known[key]
 
     def _change(self, values: Array, span: int) -> Array:
         change = np.zeros(self.stop - self.start)
@@ -170,8 +170,8 @@ class FeatureBlock:
 
         out = np.empty((4, self.stop - self.start))
         state = self._state.setdefault("wilder", np.zeros(kernel.WILDER_STATE))
-        columns = (self.bars.column(name) for name in ("high", "low", "close"))
-        kernel.wilder(*columns, self.start, self.stop, state, out)
+        high, low, close = (self.bars.column(name) for name in ("high", "low", "close"))
+        kernel.wilder(high, low, close, self.start, self.stop, state, out)
         return dict(zip(("rsi", "adx", "di_difference", "atr"), out, strict=True))
 
     @cached_property
@@ -191,26 +191,31 @@ class FeatureBlock:
 
         out = np.empty(self.stop - self.start)
         seen = self._state.setdefault("taker_share_seen", np.zeros(1))
-        columns = (self.bars.column(name) for name in ("taker_buy_share", "volume"))
-        element_kernel.taker_flow(*columns, self.start, self.stop, seen, out)
+        share, volume = self.bars.column("taker_buy_share"), self.bars.column("volume")
+        element_kernel.taker_flow(share, volume, self.start, self.stop, seen, out)
         return out
 
-    def smoothed_flow(self, halflife: int) -> Array:
-        """Exponentially weighted mean of the taker flow."""
+    @cached_property
+    def smoothed_flows(self) -> Mapping[int, Array]:
+        """Exponentially weighted means of the taker flow, by half-life in bars."""
         from ares_assets.analyst import recursive_kernel as kernel
 
-        out = np.empty(self.stop - self.start)
-        state = self._state.setdefault(f"taker_flow_{halflife}", np.zeros(kernel.MEAN_STATE))
-        decay = math.exp2(-1.0 / halflife)
-        kernel.weighted_mean(self.taker_flow, decay, self.start, self.stop, state, out)
-        return out
+        out = np.empty((len(FLOW_HALFLIVES), self.stop - self.start))
+        shape = (len(FLOW_HALFLIVES), kernel.MEAN_STATE)
+        state = self._state.setdefault("taker_flow", np.zeros(math.prod(shape))).reshape(shape)
+        decays = np.array([math.exp2(-1.0 / halflife) for halflife in FLOW_HALFLIVES])
+        kernel.weighted_means(self.taker_flow, decays, self.start, self.stop, state, out)
+        return dict(zip(FLOW_HALFLIVES, out, strict=True))
 
     def angle(self, function: str, period_ms: int) -> Array:
         """``sin`` or ``cos`` of the close's angle in the UTC day, or the week from Monday."""
         step = min(self.bars.timeframe_ms, period_ms)
-        # 1970-01-05 was a Monday; a day's angle does not care.
-        moment = self.bars.close_times[self.start : self.stop] - 4 * DAY_MS
-        return _turn(function, period_ms, step)[moment % period_ms // step]
+        key = ("turn", period_ms)
+        if key not in self._known:
+            # 1970-01-05 was a Monday; a day's angle does not care.
+            moment = self.bars.close_times[self.start : self.stop] - 4 * DAY_MS
+            self._known[key] = moment % period_ms // step
+        return _turn(function, period_ms, step)[self._known[key]]
 
 
 @lru_cache(maxsize=16)

@@ -62,7 +62,7 @@ def taker_flow(halflife: int) -> Feature:
         halflife,
         _FLOW,
         "order-flow imbalance, Cont, Kukanov and Stoikov 2014; quantile: Wichura 1988",
-        lambda block: block.smoothed_flow(halflife),
+        lambda block: block.smoothed_flows[halflife],
     )
 
 

@@ -67,5 +67,5 @@ class BarSeries:
         """Wilder's ATR over 14 bars, in price; NaN for the first 14."""
         import talib
 
-        columns = (self.column(name) for name in ("high", "low", "close"))
-        return talib.ATR(*columns, timeperiod=14)
+        high, low, close = (self.column(name) for name in ("high", "low", "close"))
+        return talib.ATR(high, low, close, timeperiod=14)

@@ -96,21 +96,24 @@ def macd_histogram(
 
 
 @njit(cache=True, fastmath=False)
-def weighted_mean(
-    values: np.ndarray, decay: float, start: int, stop: int, state: np.ndarray, out: np.ndarray
+def weighted_means(
+    values: np.ndarray,
+    decays: np.ndarray,
+    start: int,
+    stop: int,
+    state: np.ndarray,
+    out: np.ndarray,
 ) -> None:
-    """Exponentially weighted mean of the known values; NaN where the value itself is.
+    """Exponentially weighted means of the known values; NaN where the value itself is.
 
-    Weights fall by ``decay`` a row, missing or not; ``values[0]`` is row ``start``.  State: the
-    mean and the weight behind it.
+    Weights fall by each of ``decays`` (m,) a row, missing or not; ``values[0]`` is row
+    ``start``.  State (m, 2): the mean and the weight behind it.
     """
-    mean, weight = state[0], state[1]
     for i in range(stop - start):
-        weight *= decay
-        if np.isnan(values[i]):
-            out[i] = np.nan
-            continue
-        weight += 1.0
-        mean += (values[i] - mean) / weight
-        out[i] = mean
-    state[0], state[1] = mean, weight
+        known = not np.isnan(values[i])
+        for k in range(len(decays)):
+            state[k, 1] *= decays[k]
+            if known:
+                state[k, 1] += 1.0
+                state[k, 0] += (values[i] - state[k, 0]) / state[k, 1]
+            out[k, i] = state[k, 0] if known else np.nan

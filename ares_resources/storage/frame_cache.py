@@ -123,7 +123,8 @@ def _segments(
     folder: Path, told: Sequence[Mapping[str, Any]], rows: int
 ) -> tuple[list[dict[str, Any]], list[Array]]:
     """The segments that hold the first so many rows, and how the manifest names them."""
-    names, segments = [], []
+    names: list[dict[str, Any]] = []
+    segments: list[Array] = []
     for one in told:
         used = min(one["rows"], rows)
         if used == 0:

@@ -57,7 +57,7 @@ def pieces(cuts: list[int], fill, width: int = 1) -> np.ndarray:  # type: ignore
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10**6), span=spans, cuts=cuts)
 def test_sums_are_the_plain_ones_and_the_same_from_any_row(seed, span, cuts):
-    values = numbers(seed, (300, 2))
+    values = numbers(seed, (300, 6))
 
     def fill(start: int, stop: int, out: np.ndarray) -> None:
         begin = max(0, start - 2 * span + 2)
@@ -65,8 +65,8 @@ def test_sums_are_the_plain_ones_and_the_same_from_any_row(seed, span, cuts):
             np.ascontiguousarray(values.T[:, begin:stop]), begin, span, start, stop, out
         )
 
-    found = pieces(cuts, fill, 2)
-    np.testing.assert_array_equal(found, pieces([0, 300], fill, 2))
+    found = pieces(cuts, fill, 6)
+    np.testing.assert_array_equal(found, pieces([0, 300], fill, 6))
     np.testing.assert_allclose(found.T, window_reference.rolling_sums(values, span), rtol=1e-13)
 
 
@@ -203,26 +203,42 @@ def test_prices_of_any_size_have_the_same_strength():
     )
 
 
+HALFLIVES = (1, 10, 120)
+
+
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10**6), cuts=cuts, halflife=st.sampled_from([1, 10, 120]))
-def test_weighted_means_are_pandas_and_the_plain_ones_from_any_row(seed, cuts, halflife):
+@given(seed=st.integers(0, 10**6), cuts=cuts)
+def test_weighted_means_are_pandas_and_the_plain_ones_from_any_row(seed, cuts):
     values = numbers(seed, spikes=False)
     values[values > 6.0] = np.nan
-    state = np.zeros(recursive_kernel.MEAN_STATE)
+    decays = np.array([math.exp2(-1 / halflife) for halflife in HALFLIVES])
 
-    def fill(start: int, stop: int, out: np.ndarray) -> None:
-        decay = math.exp2(-1 / halflife)
-        recursive_kernel.weighted_mean(values[start:stop], decay, start, stop, state, out[0])
+    def smoothed(cuts: list[int]) -> np.ndarray:
+        state = np.zeros((3, recursive_kernel.MEAN_STATE))
 
-    found = pieces(cuts, fill)[0]
-    theirs = pd.Series(values).ewm(halflife=halflife).mean().where(~np.isnan(values))
-    np.testing.assert_allclose(found, theirs, rtol=1e-9)
-    plain = [
-        recursive_reference.weighted_mean(list(values[: i + 1]), halflife) for i in (0, 9, 299)
-    ]
-    np.testing.assert_allclose(found[[0, 9, 299]], plain, rtol=1e-9)
-    state = np.zeros(recursive_kernel.MEAN_STATE)
-    np.testing.assert_array_equal(found, pieces([0, 300], fill)[0])
+        def fill(start: int, stop: int, out: np.ndarray) -> None:
+            recursive_kernel.weighted_means(values[start:stop], decays, start, stop, state, out)
+
+        return pieces(cuts, fill, 3)
+
+    found = smoothed(cuts)
+    np.testing.assert_array_equal(found, smoothed([0, 300]))
+    for halflife, means in zip(HALFLIVES, found, strict=True):
+        theirs = pd.Series(values).ewm(halflife=halflife).mean().where(~np.isnan(values))
+        np.testing.assert_allclose(means, theirs, rtol=1e-9)
+        for row in (0, 9, 299):
+            plain = recursive_reference.weighted_mean(list(values[: row + 1]), halflife)
+            assert means[row] == pytest.approx(plain, rel=1e-9, nan_ok=True)
+
+
+def test_log_changes_are_missing_where_a_value_is():
+    values = np.array([0.0, 1.0, math.e, np.nan, 1.0, -1.0, 2.0])
+    out = np.empty(7)
+    element_kernel.log_change(values, 1, 0, 7, out)
+    assert np.isnan(out).tolist() == [True, True, False, True, True, True, True]
+    assert out[2] == pytest.approx(1.0)
+    element_kernel.log_change(values, 2, 4, 7, out[:3])
+    assert np.isnan(out[:3]).tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize(
