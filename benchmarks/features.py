@@ -77,7 +77,7 @@ def by_library(frame: pd.DataFrame, by: type[TaLib] | type[Pandas]) -> dict[str,
     top = {span: by.max(high, span) for span in (60, 240, 1440)}
     bottom = {span: by.min(low, span) for span in (60, 240, 1440)}
     traded = {span: by.sum(volume, span) for span in (60, 1440)}
-    vwap = {span: by.sum(volume * typical, span) / traded[span] for span in (60, 1440)}
+    vwap = by.sum(volume * typical, 1440) / traded[1440]
     illiquid = sizes / (volume * close)
     thin = {span: by.mean(illiquid, span) for span in (60, 1440)}
     skew_mean, cube = returns[240] / 240, by.sum(squares * steps, 240) / 240
@@ -104,10 +104,6 @@ def by_library(frame: pd.DataFrame, by: type[TaLib] | type[Pandas]) -> dict[str,
         for span in (60, 240)
     }
     found |= {
-        f"vwap_distance_{span}": (close / vwap[span] - 1) / (moved[span] * np.sqrt(span))
-        for span in (60, 1440)
-    }
-    found |= {
         f"taker_flow_{halflife}": flow.ewm(halflife=halflife).mean().to_numpy()
         for halflife in (10, 30, 120)
     }
@@ -116,8 +112,7 @@ def by_library(frame: pd.DataFrame, by: type[TaLib] | type[Pandas]) -> dict[str,
         "adx_14": talib.ADX(high, low, close, 14),
         "di_difference_14": plus - minus,
         "macd_histogram_atr": macd / atr,
-        "return_over_volatility_60": returns[60] / (moved[240] * np.sqrt(60)),
-        "efficiency_60": returns[60] / by.sum(sizes, 60),
+        "efficiency_60": np.abs(returns[60]) / by.sum(sizes, 60),
         "trend_slope_60": slope / moved[60],
         "trend_fit_60": slope**2 * ((60**2 - 1) / 12) / spread,
         "bollinger_z_20": (close - by.mean(close, 20)) / by.std(close, 20),
@@ -137,6 +132,7 @@ def by_library(frame: pd.DataFrame, by: type[TaLib] | type[Pandas]) -> dict[str,
         "volume_trend_60": (traded[60] / 60 - traded[1440] / 1440)
         / (traded[60] / 60 + traded[1440] / 1440),
         "signed_volume_60": by.sum(np.sign(steps) * volume, 60) / traded[60],
+        "vwap_distance_1440": (close / vwap - 1) / (moved[1440] * np.sqrt(1440)),
         "money_flow_14": talib.MFI(high, low, close, volume, 14),
         "volume_volatility_60": covariance / np.sqrt(spreads),
         "illiquidity_60": (thin[60] - thin[1440]) / (thin[60] + thin[1440]),

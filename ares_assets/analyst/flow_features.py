@@ -123,7 +123,6 @@ VOLUME_FEATURES = (
         "money flow index, Quong and Soudack 1989, as TA-Lib",
         _money_flow,
     ),
-    vwap_distance(60),
     vwap_distance(1440),
     Feature(
         "volume_volatility_60",

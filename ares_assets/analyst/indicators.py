@@ -51,7 +51,8 @@ class BarSeries:
     def _read(self, name: str) -> Array:
         if not self.has(name):
             return np.full(len(self), np.nan)
-        return np.ascontiguousarray(self._frame[name].to_numpy(dtype=np.float64))
+        # Kernels are compiled for arrays that may be written to; one that may not is copied.
+        return np.require(self._frame[name].to_numpy(), np.float64, ["C", "W"])
 
     def bars_in(self, minutes: int) -> int:
         """Bars that cover so many minutes, at least one."""

@@ -141,15 +141,15 @@ TREND = (
         "Appel 1979, as TA-Lib",
         lambda block: ratio(block.macd_histogram, block.wilder["atr"]),
     ),
-    return_over_volatility(60, 240),
     Feature(
         "efficiency_60",
-        "return over 60 bars, over the sum of the 60 absolute one-bar returns; 0 where that is 0",
-        "-1 to 1",
+        "absolute return over 60 bars, over the sum of the 60 absolute one-bar returns; "
+        "0 where that is 0",
+        "0 to 1",
         60,
         _CLOSE,
-        "Kaufman's efficiency ratio 1995, with its sign",
-        lambda block: ratio(block.log_return(60), block.candles(60)[ABSOLUTE]),
+        "Kaufman's efficiency ratio 1995",
+        lambda block: ratio(np.abs(block.log_return(60)), block.candles(60)[ABSOLUTE]),
     ),
     Feature(
         "trend_slope_60",

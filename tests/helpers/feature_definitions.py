@@ -90,7 +90,7 @@ def definitions(frame: pd.DataFrame) -> dict[str, Row]:
     found: dict[str, Row] = {f"return_{span}": change(span) for span in (1, 5, 15, 60, 240)}
     found |= {f"volatility_{span}": root_mean_square(span) for span in (30, 240, 1440)}
     found |= {f"range_position_{span}": place(span) for span in (60, 240)}
-    found |= {f"vwap_distance_{span}": vwap(span) for span in (60, 1440)}
+    found["vwap_distance_1440"] = vwap(1440)
     for halflife in (10, 30, 120):
         smooth = flow.ewm(halflife=halflife).mean().to_numpy()
         found[f"taker_flow_{halflife}"] = smooth.__getitem__
@@ -102,10 +102,7 @@ def definitions(frame: pd.DataFrame) -> dict[str, Row]:
         "macd_histogram_atr": (talib.MACD(close, 12, 26, 9)[2] / range_true).__getitem__,
         "atr_share_14": (range_true / close).__getitem__,
         "money_flow_14": talib.MFI(high, low, close, 1e6 * volume, 14).__getitem__,
-        "return_over_volatility_60": lambda row: (
-            change(60)(row) / (root_mean_square(240)(row) * np.sqrt(60))
-        ),
-        "efficiency_60": lambda row: change(60)(row) / np.abs(last(steps, 60, row)).sum(),
+        "efficiency_60": lambda row: abs(change(60)(row)) / np.abs(last(steps, 60, row)).sum(),
         "trend_slope_60": lambda row: line(row).slope / root_mean_square(60)(row),  # type: ignore[attr-defined]
         "trend_fit_60": lambda row: line(row).rvalue ** 2,  # type: ignore[attr-defined]
         "bollinger_z_20": z(close, 20),

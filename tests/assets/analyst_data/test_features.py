@@ -71,6 +71,13 @@ def test_every_feature_is_what_its_definition_says(market):
         )
 
 
+def test_the_slower_row_that_the_base_lacks_is_what_its_definition_says(market):
+    steps = np.diff(np.log(resample_bars(market, "1m", "15m")["close"].to_numpy()))
+    made = features(market).iloc[-1]["return_over_volatility_24_15m"]
+    volatility = np.sqrt(np.mean(steps[-96:] ** 2))
+    assert made == pytest.approx(steps[-24:].sum() / (volatility * np.sqrt(24)))
+
+
 def test_features_see_no_future(market):
     cuts = [1, 201, BLOCK - 1, BLOCK, BLOCK + 1, *random_cuts(len(market), 5, seed=3)]
     assert_prefix_invariant(features, market, cuts)
@@ -294,3 +301,16 @@ def test_real_bars_through_a_halt_have_features(market_dir):
     assert made[price_features].iloc[2880:].notna().all(axis=None)
     assert not np.isinf(made.to_numpy()).any()
     assert_prefix_invariant(features, part, [8990, 9001, 9500])
+
+
+@pytest.mark.market
+def test_no_two_features_are_nearly_the_same_on_real_bars(market_dir):
+    frame = pd.read_parquet(market_dir / "real" / "binance_ETHUSDT_1m.parquet")
+    stamps = frame["timestamp"].astype("datetime64[ms, UTC]").astype("int64")
+    part = frame.assign(timestamp=stamps).iloc[-60_000:].reset_index(drop=True)
+    chosen = FeatureSettings()
+    made = compute_features(part, timeframe="1m", settings=chosen).iloc[20_000::5]
+    ranks = made.loc[:, made.notna().any()].rank()
+    alike = np.triu(ranks.corr().abs().to_numpy(), 1)
+    first, second = np.unravel_index(np.argmax(alike), alike.shape)
+    assert alike.max() < 0.97, (ranks.columns[first], ranks.columns[second])
