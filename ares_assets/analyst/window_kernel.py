@@ -119,6 +119,7 @@ def rolling_score(
     window holds, so that a level far above the spread costs no digits.
     """
     suffix = np.zeros((span + 1, 3))
+    inverse, inverse_of = 1.0, 1.0
     block = start // span * span
     while block < stop:
         centre = 0.0 if np.isnan(values[block]) else values[block]
@@ -145,8 +146,10 @@ def rolling_score(
                 continue
             j = row - block + 1
             known_rows = suffix[j, 0] + count
-            middle = (suffix[j, 1] + total) / known_rows
-            power = (suffix[j, 2] + square) / known_rows
+            if known_rows != inverse_of:
+                inverse, inverse_of = 1.0 / known_rows, known_rows
+            middle = (suffix[j, 1] + total) * inverse
+            power = (suffix[j, 2] + square) * inverse
             spread = power - middle * middle
             mean[row - start] = centre + middle
             score[row - start] = 0.0

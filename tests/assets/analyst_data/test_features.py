@@ -83,6 +83,30 @@ def test_features_see_no_future(market):
     assert_prefix_invariant(features, market, cuts)
 
 
+@pytest.mark.parametrize(
+    ("timeframe", "step", "slower"),
+    [
+        ("1s", 1_000, "1m"),
+        ("15m", QUARTER, "4h"),
+        ("1h", 4 * QUARTER, "1d"),
+        ("1w", 672 * QUARTER, "1w"),
+    ],
+)
+def test_any_base_timeframe_has_features(timeframe, step, slower):
+    market = random_market(3_200, seed=5, timeframe_ms=step, missing_share=0.01)
+    market["timestamp"] += 5 * 96 * QUARTER  # weeks open on Mondays
+    chosen = FeatureSettings(timeframes=(slower,))
+
+    def made(frame: pd.DataFrame) -> pd.DataFrame:
+        return compute_features(frame, timeframe=timeframe, settings=chosen)
+
+    assert_prefix_invariant(made, market, [150, 500, 2_901])
+    found = made(market)
+    assert not np.isinf(found.to_numpy()).any()
+    price = [f.name for f in BASE_FEATURES if set(f.sources) <= set(MARKET_COLUMNS[1:6])]
+    assert found[price].iloc[2880:].notna().all(axis=None)
+
+
 def test_features_see_no_future_across_gaps():
     market = random_market(4_000, seed=4, missing_share=0.02)
     market = market.drop(index=range(1_500, 1_900)).reset_index(drop=True)
