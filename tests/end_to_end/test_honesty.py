@@ -111,13 +111,14 @@ def test_a_planted_scaler_fitted_on_everything_is_noticed(
 ) -> None:
     from ares_assets.analyst import features
 
-    honest = features.compute_features
+    honest = features.extend_features
 
-    def scaled(*arguments: Any, **options: Any) -> pd.DataFrame:
-        found = honest(*arguments, **options)
-        return (found - found.mean()) / found.std()
+    def scaled(*arguments: Any, **options: Any) -> tuple[Any, Any]:
+        values, states = honest(*arguments, **options)
+        found = pd.DataFrame(values.T)
+        return ((found - found.mean()) / found.std()).to_numpy().T, states
 
-    monkeypatch.setattr(features, "compute_features", scaled)
+    monkeypatch.setattr(features, "extend_features", scaled)
     bars = simulated_bars()
     leaking = results(tmp_path / "true", bars)
     noisy = results(tmp_path / "noisy", with_noise_from(bars, CLOCK - 0.2 * DAYS * DAY_MS))
