@@ -42,6 +42,7 @@ FEATURE_CODE = (
             "element_kernel",
             "feature_block",
             "feature_row",
+            "feature_run",
             "feature_state",
             "feature_table",
             "features",
@@ -49,6 +50,7 @@ FEATURE_CODE = (
             "indicators",
             "price_features",
             "recursive_kernel",
+            "volatility_features",
             "window_kernel",
         )
     ),

@@ -2,8 +2,8 @@
 columns are all made from it.
 
 Belongs here: which rows there are, in their order, and at which timeframes.  Does not belong
-here: the rows themselves (``price_features.py``, ``flow_features.py``), joining timeframes,
-dropping features.
+here: the rows themselves (``price_features.py``, ``volatility_features.py``, ``flow_features.py``),
+joining timeframes, dropping features.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ares_assets.analyst.price_features import (
     log_return,
     range_position,
     return_over_volatility,
-    volatility,
 )
+from ares_assets.analyst.volatility_features import VOLATILITY_FEATURES, volatility
 
 __all__ = ["BASE_FEATURES", "GROUPS", "LEAST_WARMUP_BARS", "SLOW_FEATURES", "Feature"]
 
@@ -40,6 +40,7 @@ SLOW_FEATURES: tuple[Feature, ...] = (
 
 GROUPS: dict[str, tuple[Feature, ...]] = {
     "Price": PRICE_FEATURES,
+    "Volatility and shape": VOLATILITY_FEATURES,
     "Volume and order flow": VOLUME_FEATURES,
     "Funding and open interest": FUNDAMENTAL_FEATURES,
     "Calendar": CALENDAR_FEATURES,

@@ -1,8 +1,8 @@
 """Features of every bar, over several timeframes.
 
-Belongs here: making the feature frame from the table, joining slower timeframes by
-availability, and dropping features that are mostly missing.  Does not belong here: the table's
-rows, selection by usefulness, scaling.
+Belongs here: the feature frame, whole or extended, and dropping features that are mostly
+missing.  Does not belong here: the table's rows (``feature_table.py``), going over rows and
+joining slower timeframes (``feature_run.py``), selection by usefulness, scaling.
 """
 
 from __future__ import annotations
@@ -14,17 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ares_assets.analyst.feature_block import BLOCK_ROWS, FeatureBlock, PriceLogs
-from ares_assets.analyst.feature_state import FeatureState, SlowState, State
-from ares_assets.analyst.feature_table import BASE_FEATURES, SLOW_FEATURES, Feature
+from ares_assets.analyst.feature_run import advance, slower_bars
+from ares_assets.analyst.feature_state import FeatureState
+from ares_assets.analyst.feature_table import BASE_FEATURES, SLOW_FEATURES
 from ares_assets.analyst.indicators import Array, BarSeries
-from ares_assets.market.bars import BAR_COLUMNS
-from ares_assets.market.resampling import resample_bars
 from ares_resources.errors import BadInput
 from ares_resources.settings import FeatureSettings
 from ares_resources.timeframes import timeframe_ms
-
-STALE_AFTER_SLOW_BARS = 2
 
 
 def slow_timeframes(settings: FeatureSettings, timeframe: str) -> tuple[str, ...]:
@@ -127,7 +123,7 @@ def extend_features(
     state = FeatureState() if state is None else state
     bars = BarSeries(market_frame, timeframe_ms(timeframe))
     slower = [
-        (name, _resampled(market_frame, timeframe, name))
+        (name, slower_bars(market_frame, timeframe, name))
         for name in slow_timeframes(settings, timeframe)
     ]
     values = np.empty((len(feature_names(settings, timeframe)), len(bars)))
@@ -137,69 +133,9 @@ def extend_features(
     ahead = {rows for rows in pauses if state.rows < rows < len(bars)}
     for stop in sorted({*ahead, len(bars)}):
         state = copy.deepcopy(state)
-        _advance(bars, slower, state, stop, values[:, state.rows : stop])
+        advance(bars, slower, state, stop, values[:, state.rows : stop])
         states.append(state)
     return values, states
-
-
-def _resampled(market_frame: pd.DataFrame, timeframe: str, slow_timeframe: str) -> BarSeries:
-    columns = [name for name in BAR_COLUMNS if name in market_frame.columns]
-    slow = resample_bars(market_frame[columns], timeframe, slow_timeframe)
-    return BarSeries(slow, timeframe_ms(slow_timeframe))
-
-
-def _advance(
-    bars: BarSeries,
-    slower: Sequence[tuple[str, BarSeries]],
-    state: FeatureState,
-    stop: int,
-    out: Array,
-) -> None:
-    """Values of the rows from the state's end to ``stop`` into ``out``; the state moves there."""
-    width = len(BASE_FEATURES)
-    _fill(BASE_FEATURES, bars, state.recursions, state.rows, out[:width])
-    closes = bars.close_times[state.rows : stop]
-    for name, slow in slower:
-        into = out[width : width + len(SLOW_FEATURES)]
-        _join(slow, closes, state.slow.setdefault(name, SlowState()), into)
-        width += len(SLOW_FEATURES)
-    state.rows = stop
-
-
-def _fill(
-    features: Sequence[Feature], bars: BarSeries, recursions: State, start: int, out: Array
-) -> None:
-    """Values of the rows from ``start`` on, block by block, into ``out`` (k, rows)."""
-    end = start + out.shape[1]
-    longest = max(feature.window_bars(bars) for feature in features)
-    logs = PriceLogs(bars, max(0, start - 2 * longest), end)
-    for begin in range(start, end, BLOCK_ROWS):
-        stop = min(begin + BLOCK_ROWS, end)
-        block = FeatureBlock(bars, logs, begin, stop, recursions)
-        for feature, row in zip(features, out, strict=True):
-            feature.fill(block, row[begin - start : stop - start])
-
-
-def _join(slow: BarSeries, closes: NDArray[np.int64], state: SlowState, out: Array) -> None:
-    """The slower values that are known at each of these closes, into ``out``."""
-    if not len(closes):
-        return
-    known = np.searchsorted(slow.close_times, closes, side="right")
-    # A slower bar is complete, or not, for good: later rows only append complete ones.
-    rows = int(known[-1])
-    # First the last bar computed before (or none), then the new ones, then "none or too old".
-    values = np.full((len(out), rows - state.rows + 2), np.nan)
-    if state.last is not None:
-        values[:, 0] = state.last
-    _fill(SLOW_FEATURES, slow, state.recursions, state.rows, values[:, 1:-1])
-    age = closes - np.append(slow.close_times, 0)[known - 1]
-    fresh = (known > 0) & (age <= STALE_AFTER_SLOW_BARS * slow.timeframe_ms)
-    position = np.where(fresh, known - state.rows, values.shape[1] - 1)
-    for row, into in zip(values, out, strict=True):
-        np.take(row, position, out=into, mode="clip")
-    if rows:
-        state.last = values[:, -2].copy()
-    state.rows = rows
 
 
 def usable_features(
