@@ -8,6 +8,7 @@ same frame, and is checked against Ares' values.  ``python -m benchmarks.feature
 
 from __future__ import annotations
 
+import functools
 import os
 import statistics
 import sys
@@ -159,14 +160,15 @@ def market(bars: int) -> pd.DataFrame:
     return frame.assign(open_interest=1e6 * np.exp(walk))
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Median processor seconds of some rounds, the first (warm-up) left out."""
-    took = []
+def seconds(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Median processor seconds of each way, taken in turns, the first turn left out."""
+    took: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS + 1):
-        begun = time.process_time()
-        work()
-        took.append(time.process_time() - begun)
-    return statistics.median(took[1:])
+        for name, way in ways.items():
+            begun = time.process_time()
+            way()
+            took[name].append(time.process_time() - begun)
+    return {name: statistics.median(each[1:]) for name, each in took.items()}
 
 
 def disagreement(ours: pd.DataFrame, theirs: dict[str, np.ndarray]) -> tuple[float, str]:
@@ -189,16 +191,16 @@ def main() -> None:
     def ares() -> pd.DataFrame:
         return compute_features(frame, timeframe="1m", settings=ALONE)
 
-    own = ares()
-    table = [("Ares", seconds(ares), (0.0, "none"))]
-    for library in (TaLib, Pandas):
-        name = f"{library.__name__} and numpy"
-        took = seconds(lambda library=library: by_library(frame, library))
-        table.append((name, took, disagreement(own, by_library(frame, library))))
+    libraries = {f"{library.__name__} and numpy": library for library in (TaLib, Pandas)}
+    ways: dict[str, Callable[[], object]] = {"Ares": ares}
+    ways |= {name: functools.partial(by_library, frame, by) for name, by in libraries.items()}
+    own, took = ares(), seconds(ways)
+    differ = {name: disagreement(own, by_library(frame, by)) for name, by in libraries.items()}
     print(f"{len(NAMES)} features of {bars} bars, one thread, float64, processor seconds\n")
     print("| way | s | times Ares | differing values, worst feature |\n|---|---|---|---|")
-    for name, took, (share, worst) in table:
-        print(f"| {name} | {took:.3f} | {took / table[0][1]:.1f} | {share:.2%} {worst} |")
+    for name, each in took.items():
+        share, worst = differ.get(name, (0.0, "none"))
+        print(f"| {name} | {each:.3f} | {each / took['Ares']:.1f} | {share:.2%} {worst} |")
 
 
 if __name__ == "__main__":
