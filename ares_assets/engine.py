@@ -53,14 +53,14 @@ class Request:
 class Result:
     """What a step function returns: the value, its key numbers and any fallback it took.
 
-    ``cost`` takes figures that differ between equal runs, such as seconds: they are shown,
-    but enter no hash and no later step's key, as ``metadata`` does.
+    ``cost`` takes what differs between equal runs, such as seconds or whether a cache was used:
+    it is shown, but enters no hash and no later step's key, as ``metadata`` does.
     """
 
     value: Any
     metadata: Mapping[str, Any] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
-    cost: Mapping[str, float] = field(default_factory=dict)
+    cost: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

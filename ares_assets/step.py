@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from ares_assets.column_lineage import column_metadata
 from ares_assets.engine import Request, StepSpec, Work, execute
 from ares_assets.partitions import parse_partition, partitions
 from ares_assets.readable import displayed, shown
@@ -59,7 +60,8 @@ def as_asset(spec: StepSpec) -> dg.AssetsDefinition:
         for weakness in metadata.get("weaknesses", ()):
             context.log.warning(f"weak: {weakness}")
         context.resources.tracking.log_step(spec.name, metadata)
-        yield _output(artifact, event_metadata(artifact, metadata, reused=reused))
+        columns = column_metadata(work, artifact)
+        yield _output(artifact, {**event_metadata(artifact, metadata, reused=reused), **columns})
 
     return body
 

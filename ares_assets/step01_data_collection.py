@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Request, Result, StepSpec, Work
 from ares_resources.errors import BadInput
-from ares_resources.timeframes import DAY_MS, grid_floor, timeframe_ms
+from ares_resources.timeframes import DAY_MS, WEEK_MS, grid_floor, timeframe_ms
 
 if TYPE_CHECKING:
     from ares_resources.exchanges.base import Exchange
@@ -41,7 +41,7 @@ def collect_window(work: Work, _: Mapping[str, Artifact]) -> str:
     bars = Series(request.symbol, "bars", data.timeframe)
     end = asked_end(request, catalogue, exchange, data.timeframe)
     start = end - int(work.settings.lookback_days * DAY_MS)
-    read_from = start - data.warmup_bars * step
+    read_from = first_bar_wanted(start, data.warmup_bars, step)
     unreached = _bring_up_to_date(work, exchange, read_from, end)
     held = catalogue.read(bars, start, end)
     if held.empty:
@@ -57,6 +57,16 @@ def collect_window(work: Work, _: Mapping[str, Artifact]) -> str:
             "fingerprint": known,
         }
     )
+
+
+def first_bar_wanted(window_start_ms: int, warmup_bars: int, step_ms: int) -> int:
+    """The Monday, 00:00 UTC, at or before the first bar that the warm-up needs.
+
+    A window that ends later by a day also begins later by a day.  Were its first bar to move
+    with it, no earlier computation over these bars could be extended: their numbering and the
+    seeds of Wilder's means begin at the first bar.  So that bar moves once a week.
+    """
+    return grid_floor(window_start_ms - warmup_bars * step_ms, WEEK_MS)
 
 
 def market_data(work: Work) -> Result:

@@ -29,12 +29,13 @@ def analyst_dataset(
     from ares_assets.analyst.dataset import analyst_inputs
     from ares_assets.analyst.features import usable_features
     from ares_assets.market.regimes.base import PROBABILITY_COLUMNS
-    from ares_assets.shared_features import features_of
+    from ares_assets.shared_features import found_features
 
     regimes = market_regimes.load()["regimes.parquet"]
     own = regime_dataset.load()["row"].to_numpy()
     events = label_events(work, market_data, regimes["regime"].to_numpy(), own)
-    inputs = analyst_inputs(features_of(work, market_data), regimes, events["row"].to_numpy())
+    everywhere, features_were = found_features(work, market_data)
+    inputs = analyst_inputs(everywhere, regimes, events["row"].to_numpy())
     learnt = ((events["role"] == "development") & events["member"]).to_numpy()
     technical = inputs.drop(columns=list(PROBABILITY_COLUMNS))
     kept, dropped = usable_features(technical, learnt, work.settings.features.maximum_nan_share)
@@ -46,7 +47,8 @@ def analyst_dataset(
         "summary.json": {"features": list(kept), "dropped": dropped},
     }
     counts = {"features": len(kept), "dropped_features": len(dropped)}
-    return Result(value, {**_described(events, learnt), **counts})
+    figures = {**_described(events, learnt), **counts}
+    return Result(value, figures, cost={"features": features_were})
 
 
 def _described(events: pd.DataFrame, learnt: np.ndarray) -> dict[str, Any]:

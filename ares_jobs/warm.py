@@ -25,6 +25,7 @@ def warm() -> float:
     frame = _bars()
     regimes = _regimes(frame)
     events = _events(frame)
+    _features(frame)
     _tactician(frame, regimes, events)
     _backtests(frame)
     _bootstrap()
@@ -64,6 +65,13 @@ def _events(frame):  # type: ignore[no-untyped-def]
 
     rows = np.arange(len(frame) // 2, len(frame))
     return labelled_events(frame, rows, settings=LabelSettings(), timeframe_ms=60_000)
+
+
+def _features(frame) -> None:  # type: ignore[no-untyped-def]
+    from ares_assets.analyst.features import compute_features
+    from ares_resources.settings import FeatureSettings
+
+    compute_features(frame, timeframe="1m", settings=FeatureSettings())
 
 
 def _tactician(frame, regimes, events):  # type: ignore[no-untyped-def]

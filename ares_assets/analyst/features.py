@@ -1,25 +1,26 @@
 """Features of every bar, over several timeframes.
 
-Belongs here: making the feature frame from the table, joining slower timeframes by
-availability, and dropping features that are mostly missing.  Does not belong here: the table's
-rows, selection by usefulness, scaling.
+Belongs here: the feature frame, whole or extended, and dropping features that are mostly
+missing.  Does not belong here: the table's rows (``feature_table.py``), going over rows and
+joining slower timeframes (``feature_run.py``), selection by usefulness, scaling.
 """
 
 from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ares_assets.analyst.feature_run import advance, slower_bars
+from ares_assets.analyst.feature_state import FeatureState
 from ares_assets.analyst.feature_table import BASE_FEATURES, SLOW_FEATURES
 from ares_assets.analyst.indicators import Array, BarSeries
-from ares_assets.market.bars import BAR_COLUMNS
-from ares_assets.market.resampling import resample_bars
 from ares_resources.errors import BadInput
 from ares_resources.settings import FeatureSettings
 from ares_resources.timeframes import timeframe_ms
-
-STALE_AFTER_SLOW_BARS = 2
 
 
 def slow_timeframes(settings: FeatureSettings, timeframe: str) -> tuple[str, ...]:
@@ -79,29 +80,62 @@ def compute_features(
     Frame of float64, n rows aligned with the market frame's, columns :func:`feature_names`.
     No value is infinite.
     """
+    values, _ = extend_features(market_frame, timeframe=timeframe, settings=settings)
+    return as_frame(values, settings, timeframe)
+
+
+def as_frame(values: Array, settings: FeatureSettings, timeframe: str) -> pd.DataFrame:
+    """Values of :func:`extend_features` with their names; the array itself, not a copy."""
+    names = list(feature_names(settings, timeframe))
+    return pd.DataFrame(values.T, columns=names, copy=False)
+
+
+def extend_features(
+    market_frame: pd.DataFrame,
+    *,
+    timeframe: str,
+    settings: FeatureSettings,
+    earlier: Sequence[Array] = (),
+    state: FeatureState | None = None,
+    pauses: Sequence[int] = (),
+) -> tuple[Array, list[FeatureState]]:
+    """Features of a frame whose first rows were computed before: only later rows are computed.
+
+    The result is that of :func:`compute_features` on the whole frame, bit for bit, wherever it
+    was cut and however often.
+
+    Parameters
+    ----------
+    market_frame
+        Market frame of n rows, the first of which are those computed before.
+    earlier
+        What this function returned for them, (k, rows) each, in order of time.
+    state
+        And the state at their end; none where nothing was computed.
+    pauses
+        Numbers of rows after which a state is wanted too; those not ahead are passed over.
+
+    Returns
+    -------
+    Values, float64, shape (k, n), a row for each name; and the states to go on from, that at
+    the end last.
+    """
+    state = FeatureState() if state is None else state
     bars = BarSeries(market_frame, timeframe_ms(timeframe))
-    columns = {feature.name: feature.values(bars) for feature in BASE_FEATURES}
-    for name in slow_timeframes(settings, timeframe):
-        columns |= _joined(market_frame, bars, timeframe, name)
-    return pd.DataFrame(columns, columns=list(feature_names(settings, timeframe)))
-
-
-def _joined(
-    market_frame: pd.DataFrame, bars: BarSeries, timeframe: str, slow_timeframe: str
-) -> dict[str, Array]:
-    candles = market_frame[list(BAR_COLUMNS[:6])]
-    slow = BarSeries(
-        resample_bars(candles, timeframe, slow_timeframe), timeframe_ms(slow_timeframe)
-    )
-    available = slow.close_times
-    position = np.searchsorted(available, bars.close_times, side="right")
-    age = bars.close_times - np.concatenate([[np.iinfo(np.int64).min // 2], available])[position]
-    fresh = age <= STALE_AFTER_SLOW_BARS * slow.timeframe_ms
-    joined = {}
-    for feature in SLOW_FEATURES:
-        values = np.concatenate([[np.nan], feature.values(slow)])[position]
-        joined[f"{feature.name}_{slow_timeframe}"] = np.where(fresh, values, np.nan)
-    return joined
+    slower = [
+        (name, slower_bars(market_frame, timeframe, name))
+        for name in slow_timeframes(settings, timeframe)
+    ]
+    values = np.empty((len(feature_names(settings, timeframe)), len(bars)))
+    if earlier:
+        np.concatenate(earlier, axis=1, out=values[:, : state.rows])
+    states = []
+    ahead = {rows for rows in pauses if state.rows < rows < len(bars)}
+    for stop in sorted({*ahead, len(bars)}):
+        state = copy.deepcopy(state)
+        advance(bars, slower, state, stop, values[:, state.rows : stop])
+        states.append(state)
+    return values, states
 
 
 def usable_features(

@@ -58,12 +58,14 @@ def with_noise_from(bars: pd.DataFrame, first_ms: float) -> pd.DataFrame:
     return noisy
 
 
-def results(root: Path, bars: pd.DataFrame) -> dict[str, Artifact]:
+def results(
+    root: Path, bars: pd.DataFrame, overrides: dict[str, Any] = OVERRIDES
+) -> dict[str, Artifact]:
     """Steps 1 to 12 of one partition in a home of its own."""
     home = Home(root)
     home.create()
     Catalogue(home.catalogue).append(Series(SYMBOL, "bars", "1m"), bars, source="test")
-    settings = load_settings(OVERRIDES, mode="blank")
+    settings = load_settings(overrides, mode="blank")
     request = Request(SYMBOL, "bear", settings, CLOCK, True, "run")
     found: dict[str, Artifact] = {}
     for spec in STEPS[:12]:
@@ -111,26 +113,30 @@ def test_a_planted_scaler_fitted_on_everything_is_noticed(
 ) -> None:
     from ares_assets.analyst import features
 
-    honest = features.compute_features
+    honest = features.extend_features
 
-    def scaled(*arguments: Any, **options: Any) -> pd.DataFrame:
-        found = honest(*arguments, **options)
-        return (found - found.mean()) / found.std()
+    def scaled(*arguments: Any, **options: Any) -> tuple[Any, Any]:
+        values, states = honest(*arguments, **options)
+        found = pd.DataFrame(values.T)
+        return ((found - found.mean()) / found.std()).to_numpy().T, states
 
-    monkeypatch.setattr(features, "compute_features", scaled)
+    monkeypatch.setattr(features, "extend_features", scaled)
     bars = simulated_bars()
     leaking = results(tmp_path / "true", bars)
     noisy = results(tmp_path / "noisy", with_noise_from(bars, CLOCK - 0.2 * DAYS * DAY_MS))
     assert 4 in changed_steps(leaking, noisy)
 
 
-def test_a_walk_with_continued_refits_repeats_to_the_byte(
-    true_results: dict[str, Artifact], tmp_path: Path
-) -> None:
+def test_a_walk_with_continued_refits_repeats_to_the_byte(tmp_path: Path) -> None:
     spec = STEPS[12]
-    settings = load_settings(
-        OVERRIDES, {"validation": {"incremental": True, "refits": 6}}, mode="blank"
-    )
+    # Only boosted members can be continued, so the ensemble has nothing else here.
+    overrides = {
+        **OVERRIDES,
+        "analyst": {"experts": ["catboost", "gradient_boosting"]},
+        "validation": {"incremental": True, "refits": 6},
+    }
+    true_results = results(tmp_path / "trained", simulated_bars(), overrides)
+    settings = load_settings(overrides, mode="blank")
     request = Request(SYMBOL, "bear", settings, CLOCK, True, "run")
     inputs = {name: true_results[name] for name in spec.inputs}
     found = []
