@@ -12,8 +12,6 @@ from typing import Any
 import dagster as dg
 
 from ares_assets.engine import Work
-from ares_assets.market.regimes.base import PROBABILITY_COLUMNS
-from ares_assets.market.regimes.base import REGIMES as REGIME_NAMES
 from ares_resources.storage.artifacts import Artifact
 
 MARKET = {
@@ -27,10 +25,6 @@ MARKET = {
     "funding_rate": ("float64", "last rate settled by the close, fraction per settlement"),
     "funding_payment": ("float64", "sum of the rates settled within the bar, fraction"),
     "open_interest": ("float64", "last open interest known at the close"),
-}
-REGIMES = {
-    name: f"filtered probability of {regime} at the bar's close [0 to 1]"
-    for name, regime in zip(PROBABILITY_COLUMNS, REGIME_NAMES, strict=True)
 }
 
 
@@ -47,6 +41,7 @@ def _market(work: Work, artifact: Artifact) -> Mapping[str, Any]:
 
 def _features(work: Work, artifact: Artifact) -> Mapping[str, Any]:
     from ares_assets.analyst.feature_documentation import described_features
+    from ares_assets.market.regimes.base import PROBABILITY_COLUMNS, REGIMES
 
     described = described_features(work.settings.features.timeframes)
     kept = [name for name in artifact.load()["features.parquet"].columns if name in described]
@@ -55,7 +50,8 @@ def _features(work: Work, artifact: Artifact) -> Mapping[str, Any]:
         for name in kept
     ]
     lineage = {name: _read_from("market_data", described[name].sources) for name in kept}
-    for name, words in REGIMES.items():
+    for name, regime in zip(PROBABILITY_COLUMNS, REGIMES, strict=True):
+        words = f"filtered probability of {regime} at the bar's close [0 to 1]"
         columns.append(dg.TableColumn(name, "float64", words))
         lineage[name] = _read_from("market_regimes", (name,))
     return {
