@@ -216,33 +216,32 @@ def simulate(  # type: ignore[no-untyped-def]
         before = cash
         cash = cash - fee * notional
         paid = 0.0
-        for i in range(entry, exit_row):
-            if i == waiting:
-                cash, quantity, turnover = reduce_position(
-                    cash, quantity, turnover, open_[i], fill, side, fee, slippage, before
-                )
-                waiting = -1
-            if funding[i] != 0.0:
-                paid += side * funding[i] * (quantity * close[i])
-            mark = cash + side * quantity * (close[i] - fill) - paid
-            if mark <= 0.0:
-                exit_row, exit_raw, reason, moment = i, close[i], EXIT_RUIN, AT_OPEN
-                waiting = -1
+        begin = entry
+        # One stretch of bars before a reduction and one after: no test of it in every bar.
+        while True:
+            for i in range(begin, waiting if waiting >= 0 else exit_row):
+                if funding[i] != 0.0:
+                    paid += side * funding[i] * (quantity * close[i])
+                mark = cash + side * quantity * (close[i] - fill) - paid
+                if mark <= 0.0:
+                    exit_row, exit_raw, reason, moment = i, close[i], EXIT_RUIN, AT_OPEN
+                    break
+                if mark > peak:
+                    peak = mark
+                fall = 1.0 - mark / peak
+                if fall > drawdown:
+                    drawdown = fall
+                if record:
+                    equity[i] = mark
+                if i == day_ends[day]:
+                    day_equity[day] = mark
+                    day += 1
+            if waiting < 0 or reason == EXIT_RUIN:
                 break
-            if mark > peak:
-                peak = mark
-            fall = 1.0 - mark / peak
-            if fall > drawdown:
-                drawdown = fall
-            if record:
-                equity[i] = mark
-            if i == day_ends[day]:
-                day_equity[day] = mark
-                day += 1
-        if waiting == exit_row:
             cash, quantity, turnover = reduce_position(
-                cash, quantity, turnover, open_[exit_row], fill, side, fee, slippage, before
+                cash, quantity, turnover, open_[waiting], fill, side, fee, slippage, before
             )
+            begin, waiting = waiting, -1
         if moment == AT_CLOSE and funding[exit_row] != 0.0:
             paid += side * funding[exit_row] * (quantity * close[exit_row])
         exit_fill = exit_raw * (1.0 - side * slippage)
