@@ -21,6 +21,7 @@ from ares_assets.tactician.multi_timeframe import slower_timeframes, timeframe_c
 from ares_assets.tactician.sizing import braked_sizes
 from ares_assets.tactician.tactician_features import tactician_features
 from ares_resources.settings import CostSettings, TacticianSettings
+from ares_resources.timeframes import timeframe_ms
 
 if TYPE_CHECKING:
     from ares_assets.analyst.experts.base import FittedExpert
@@ -55,7 +56,10 @@ class TacticianContext:
 
     @property
     def reach(self) -> int:
-        """Bars after a decision at which its outcome is settled, however it ends."""
+        """Rows after a decision at which its outcome is settled, however it ends.
+
+        Missing bars can only make the rows of a holding fewer than this.
+        """
         return self.costs.latency_bars + self.settings.delay_bars + self.horizon_bars - 1
 
     def settled(self, labels: pd.DataFrame) -> pd.DataFrame:
@@ -76,6 +80,7 @@ class TacticianContext:
             upper_width=signals.upper_width,
             lower_width=signals.lower_width,
             horizon_bars=self.horizon_bars,
+            timeframe_ms=timeframe_ms(self.timeframe),
             costs=self.costs,
             delay_bars=self.settings.delay_bars,
         )
