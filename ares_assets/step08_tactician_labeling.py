@@ -92,13 +92,15 @@ def _add_targets(
 
 
 def _figures(labels: pd.DataFrame) -> dict[str, Any]:
+    from ares_assets.analyst.weights import average_uniqueness
     from ares_assets.tactician.positions import CODES
 
-    weight, told = labels["weight"], labels["management"]
+    told = labels["management"]
+    uniqueness = average_uniqueness(labels["row"].to_numpy() + 1, labels["t1_row"].to_numpy())
     means = ("gross_return", "cost", "funding", "net_return", "delayed_net_return", "size_target")
     return {
         "signals": len(labels),
-        "effective_signals": round(float(weight.sum() ** 2 / (weight**2).sum()), 1),
+        "mean_uniqueness": round(float(uniqueness.mean()), 4),
         "long_share": round(float((labels["side"] > 0).mean()), 4),
         "take_share": round(float(labels["take"].mean()), 4),
         "wait_share": round(float(labels["wait"].mean()), 4),
