@@ -14,16 +14,20 @@ import numpy as np
 import pandas as pd
 
 from ares_assets.analyst.scores import event_log_loss
+from ares_assets.tactician.sizing import average_payoffs
 from ares_assets.tactician.tactician_ensemble import TacticianEnsemble, take_with_band
 from ares_assets.tactician.utility import NEVER, PairedGain, paired_gain
 from ares_resources.timeframes import timeframe_ms
 
-RAISED_BY = 0.05
+MARGIN = 0.05
 
 
 @dataclass(frozen=True)
 class Coordination:
-    """Whether the slowest timeframe may object, on what evidence, and what is then taken."""
+    """Whether the slowest timeframe may object, on what evidence, and what is then taken.
+
+    ``raised_by`` is how much more take probability a trade needs that it is against.
+    """
 
     kept: bool
     timeframe: str
@@ -59,28 +63,36 @@ def judge_coordination(
 ) -> Coordination:
     """Keep the slowest timeframe's objection only where it raised net returns, paired.
 
-    A trade that it is against needs a take probability :data:`RAISED_BY` higher.  The size of
-    the step is fixed, not searched, so that one comparison decides.
+    A trade that it is against has to be :data:`MARGIN` above the threshold, or above the take
+    probability at which average payoffs break even if that is higher (a tactician that takes
+    all has a threshold of 0).  Nothing of this is searched, so that one comparison decides.
     """
+    net = labels["net_return"].to_numpy(np.float64)
+    raised_by = max(_break_even(net) - ensemble.threshold, 0.0) + MARGIN
     slower = sorted((t for t in features if t != base_timeframe), key=timeframe_ms)
     if not slower:
-        return Coordination(False, "", RAISED_BY, None, ensemble.taken, "one timeframe only")
+        return Coordination(False, "", raised_by, None, ensemble.taken, "one timeframe only")
     slowest = slower[-1]
     if ensemble.threshold >= NEVER:
         reason = "no objection needed: never trades"
-        return Coordination(False, slowest, RAISED_BY, None, ensemble.taken, reason)
+        return Coordination(False, slowest, raised_by, None, ensemble.taken, reason)
     taken = take_with_band(
         ensemble.out_of_fold,
         threshold=ensemble.threshold,
         band=ensemble.band,
-        raised_by=np.where(against_trade(features, slowest), RAISED_BY, 0.0),
+        raised_by=np.where(against_trade(features, slowest), raised_by, 0.0),
     )
-    net = labels["net_return"].to_numpy(np.float64)
     gain = paired_gain(labels, np.where(taken, net, 0.0), np.where(ensemble.taken, net, 0.0))
     kept = gain.mean > 0.0 and gain.p_value <= 1.0 - confidence
     shown = f"{slowest} against: gain {gain.mean:.2e} a signal, p = {gain.p_value:.3f}"
     reason = shown if kept else f"no objection: {shown}"
-    return Coordination(kept, slowest, RAISED_BY, gain, taken if kept else ensemble.taken, reason)
+    return Coordination(kept, slowest, raised_by, gain, taken if kept else ensemble.taken, reason)
+
+
+def _break_even(net_return: np.ndarray) -> float:
+    payoffs = average_payoffs(net_return)
+    total = payoffs.average_win + payoffs.average_loss
+    return payoffs.average_loss / total if total > 0.0 else 1.0
 
 
 def agreement(

@@ -151,6 +151,24 @@ def test_an_objection_is_kept_only_where_it_paid() -> None:
     assert (alone.kept, alone.reason) == (False, "one timeframe only")
 
 
+def test_an_objection_counts_from_break_even_where_all_is_taken() -> None:
+    labels, p = labelled(3000, edge=0.0)
+    trend = np.random.default_rng(2).standard_normal(len(p))
+    labels["net_return"] = labels["net_return"] * 0.1 + np.where(trend < 0, -0.001, 0.004)
+    labels["take"] = (labels["net_return"] > 0).astype(int)
+    flat = np.full(len(p), 0.5)
+    ensemble = combine_tacticians(labels, {"1m_linear": flat})
+    assert ensemble.threshold == 0.0
+    got = judge_coordination(
+        labels, contexts(labels, trend), ensemble, base_timeframe="1m", confidence=0.9
+    )
+    win = labels["net_return"][labels["net_return"] > 0].mean()
+    loss = -labels["net_return"][labels["net_return"] < 0].mean()
+    assert got.raised_by == pytest.approx(loss / (win + loss) + 0.05)
+    needed = loss / (win + loss) + 0.05
+    assert got.taken.tolist() == ((trend >= 0) | (needed < 0.5)).tolist()
+
+
 def test_agreement_of_timeframes() -> None:
     take = np.array([1, 0, 1, 0])
     votes = {
