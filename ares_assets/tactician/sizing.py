@@ -110,19 +110,21 @@ def braked_sizes(
     """Sizes after the drawdown brake, each seeing only trades that had ended before it, (n,).
 
     Equity starts at 1 and takes each trade's ``size * net_return`` when its ``exit_row`` has
-    closed; open trades are not marked.  ``row`` must be ascending.
+    closed; open trades are not marked.  One position at a time, as the backtest has it: a signal
+    inside the window of the trade before it gets a size, but adds nothing to the account.
+    ``row`` must be ascending.
     """
     if np.any(np.diff(row) < 0):
         raise BadInput("rows must ascend for the drawdown brake")
     braked = np.zeros(len(size), dtype=np.float64)
-    by_exit = np.argsort(exit_row, kind="stable")
     equity = peak = 1.0
-    ended = 0
+    held = -1
     for i in range(len(size)):
-        while ended < len(size) and exit_row[by_exit[ended]] < row[i]:
-            trade = by_exit[ended]
-            equity *= max(1.0 + braked[trade] * net_return[trade], 0.0)
+        if held >= 0 and exit_row[held] < row[i]:
+            equity *= max(1.0 + braked[held] * net_return[held], 0.0)
             peak = max(peak, equity)
-            ended += 1
+            held = -1
         braked[i] = size[i] * float(drawdown_brake(1.0 - equity / peak, brake=brake))
+        if held < 0 and braked[i] > 0.0:
+            held = i
     return braked

@@ -116,6 +116,15 @@ def test_brake_sees_only_trades_that_have_ended() -> None:
     assert got.tolist() == pytest.approx([1.0, 1.0, 1.0, 0.5])  # closed at 6: known at 7
 
 
+def test_signals_inside_an_open_trade_are_not_traded_again() -> None:
+    net, row = np.full(6, -0.05), np.arange(0, 60, 10)
+    crowded = braked_sizes(np.ones(6), net, row, row + 25, brake=0.2)
+    # The trades at 0 and 30 count; the four signals inside their windows lose nothing.
+    assert crowded.tolist() == pytest.approx([1.0, 1.0, 1.0, 0.75, 0.75, 0.75])
+    alone = braked_sizes(np.ones(6), net, row, row + 5, brake=0.2)
+    assert alone[2] == pytest.approx(1 - (1 - 0.95 * (1 - 0.75 * 0.05)) / 0.2)
+
+
 @given(seed=st.integers(0, 500), cut=st.integers(1, 29))
 def test_brake_prefix(seed: int, cut: int) -> None:
     generator = np.random.default_rng(seed)
