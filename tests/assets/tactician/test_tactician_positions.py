@@ -197,3 +197,45 @@ def test_management_is_kept_only_on_evidence() -> None:
     assert (better.kept, worse.kept, nobody.kept) == (True, False, False)
     assert worse.reason.startswith("hold to the barriers: gain")
     assert nobody.reason == "hold to the barriers: no signal is taken"
+
+
+def judged_on(told: np.ndarray, close: np.ndarray):
+    """The verdict on the rule where ``told`` is the probability at every second bar."""
+    n = close.size
+    opened = np.concatenate(([100.0], close[:-1]))
+    high, low = np.maximum(opened, close), np.minimum(opened, close)
+    frame = pd.DataFrame({"open": opened, "high": high, "low": low, "close": close})
+    frame["funding_payment"] = 0.0
+    frame.insert(0, "timestamp", 60_000 * np.arange(n, dtype=np.int64))
+    row = np.arange(0, n - 50, 2)
+    p = np.full(n, np.nan)
+    p[row] = told[row]
+    labels = meta_labels(
+        frame,
+        pd.DataFrame({"row": row, "t1_row": row}),
+        p[row],
+        upper_width=np.full(row.size, 0.05),
+        lower_width=np.full(row.size, 0.05),
+        horizon_bars=40,
+        timeframe_ms=60_000,
+        costs=COSTS,
+        delay_bars=2,
+    )
+    signals = management_signals(p, np.full(n, 0.02), band=side_cost(COSTS))
+    managed = managed_returns(
+        frame, labels, signals, cost=side_cost(COSTS), latency_bars=COSTS.latency_bars
+    )
+    taken = np.ones(len(labels), bool)
+    return judge_management(labels, managed, taken=taken, confidence=0.9)
+
+
+def test_the_rule_is_kept_where_the_analyst_sees_turns_and_not_where_it_guesses() -> None:
+    generator = np.random.default_rng(8)
+    n = 6000
+    trend = np.repeat(generator.choice([-1.0, 1.0], n // 20), 20)
+    close = 100 * np.exp(np.cumsum(0.0006 * trend + 0.001 * generator.standard_normal(n)))
+    seeing = judged_on(0.5 + 0.2 * trend, close)
+    assert seeing.kept
+    assert seeing.reason.startswith("gain ")
+    guessing = judged_on(0.5 + 0.2 * generator.choice([-1.0, 1.0], n), close)
+    assert not guessing.kept
