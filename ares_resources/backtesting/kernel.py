@@ -57,6 +57,9 @@ def find_deadline(slot, entry, time_stop):  # type: ignore[no-untyped-def]
     rows = len(slot)
     deadline = slot[entry] + time_stop - 1
     row = min(entry + time_stop - 1, rows - 1)
+    # Slots increase by one or more: equal here means that no bar is missing between.
+    if slot[row] == deadline:
+        return row, False
     if slot[row] < deadline:
         return rows, False
     while row > entry and slot[row - 1] >= deadline:
