@@ -4,7 +4,8 @@ Belongs here: numba code only, on plain arrays.  Does not belong here: checks of
 dataclasses (``strategy``, ``engine``).  ``kernel_reference`` states the same rules bar by
 bar in plain Python and must give equal results to the last bit; the rules are described
 there.  A trade is handled in three passes (find the decision, find the exit, mark the closes
-between) so that each reads only the columns it needs.
+between) so that each reads only the columns it needs.  All in one file: numba's cache on disk
+notices a change of the file of a function, not of those that it calls elsewhere.
 """
 
 from __future__ import annotations
