@@ -1,6 +1,6 @@
 """Step 8, Tactician Labeling: did acting on the analyst's out-of-fold signal pay?
 
-Belongs here: labels, features and position signals of development, cut before calibration.
+Belongs here: labels, targets and features of development, cut before calibration.
 Does not belong here: how they are computed (``tactician/``).
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def tactician_dataset(
     work: Work, market_data: Artifact, market_regimes: Artifact, analyst_ensemble: Artifact
 ) -> Result:
-    """Meta-labels net of all costs, with what was known at each decision."""
+    """Meta-labels net of all costs, size and management targets, and what was known then."""
     from ares_assets.analyst.weights import uniqueness_weights
     from ares_assets.market.roles import first_row, roles_of
     from ares_assets.release.partition_model import make_signals
@@ -43,23 +43,15 @@ def tactician_dataset(
     labels = context.label(frame, signals)
     check_enough(labels)
     kept = known["row"].isin(labels["row"]).to_numpy()
-    settled = context.settled(labels)
-    features = context.features(frame, regimes, _part(signals, kept), settled)
+    signals, settled = _part(signals, kept), context.settled(labels)
+    features = context.features(frame, regimes, signals, settled)
     labels["settled_row"] = settled["exit_row"]
-    labels["probability"] = known["probability"].to_numpy()[kept]
+    labels["probability"] = signals.probability
     labels["weight"] = uniqueness_weights(labels["row"].to_numpy(), labels["t1_row"].to_numpy())
-    labels["managed_return"] = _managed(frame, labels, _part(signals, kept), context)
+    _add_targets(frame, labels, signals, context)
     value = {"labels.parquet": labels}
     value |= {f"features-{name}.parquet": part for name, part in features.items()}
-    metadata = {
-        "signals": len(labels),
-        "take_share": round(float(labels["take"].mean()), 4),
-        "wait_share": round(float(labels["wait"].mean()), 4),
-        "mean_gross_return": float(labels["gross_return"].mean()),
-        "mean_net_return": float(labels["net_return"].mean()),
-        "timeframes": sorted(features),
-    }
-    return Result(value, metadata)
+    return Result(value, {**_figures(labels), "timeframes": sorted(features)})
 
 
 def _part(signals: Signals, kept: np.ndarray) -> Signals:
@@ -74,21 +66,49 @@ def _part(signals: Signals, kept: np.ndarray) -> Signals:
     )
 
 
-def _managed(
+def _add_targets(
     frame: pd.DataFrame, labels: pd.DataFrame, signals: Signals, context: TacticianContext
-) -> Any:
-    """Net return of each signal if the position-management rule were followed."""
+) -> None:
+    """Add what size rules and position management are judged on, in place."""
     import numpy as np
 
-    from ares_assets.tactician.positions import managed_returns, position_signals
+    from ares_assets.release.partition_model import annual_volatility
+    from ares_assets.tactician.meta_labels import side_cost
+    from ares_assets.tactician.positions import managed_returns, management_signals
+    from ares_assets.tactician.size_rules import size_target
 
-    per_bar = np.full(len(frame), np.nan)
-    per_bar[signals.row] = signals.probability
-    move = signals.spread[signals.row] * np.sqrt(context.horizon_bars)
-    found = position_signals(
-        labels, per_bar, move, horizon_bars=context.horizon_bars, costs=context.costs
+    spread, cost = signals.spread[signals.row], side_cost(context.costs)
+    move = spread * np.sqrt(context.horizon_bars)
+    told = management_signals(signals.probability, move, band=cost)
+    per_bar = np.zeros(len(frame), np.int8)
+    per_bar[signals.row] = told
+    labels["move"] = move
+    labels["annual_volatility"] = annual_volatility(spread, context.timeframe)
+    labels["size_target"] = size_target(labels["net_return"].to_numpy(), move)
+    labels["management"] = told
+    labels["managed_return"] = managed_returns(
+        frame, labels, per_bar, cost=cost, latency_bars=context.costs.latency_bars
     )
-    return managed_returns(frame, labels, found, costs=context.costs)
+
+
+def _figures(labels: pd.DataFrame) -> dict[str, Any]:
+    from ares_assets.analyst.weights import average_uniqueness
+    from ares_assets.tactician.positions import CODES
+
+    told = labels["management"]
+    uniqueness = average_uniqueness(labels["row"].to_numpy() + 1, labels["t1_row"].to_numpy())
+    means = ("gross_return", "cost", "funding", "net_return", "delayed_net_return", "size_target")
+    return {
+        "signals": len(labels),
+        "mean_uniqueness": round(float(uniqueness.mean()), 4),
+        "long_share": round(float((labels["side"] > 0).mean()), 4),
+        "take_share": round(float(labels["take"].mean()), 4),
+        "wait_share": round(float(labels["wait"].mean()), 4),
+        **{f"mean_{name}": float(labels[name].mean()) for name in means},
+        "management_signals": {name: int((told == code).sum()) for name, code in CODES.items()},
+        "managed_positions": int((labels["managed_return"] != labels["net_return"]).sum()),
+        "mean_managed_return": float(labels["managed_return"].mean()),
+    }
 
 
 SPEC = StepSpec(

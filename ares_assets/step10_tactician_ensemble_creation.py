@@ -1,6 +1,6 @@
 """Step 10, Tactician Ensemble Creation: one decision out of several timeframes.
 
-Belongs here: combining, timing, payoffs, and the model that later steps use.
+Belongs here: combining, judging the rules beside it, and the model that later steps use.
 Does not belong here: the rules (``tactician/``).
 """
 
@@ -14,86 +14,114 @@ from ares_resources.storage.artifacts import Artifact
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ares_assets.analyst.cross_validation import Split
     from ares_assets.tactician.model import TacticianModel
+    from ares_assets.tactician.rules import Rules
     from ares_assets.tactician.tactician_ensemble import TacticianEnsemble
-    from ares_assets.tactician.timing import Timing
 
 
 def tactician_ensemble(
     work: Work, market_data: Artifact, tactician_dataset: Artifact, tactician_specialists: Artifact
 ) -> Result:
-    """Weights, threshold, band, timing and payoffs, all learnt out of fold."""
-    from ares_assets.tactician.positions import judge_management
+    """Weights, threshold and band, timing, size rule and management, all judged out of fold."""
+    from ares_assets.tactician.coordination import against_trade
+    from ares_assets.tactician.rules import judge_rules
+    from ares_assets.tactician.specialists import purged_splits
     from ares_assets.tactician.tactician_ensemble import combine_tacticians
 
     data, trained = tactician_dataset.load(), tactician_specialists.load()
     labels, votes = data["labels.parquet"], trained["out_of_fold.parquet"]
+    analyst = work.settings.analyst
+    splits = purged_splits(labels, folds=analyst.folds, embargo_bars=analyst.embargo_bars)
+    names = tactician_dataset.metadata["timeframes"]
+    features = {name: data[f"features-{name}.parquet"] for name in names}
     ensemble = combine_tacticians(
         labels,
         {name: votes[name].to_numpy() for name in votes.columns},
         minimum_trades=work.settings.search.minimum_trades,
     )
-    base = data[f"features-{market_data.metadata['timeframe']}.parquet"]
-    timing = _timing(work, labels, base, ensemble)
-    management = judge_management(
-        labels,
-        labels["managed_return"].to_numpy(),
-        taken=ensemble.taken,
-        confidence=work.settings.analyst.gain_confidence,
-    )
-    model = _model(trained, labels, ensemble, timing)
-    decided = labels[["row", "probability", "net_return", "settled_row"]].assign(
-        **{f"take-{name}": votes[name] for name in votes.columns},
-        wait=timing.model.out_of_fold,
-    )
-    report = {
-        "ensemble": ensemble.to_json(),
-        "timing": timing.to_json(),
-        "management": management.to_json(),
-    }
-    metadata = {
-        "members": {name: round(w, 4) for name, w in sorted(ensemble.weights.items())},
-        "method": ensemble.method,
-        "threshold": ensemble.threshold,
-        "never_trades": ensemble.threshold >= 1.0,
-        "finding": ensemble.reason or "trades where the take probability passes the threshold",
-        "taken_share": round(float(ensemble.taken.mean()), 4),
-        "utility": ensemble.utility.mean,
-        "utility_standard_error": ensemble.utility.standard_error,
-        "turnover": ensemble.turnover,
-        "turnover_without_band": ensemble.turnover_without_band,
-        "timing": timing.reason,
-        "management_if_followed": management.reason,
-    }
-    value = {**model.to_files(), "out_of_fold.parquet": decided, "report.json": report}
-    return Result(value, metadata, ensemble.degraded)
-
-
-def _timing(
-    work: Work, labels: pd.DataFrame, features: pd.DataFrame, ensemble: TacticianEnsemble
-) -> Timing:
-    from ares_assets.tactician.specialists import purged_splits
-    from ares_assets.tactician.timing import train_timing
-
-    analyst = work.settings.analyst
-    return train_timing(
+    rules = judge_rules(
         labels,
         features,
-        labels["weight"].to_numpy(),
-        taken=ensemble.taken,
-        splits=purged_splits(labels, folds=analyst.folds, embargo_bars=analyst.embargo_bars),
+        ensemble,
+        base_timeframe=market_data.metadata["timeframe"],
+        splits=splits,
+        costs=work.settings.costs,
+        settings=work.settings.tactician,
         confidence=analyst.gain_confidence,
         seed=work.seed,
         threads=work.settings.threads,
     )
+    model = _model(trained, ensemble, rules)
+    slowest = rules.coordination.timeframe
+    decided = labels[["row", "probability", "net_return", "settled_row"]].assign(
+        **{f"take-{name}": votes[name] for name in votes.columns},
+        wait=rules.timing.model.out_of_fold,
+        against=against_trade(features, slowest) if slowest else False,
+    )
+    report = {"ensemble": ensemble.to_json(), **rules.to_json()}
+    metadata = _figures(work, labels, votes, trained, ensemble, rules, splits)
+    value = {**model.to_files(), "out_of_fold.parquet": decided, "report.json": report}
+    return Result(value, metadata, ensemble.degraded)
 
 
-def _model(
-    trained: dict[str, Any], labels: pd.DataFrame, ensemble: TacticianEnsemble, timing: Timing
-) -> TacticianModel:
+def _figures(
+    work: Work,
+    labels: pd.DataFrame,
+    votes: pd.DataFrame,
+    trained: dict[str, Any],
+    ensemble: TacticianEnsemble,
+    rules: Rules,
+    splits: list[Split],
+) -> dict[str, Any]:
+    import numpy as np
+
+    from ares_assets.tactician.coordination import agreement
+    from ares_assets.tactician.utility import cross_fitted_size, policy_utility
+
+    stake, taken = rules.sizing.stake, rules.coordination.taken
+    honest = cross_fitted_size(
+        labels,
+        ensemble.out_of_fold,
+        splits,
+        minimum_trades=work.settings.search.minimum_trades,
+    )
+    cross_fitted, sized = policy_utility(labels, honest), policy_utility(labels, stake)
+    return {
+        "members": {name: round(w, 4) for name, w in sorted(ensemble.weights.items())},
+        "method": ensemble.method,
+        "timeframe_agreement": agreement(
+            labels["take"].to_numpy(np.int64),
+            {name: votes[name].to_numpy() for name in votes.columns},
+            {one["name"]: one["timeframe"] for one in trained["specialists.json"]},
+            ensemble.weights,
+        ),
+        "threshold": ensemble.threshold,
+        "never_trades": ensemble.threshold >= 1.0,
+        "finding": ensemble.reason or "trades where the take probability passes the threshold",
+        "taken_share": round(float(taken.mean()), 4),
+        "utility": ensemble.utility.mean,
+        "utility_standard_error": ensemble.utility.standard_error,
+        "utility_cross_fitted": cross_fitted.mean,
+        "utility_cross_fitted_standard_error": cross_fitted.standard_error,
+        "utility_always_take": float(labels["net_return"].mean()),
+        "utility_sized": sized.mean,
+        "utility_sized_standard_error": sized.standard_error,
+        "mean_size_of_taken": float(stake[taken].mean()) if taken.any() else 0.0,
+        "largest_size": float(stake.max()),
+        "turnover": ensemble.turnover,
+        "turnover_without_band": ensemble.turnover_without_band,
+        "coordination": rules.coordination.reason,
+        "timing": rules.timing.reason,
+        "sizing": rules.sizing.reason,
+        "management": rules.management.reason,
+        "management_acts": rules.management.kept,
+    }
+
+
+def _model(trained: dict[str, Any], ensemble: TacticianEnsemble, rules: Rules) -> TacticianModel:
     from ares_assets.tactician.constant_expert import load_tactician_expert
     from ares_assets.tactician.model import TacticianModel
-    from ares_assets.tactician.sizing import average_payoffs
 
     described = {one["name"]: one for one in trained["specialists.json"]}
     used = [name for name, weight in sorted(ensemble.weights.items()) if weight > 0]
@@ -102,21 +130,19 @@ def _model(
         prefix = f"{name}-"
         files = {n[len(prefix) :]: data for n, data in trained.items() if n.startswith(prefix)}
         members[name] = load_tactician_expert(described[name]["kind"], files)
-    kept = timing.to_json()
     parameters = {
         "ensemble": {
             "weights": {name: ensemble.weights[name] for name in used},
             "threshold": ensemble.threshold,
             "band": ensemble.band,
         },
-        "payoffs": average_payoffs(labels["net_return"].to_numpy()).to_json(),
-        "timing": {"kept": kept["kept"], "wait_above": kept["wait_above"]},
+        **rules.parameters(),
     }
     return TacticianModel(
         members=members,
         timeframes={name: described[name]["timeframe"] for name in used},
         parameters=parameters,
-        wait=timing.model.fitted if timing.kept else None,
+        wait=rules.timing.model.fitted if rules.timing.kept else None,
     )
 
 
@@ -128,6 +154,6 @@ SPEC = StepSpec(
     group="tactician",
     kind="bundle",
     inputs=("market_data", "tactician_dataset", "tactician_specialists"),
-    uses=("analyst", "tactician", "search"),
+    uses=("analyst", "costs", "tactician", "search"),
     function=tactician_ensemble,
 )

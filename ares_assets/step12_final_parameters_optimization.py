@@ -126,7 +126,8 @@ def development_signals(
 ) -> Development:
     """Bars from the first development row to the first calibration row, and what is decided."""
     from ares_assets.market.roles import first_row, roles_of
-    from ares_assets.release.partition_model import annual_volatility, make_signals
+    from ares_assets.release.partition_model import make_signals
+    from ares_assets.tactician.model import Votes
     from ares_assets.tactician.trading import decision_arrays, market_arrays
     from ares_resources.backtesting.engine import Signals
     from ares_resources.timeframes import timeframe_ms
@@ -142,17 +143,21 @@ def development_signals(
     spread = make_signals(frame, rows, raw, settings.labels).spread[rows]
     decisions = draft.decide_from_votes(
         raw,
-        {name: known[f"take-{name}"].to_numpy() for name in draft.tactician.members},
-        known["wait"].to_numpy(),
-        annual_volatility(spread, settings.timeframe),
+        Votes(
+            take={name: known[f"take-{name}"].to_numpy() for name in draft.tactician.members},
+            wait=known["wait"].to_numpy(),
+            against=known["against"].to_numpy(),
+        ),
+        spread,
         rows,
         known.rename(columns={"settled_row": "exit_row"}),
         calibrated=_calibrated_on_development(work, analyst_dataset, rows, raw),
     )
     delay = settings.tactician.delay_bars
-    probability, size = decision_arrays(decisions, end, delay_bars=delay)
+    arrays = decision_arrays(decisions, end, delay_bars=delay)
     market = market_arrays(frame, timeframe_ms(settings.timeframe)).rows(start, end)
-    return Development(Signals(market, probability[start:], size[start:]), decisions)
+    probability, size, management = (values[start:] for values in arrays)
+    return Development(Signals(market, probability, size, management), decisions)
 
 
 def _calibrated_on_development(
@@ -194,6 +199,7 @@ def _backtester(work: Work, bars: Development) -> CachedBacktester:
         market=bars.signals.market,
         probability=bars.signals.probability,
         size=bars.signals.size,
+        management=bars.signals.management,
         max_cache_size=optimisation.caching.max_cache_size,
         ledger=work.workspace.ledger,
         study=f"{study_prefix(work)}parameters",

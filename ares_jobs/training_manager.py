@@ -189,7 +189,11 @@ class EnhancedTrainingManager:
         market = trained_market(request, regime, self.home, run_id=outcome.run_id)
         signals = market.signals
         made = self.get_optimized_manager().attach_market(
-            signals.market, signals.probability, signals.size, study=market.study
+            signals.market,
+            signals.probability,
+            signals.size,
+            study=market.study,
+            management=signals.management,
         )
         self._attached = True
         return made

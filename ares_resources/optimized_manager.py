@@ -83,20 +83,29 @@ class EnhancedTrainingManagerOptimized:
         *,
         study: str,
         blocks: int = 8,
+        management: np.ndarray | None = None,
     ) -> CachedBacktester:
         """Say which bars and signals are backtested from here on.
 
         ``study`` is the name under which every look counts in the trial ledger.  The bars
         are also cut into purged blocks, one label horizon apart, for early stopping.
         """
-        self._backtester = self.cached_backtester(market, probability, size, study=study)
+        self._backtester = self.cached_backtester(
+            market, probability, size, study=study, management=management
+        )
         horizon = self.settings.labels.horizon_bars
         cut = purged_blocks(len(market), blocks=blocks, purge_rows=horizon)
         self._evaluator = self.progressive_evaluator(cut)
         return self._backtester
 
     def cached_backtester(
-        self, market: MarketArrays, probability: np.ndarray, size: np.ndarray, *, study: str
+        self,
+        market: MarketArrays,
+        probability: np.ndarray,
+        size: np.ndarray,
+        *,
+        study: str,
+        management: np.ndarray | None = None,
     ) -> CachedBacktester:
         """A backtester on the home's cache and ledger, watched by the memory manager."""
         made = CachedBacktester(
@@ -104,6 +113,7 @@ class EnhancedTrainingManagerOptimized:
             market=market,
             probability=probability,
             size=size,
+            management=management,
             max_cache_size=self.settings.computational_optimization.caching.max_cache_size,
             ledger=self.ledger,
             study=study,
@@ -114,10 +124,17 @@ class EnhancedTrainingManagerOptimized:
         return made
 
     def parallel_backtester(
-        self, market: MarketArrays, probability: np.ndarray, size: np.ndarray
+        self,
+        market: MarketArrays,
+        probability: np.ndarray,
+        size: np.ndarray,
+        *,
+        management: np.ndarray | None = None,
     ) -> ParallelBacktester:
         """A backtester without cache on the settings' number of threads."""
-        return ParallelBacktester(market, probability, size, max_workers=self.threads)
+        return ParallelBacktester(
+            market, probability, size, max_workers=self.threads, management=management
+        )
 
     def progressive_evaluator(self, blocks: tuple[Block, ...]) -> ProgressiveEvaluator:
         """Successive halving; an audit where early stopping is switched off."""

@@ -136,6 +136,7 @@ def judge_frozen(case: HoldoutCase) -> FrozenResult:
             "side": path.side,
             "net_return": path.trade_return,
             "exit_reason": path.exit_reason,
+            "reduced": path.reduce_row >= 0,
         }
     )
     return FrozenResult(jsonable(report), decisions, returns, trades)

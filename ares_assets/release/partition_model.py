@@ -20,7 +20,7 @@ from ares_assets.analyst.dataset import analyst_inputs
 from ares_assets.analyst.model import AnalystModel
 from ares_assets.evidence.calibrators import Calibrator, calibrator_from_dict
 from ares_assets.evidence.conformal import conformal_from_dict
-from ares_assets.tactician.model import Signals, TacticianContext, TacticianModel
+from ares_assets.tactician.model import Signals, TacticianContext, TacticianModel, Votes
 from ares_assets.tactician.trading import decision_arrays, market_arrays, strategy_parameters
 from ares_resources.settings import (
     CostSettings,
@@ -113,8 +113,10 @@ class PartitionModel:
         Returns
         -------
         Frame of m rows: ``row``, ``timestamp``, ``raw_probability``, ``probability``
-        (calibrated), ``side``, ``take_probability``, ``take``, ``wait``, ``size`` and
-        ``prediction_set``: the directions that the calibration slice cannot rule out.
+        (calibrated), ``side``, ``take_probability``, ``take``, ``wait``, ``size``,
+        ``management`` (what open positions should do: "hold", "reduce_long", "exit_long",
+        "reduce_short", "exit_short") and ``prediction_set``: the directions that the
+        calibration slice cannot rule out.
         """
         if raw is None:
             raw = self.analyst.probability(analyst_inputs(features, regimes, rows))
@@ -122,10 +124,13 @@ class PartitionModel:
         context = self.settings.context
         settled = context.settled(context.label(frame, signals))
         known = context.features(frame, regimes, signals, settled)
-        votes, wait = self.tactician.votes(known, self.settings.timeframe)
-        yearly = annual_volatility(signals.spread[rows], self.settings.timeframe)
         decisions = self.decide_from_votes(
-            raw, votes, wait, yearly, rows, settled, calibrated=self.calibrator.predict(raw)
+            raw,
+            self.tactician.votes(known, self.settings.timeframe),
+            signals.spread[rows],
+            rows,
+            settled,
+            calibrated=self.calibrator.predict(raw),
         )
         decisions.insert(1, "timestamp", frame["timestamp"].to_numpy()[rows])
         return decisions
@@ -133,9 +138,8 @@ class PartitionModel:
     def decide_from_votes(
         self,
         raw: np.ndarray,
-        votes: Mapping[str, np.ndarray],
-        wait: np.ndarray | None,
-        yearly_volatility: np.ndarray,
+        votes: Votes,
+        spread: np.ndarray,
         rows: np.ndarray,
         settled: pd.DataFrame,
         *,
@@ -144,10 +148,17 @@ class PartitionModel:
         """Decisions from the analyst's probability and the tacticians' votes, (m,) each.
 
         The votes are the members' own in serving, and out-of-fold ones in the search;
-        ``settled`` holds the outcomes of earlier signals for the drawdown brake.
+        ``spread`` is the volatility of one bar's return; ``settled`` holds the outcomes of
+        earlier signals for the drawdown brake.
         """
         decided = self.tactician.decide(
-            raw, votes, wait, yearly_volatility, self.settings.tactician, rows, settled
+            raw,
+            votes,
+            move=spread * np.sqrt(self.settings.labels.horizon_bars),
+            yearly_volatility=annual_volatility(spread, self.settings.timeframe),
+            settings=self.settings.tactician,
+            row=rows,
+            settled=settled,
         )
         decided = decided.rename(columns={"probability": "raw_probability"})
         decided.insert(0, "row", rows)
@@ -173,7 +184,7 @@ class PartitionModel:
 
         market = market_arrays(frame, timeframe_ms(self.settings.timeframe))
         delay = self.settings.tactician.delay_bars
-        probability, size = decision_arrays(decisions, len(frame), delay_bars=delay)
+        arrays = decision_arrays(decisions, len(frame), delay_bars=delay)
         parameters = strategy_parameters(
             self.parameters,
             horizon_bars=self.settings.labels.horizon_bars,
@@ -181,7 +192,8 @@ class PartitionModel:
             **stress,
         )
         rows = market.rows(first_row, len(frame))
-        return backtest_path(rows, probability[first_row:], size[first_row:], parameters)
+        probability, size, management = (values[first_row:] for values in arrays)
+        return backtest_path(rows, probability, size, parameters, management)
 
     def to_files(self) -> dict[str, Any]:
         """Everything inference needs, in native formats; JSON-able values for ``.json`` names."""

@@ -21,6 +21,7 @@ _COMPARED = (
     "take",
     "wait",
     "size",
+    "management",
     "prediction_set",
 )
 

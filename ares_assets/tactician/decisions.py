@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 
 from ares_assets.tactician.meta_labels import side_of
-from ares_assets.tactician.sizing import Payoffs, position_size
+from ares_assets.tactician.positions import HOLD, management_signals, signal_names
+from ares_assets.tactician.size_rules import stakes
+from ares_assets.tactician.sizing import position_size
 from ares_assets.tactician.tactician_ensemble import combine, take_with_band
 from ares_resources.errors import BadInput
 from ares_resources.settings import TacticianSettings
@@ -26,6 +28,7 @@ DECISION_DTYPES: dict[str, str] = {
     "take": "bool",
     "wait": "bool",
     "size": "float64",
+    "management": "object",
 }
 
 
@@ -35,6 +38,8 @@ def decide(
     parameters: Mapping[str, Any],
     *,
     wait_probability: np.ndarray | None,
+    against: np.ndarray | None,
+    move: np.ndarray,
     annual_volatility: np.ndarray,
     drawdown: np.ndarray | float,
     settings: TacticianSettings,
@@ -48,27 +53,42 @@ def decide(
     members
         Name -> take probability of each tactician, (n,).
     parameters
-        The release's JSON: ``ensemble`` (``weights, threshold, band``), ``payoffs``
-        (``average_win, average_loss``) and ``timing`` (``kept, wait_above``).
+        The release's JSON: ``ensemble`` (``weights, threshold, band``), ``sizing`` (see
+        ``size_rules``), ``timing`` (``kept, wait_above``), ``coordination`` (``kept,
+        raised_by``) and ``management`` (``kept, band``).
     wait_probability
         The wait classifier's probability, (n,); None where it was not kept.
+    against
+        Whether the slowest timeframe is against the trade, bool (n,); None where that rule
+        was not kept.
+    move
+        Volatility of the return over the horizon, a fraction, (n,).
 
     Returns
     -------
     pandas.DataFrame
-        (n, 6), the columns of :data:`DECISION_DTYPES`; ``size`` is a share of equity, 0
-        where the signal is not taken; waiting applies to taken signals only.
+        (n, 7), the columns of :data:`DECISION_DTYPES`; ``size`` is a share of equity, 0
+        where the signal is not taken; waiting applies to taken signals only; ``management``
+        tells open positions of a side to reduce or exit, and is "hold" everywhere where
+        managing did not prove itself.
+
+    Raises
+    ------
+    BadInput
+        A rule was kept, but what it asks for did not come.
     """
     ensemble = parameters["ensemble"]
     known = ~np.isnan(np.asarray(probability, dtype=np.float64))
     p = combine(members, ensemble["weights"])
     open_to_take = np.where(known, p, 0.0)
     taken = known & take_with_band(
-        open_to_take, threshold=ensemble["threshold"], band=ensemble["band"]
+        open_to_take,
+        threshold=ensemble["threshold"],
+        band=ensemble["band"],
+        raised_by=_raised(parameters["coordination"], against),
     )
     size = position_size(
-        p,
-        Payoffs(**parameters["payoffs"]),
+        stakes(p, move, parameters["sizing"], fraction=settings.kelly_fraction),
         annual_volatility=annual_volatility,
         drawdown=drawdown,
         settings=settings,
@@ -85,8 +105,23 @@ def decide(
         "take": taken,
         "wait": wait & taken,
         "size": np.where(taken, size, 0.0),
+        "management": _management(parameters["management"], probability, move),
     }
     return pd.DataFrame(columns).astype(DECISION_DTYPES)
+
+
+def _raised(coordination: Mapping[str, Any], against: np.ndarray | None) -> np.ndarray | float:
+    if not coordination["kept"]:
+        return 0.0
+    if against is None:
+        raise BadInput("the release heeds a slower timeframe, but none came")
+    return np.where(against, float(coordination["raised_by"]), 0.0)
+
+
+def _management(rule: Mapping[str, Any], probability: np.ndarray, move: np.ndarray) -> np.ndarray:
+    if not rule["kept"]:
+        return np.full(len(probability), HOLD, dtype=object)
+    return signal_names(management_signals(probability, move, band=rule["band"]))
 
 
 def route(regime: np.ndarray, decisions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -103,7 +138,7 @@ def route(regime: np.ndarray, decisions: Mapping[str, pd.DataFrame]) -> pd.DataF
     Returns
     -------
     pandas.DataFrame
-        (n, 8): ``regime``, ``released`` and the columns of :data:`DECISION_DTYPES`.  Where the
+        (n, 9): ``regime``, ``released`` and the columns of :data:`DECISION_DTYPES`.  Where the
         regime has no release: no side, no probability, nothing taken.
 
     Raises
@@ -137,4 +172,5 @@ def _nothing(n: int) -> dict[str, np.ndarray]:
         "take": np.zeros(n, dtype=bool),
         "wait": np.zeros(n, dtype=bool),
         "size": np.zeros(n),
+        "management": np.full(n, HOLD, dtype=object),
     }

@@ -51,6 +51,7 @@ def meta_labels(
     upper_width: np.ndarray,
     lower_width: np.ndarray,
     horizon_bars: int,
+    timeframe_ms: int,
     costs: CostSettings,
     delay_bars: int,
 ) -> pd.DataFrame:
@@ -58,20 +59,24 @@ def meta_labels(
 
     A signal is decided at the close of ``row``, filled at the open of ``row + latency_bars``
     and left at the first barrier (the adverse one where a bar touches both; a gap through a
-    barrier fills at the open), at the latest at the close of the ``horizon_bars``-th bar.
+    barrier fills at the open), at the latest at its deadline: the close of the bar that opens
+    ``horizon_bars - 1`` bar lengths after the entry bar.  Where that bar is missing the
+    position is left at the open of the next one, since nobody knew of the gap before.
 
     Parameters
     ----------
     market_frame
-        Bars with ``open, high, low, close, funding_payment``; one row a bar.
+        Bars with ``timestamp, open, high, low, close, funding_payment``; missing bars absent.
     events
         ``row`` (strictly increasing) and ``t1_row`` of the analyst's events, (n_events,).
     probability
         The analyst's OUT-OF-FOLD probability of a rise, (n_events,); NaN where there is none.
     upper_width, lower_width
         Barriers above and below the entry price, fractions of it, (n_events,), positive.
-    horizon_bars, delay_bars
-        Bars a position may be held; bars that the alternative waits before it enters.
+    horizon_bars, timeframe_ms
+        How long a position may be held, in bar lengths, and the length of one, milliseconds.
+    delay_bars
+        Bars that the alternative waits before it enters.
     costs
         Fees and slippage in basis points a side, latency in bars.
 
@@ -103,17 +108,21 @@ def meta_labels(
             f"horizon_bars {horizon_bars} and delay_bars {delay_bars} must both be at least 1"
         )
     known = ~np.isnan(given)
-    reach = costs.latency_bars + delay_bars + horizon_bars - 1
-    fits = row + reach < len(market_frame)
+    stamps = market_frame["timestamp"].to_numpy(np.int64)
+    held_ms = (horizon_bars - 1) * timeframe_ms
+    latest_entry = row + costs.latency_bars + delay_bars
+    fits = latest_entry < stamps.size
+    fits[fits] = stamps[latest_entry[fits]] + held_ms <= stamps[-1]
     keep = np.flatnonzero(known & fits)
     side = side_of(given[keep])
     frame = _label(
         market,
+        stamps,
         row[keep],
         side,
         target_width=np.where(side > 0, upper[keep], lower[keep]),
         stop_width=np.where(side > 0, lower[keep], upper[keep]),
-        horizon_bars=horizon_bars,
+        held_ms=held_ms,
         costs=costs,
         delay_bars=delay_bars,
     )
@@ -126,12 +135,13 @@ def meta_labels(
 
 def _label(
     market: tuple[np.ndarray, ...],
+    stamps: np.ndarray,
     row: np.ndarray,
     side: np.ndarray,
     *,
     target_width: np.ndarray,
     stop_width: np.ndarray,
-    horizon_bars: int,
+    held_ms: int,
     costs: CostSettings,
     delay_bars: int,
 ) -> pd.DataFrame:
@@ -141,7 +151,10 @@ def _label(
     rate = side_cost(costs)
 
     def act(entry: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return act_on_signals(*bars, entry, side, target_width, stop_width, horizon_bars, rate)
+        deadline = stamps[entry] + held_ms
+        last = np.searchsorted(stamps, deadline, side="left")
+        at_open = stamps[last] > deadline
+        return act_on_signals(*bars, entry, side, target_width, stop_width, last, at_open, rate)
 
     entry_row = row + costs.latency_bars
     money, rows = act(entry_row)

@@ -22,7 +22,8 @@ def act_on_signals(
     side: np.ndarray,
     target_width: np.ndarray,
     stop_width: np.ndarray,
-    horizon_bars: int,
+    last_row: np.ndarray,
+    ends_at_open: np.ndarray,
     cost_rate: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Outcome of entering at the open of each ``entry_row`` and leaving at the first barrier.
@@ -38,14 +39,17 @@ def act_on_signals(
         entry = open_[first]
         stop = entry * (1.0 - s * stop_width[i])
         target = entry * (1.0 + s * target_width[i])
-        last = first + horizon_bars - 1
-        exit_row, exit_price, held = last, close[last], horizon_bars
+        last = last_row[i]
+        exit_row, exit_price, held = last, close[last], last - first + 1
         adverse, favourable, paid = 0.0, 0.0, 0.0
         for row in range(first, last + 1):
             start = open_[row]
             adverse = max(adverse, s * (entry - start) / entry)
             favourable = max(favourable, s * (start - entry) / entry)
             if row > first and (s * (start - stop) <= 0.0 or s * (start - target) >= 0.0):
+                exit_row, exit_price, held = row, start, row - first
+                break
+            if row == last and ends_at_open[i]:
                 exit_row, exit_price, held = row, start, row - first
                 break
             worst = low[row] if s > 0.0 else high[row]

@@ -19,7 +19,8 @@ def act_on_signals(
     side: np.ndarray,
     target_width: np.ndarray,
     stop_width: np.ndarray,
-    horizon_bars: int,
+    last_row: np.ndarray,
+    ends_at_open: np.ndarray,
     cost_rate: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Outcome of entering at the open of each ``entry_row`` and leaving at the first barrier.
@@ -32,8 +33,9 @@ def act_on_signals(
         int64 (n_events,); the row whose open fills the order, and +1 or -1.
     target_width, stop_width
         float64 (n_events,), fractions of the entry price.
-    horizon_bars
-        Bars held at most; ``entry_row + horizon_bars`` must not pass the last row.
+    last_row, ends_at_open
+        int64 and bool (n_events,); the last row that a position may be held in, and whether it
+        leaves at that row's open instead of its close (the bar of its deadline is missing).
     cost_rate
         Fee plus slippage of one side, fraction of the notional traded.
 
@@ -52,9 +54,8 @@ def act_on_signals(
         first, s, entry = int(entry_row[i]), float(side[i]), float(open_[entry_row[i]])
         stop = entry * (1.0 - s * float(stop_width[i]))
         target = entry * (1.0 + s * float(target_width[i]))
-        path = _follow(
-            open_, high, low, close, first, first + horizon_bars - 1, s, entry, stop, target
-        )
+        ends = int(last_row[i]), bool(ends_at_open[i])
+        path = _follow(open_, high, low, close, first, ends, s, entry, stop, target)
         exit_row, exit_price, moment, adverse, favourable = path
         whole_bars = range(first, exit_row + 1 if moment == "close" else exit_row)
         paid = 0.0
@@ -74,13 +75,14 @@ def _follow(
     low: np.ndarray,
     close: np.ndarray,
     first: int,
-    last: int,
+    ends: tuple[int, bool],
     s: float,
     entry: float,
     stop: float,
     target: float,
 ) -> tuple[int, float, str, float, float]:
     adverse = favourable = 0.0
+    last, leaves_at_open = ends
 
     def mark(price: float, *, worse: bool, better: bool) -> None:
         nonlocal adverse, favourable
@@ -93,7 +95,7 @@ def _follow(
         start = float(open_[row])
         mark(start, worse=True, better=True)
         gapped = s * (start - stop) <= 0.0 or s * (start - target) >= 0.0
-        if row > first and gapped:
+        if row > first and (gapped or (row == last and leaves_at_open)):
             return row, start, "open", adverse, favourable
         worst, best = (low[row], high[row]) if s > 0.0 else (high[row], low[row])
         if s * (float(worst) - stop) <= 0.0:

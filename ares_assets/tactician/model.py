@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 
 from ares_assets.tactician.constant_expert import load_tactician_expert
+from ares_assets.tactician.coordination import against_trade
 from ares_assets.tactician.decisions import decide
 from ares_assets.tactician.meta_labels import meta_labels, side_of
 from ares_assets.tactician.multi_timeframe import slower_timeframes, timeframe_context
 from ares_assets.tactician.sizing import braked_sizes
 from ares_assets.tactician.tactician_features import tactician_features
 from ares_resources.settings import CostSettings, TacticianSettings
+from ares_resources.timeframes import timeframe_ms
 
 if TYPE_CHECKING:
     from ares_assets.analyst.experts.base import FittedExpert
@@ -45,6 +47,19 @@ class Signals:
 
 
 @dataclass(frozen=True)
+class Votes:
+    """What members and rules say about (n,) signals.
+
+    ``take`` maps members to take probabilities; ``wait`` (probability) and ``against`` (bool,
+    the slowest timeframe's trend is against the trade) are None where no rule asks for them.
+    """
+
+    take: Mapping[str, np.ndarray]
+    wait: np.ndarray | None
+    against: np.ndarray | None
+
+
+@dataclass(frozen=True)
 class TacticianContext:
     """What labels and features of signals are made with, the same in training and serving."""
 
@@ -55,7 +70,10 @@ class TacticianContext:
 
     @property
     def reach(self) -> int:
-        """Bars after a decision at which its outcome is settled, however it ends."""
+        """Rows after a decision at which its outcome is settled, however it ends.
+
+        Missing bars can only make the rows of a holding fewer than this.
+        """
         return self.costs.latency_bars + self.settings.delay_bars + self.horizon_bars - 1
 
     def settled(self, labels: pd.DataFrame) -> pd.DataFrame:
@@ -76,6 +94,7 @@ class TacticianContext:
             upper_width=signals.upper_width,
             lower_width=signals.lower_width,
             horizon_bars=self.horizon_bars,
+            timeframe_ms=timeframe_ms(self.timeframe),
             costs=self.costs,
             delay_bars=self.settings.delay_bars,
         )
@@ -116,36 +135,41 @@ class TacticianModel:
     parameters: Mapping[str, Any]
     wait: FittedExpert | None
 
-    def votes(
-        self, features: Mapping[str, pd.DataFrame], timeframe: str
-    ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
-        """Each member's take probability, and the wait classifier's where it was kept."""
-        votes = {
-            name: member.probability(features[self.timeframes[name]])
-            for name, member in sorted(self.members.items())
-        }
-        return votes, None if self.wait is None else self.wait.probability(features[timeframe])
+    def votes(self, features: Mapping[str, pd.DataFrame], timeframe: str) -> Votes:
+        """What the members say, and what the rules that were kept ask for beside it."""
+        rule = self.parameters["coordination"]
+        return Votes(
+            take={
+                name: member.probability(features[self.timeframes[name]])
+                for name, member in sorted(self.members.items())
+            },
+            wait=None if self.wait is None else self.wait.probability(features[timeframe]),
+            against=against_trade(features, rule["timeframe"]) if rule["kept"] else None,
+        )
 
     def decide(
         self,
         probability: np.ndarray,
-        votes: Mapping[str, np.ndarray],
-        wait: np.ndarray | None,
+        votes: Votes,
+        *,
+        move: np.ndarray,
         yearly_volatility: np.ndarray,
         settings: TacticianSettings,
         row: np.ndarray,
         settled: pd.DataFrame,
     ) -> pd.DataFrame:
-        """Side, take, wait and size for (n,) signals in time order; see ``decisions.decide``.
+        """What is decided for (n,) signals in time order; see ``decisions.decide``.
 
         The drawdown brake follows the account that these very decisions would have made, by
         the outcomes in ``settled`` (``row, net_return, exit_row``).
         """
         decided = decide(
             probability,
-            votes,
+            votes.take,
             self.parameters,
-            wait_probability=wait,
+            wait_probability=votes.wait,
+            against=votes.against,
+            move=move,
             annual_volatility=yearly_volatility,
             drawdown=0.0,
             settings=settings,

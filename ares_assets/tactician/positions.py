@@ -1,17 +1,21 @@
-"""Managing an open position: hold, reduce or exit as time passes and the signal changes.
+"""Managing an open position: hold, reduce or exit as the analyst changes its mind.
 
-Belongs here: the rule, its hysteresis, and what following it would have brought.  Does not
-belong here: entries, barriers and sizes.
+Belongs here: the rule, its signals, and what following them would have brought.  Does not
+belong here: entries, barriers and sizes, and carrying the orders out (the backtest's kernel).
 
-The rule.  After k of H bars, staying is expected to add
+The rule.  At a decision the analyst expects, over the horizon that begins there, the move
 
-    change = side * (2 p - 1) * move * (1 - k / H)
+    expected = (2 p - 1) * move
 
-to the net return compared with leaving now: p is the analyst's latest probability of a rise,
-``move`` the typical absolute return over H bars, and a drift over H bars is earned evenly.
-The exit itself costs the same now or later, so it does not enter.  With c the cost of one
-side: the position is halved when change <= 0, closed for good when change <= -c (so that
-leaving is worth a possible return), and a halved one is restored only when change >= +c.
+with p its probability of a rise and ``move`` the volatility over the horizon.  Around nothing
+expected lies a no-trade band as wide as one side's cost c.  A position that the expectation is
+against by c or more is halved; by 2 c, a whole round trip, it is closed.  Orders only ever make
+a position smaller: to restore a half would cost a round trip of its own.  The rule asks neither
+when the position was opened nor at what price, so a signal is a fact about a moment: it fits
+every open position of its side, and no later bar can change it.
+
+Source of the band: Davis and Norman (1990), Portfolio selection with transaction costs (that
+proportional costs leave a region in which the best trade is none).
 """
 
 from __future__ import annotations
@@ -21,13 +25,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from ares_assets.tactician.meta_labels import side_cost
 from ares_assets.tactician.utility import PairedGain, paired_gain
 from ares_resources.errors import BadInput
-from ares_resources.settings import CostSettings
 
-HOLD, REDUCE, EXIT = "hold", "reduce", "exit"
-SHARES = {HOLD: 1.0, REDUCE: 0.5, EXIT: 0.0}
+HOLD = "hold"
+CODES = {HOLD: 0, "reduce_long": -1, "exit_long": -2, "reduce_short": 1, "exit_short": 2}
+REDUCE, EXIT = 1, 2
+KEPT_WHEN_REDUCED = 0.5
 
 
 @dataclass(frozen=True)
@@ -43,128 +47,114 @@ class PositionManagement:
         return asdict(self)
 
 
-def expected_change(
-    side: np.ndarray,
-    probability: np.ndarray,
-    move: np.ndarray,
-    elapsed_bars: np.ndarray,
-    *,
-    horizon_bars: int,
-) -> np.ndarray:
-    """What staying adds to the expected net return compared with leaving now, (n,)."""
-    remaining = np.clip(1.0 - np.asarray(elapsed_bars, float) / horizon_bars, 0.0, 1.0)
-    return side * (2.0 * np.asarray(probability) - 1.0) * move * remaining
-
-
-def next_signal(current: str, change: float, *, cost: float) -> str:
-    """The rule of this module for one position at one decision."""
-    if current == EXIT or change <= -cost:
-        return EXIT
-    if current == REDUCE:
-        return HOLD if change >= cost and change > 0.0 else REDUCE
-    return REDUCE if change <= 0.0 else HOLD
-
-
-def position_signals(
-    labels: pd.DataFrame,
-    probability: np.ndarray,
-    move: np.ndarray,
-    *,
-    horizon_bars: int,
-    costs: CostSettings,
-) -> pd.DataFrame:
-    """The rule applied at every decision inside every position.
+def management_signals(probability: np.ndarray, move: np.ndarray, *, band: float) -> np.ndarray:
+    """What each decision tells open positions, int8 (n,), the codes of :data:`CODES`.
 
     Parameters
     ----------
-    labels
-        ``side, entry_row, exit_row`` of the positions, (n_positions, ...).
     probability
-        The analyst's probability of a rise at each bar's close, NaN where it gave none,
-        (n_rows,).
+        The analyst's probability of a rise, (n,); NaN says nothing.
     move
-        Typical absolute return over the horizon at each position's decision, (n_positions,).
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``position`` (its number), ``row`` (of the decision), ``elapsed_bars``,
-        ``expected_change`` (fraction) and ``signal``; in order of position and row, ending
-        with an exit or the last decision whose order could fill before the position ends.
+        Volatility of the return over the horizon, a fraction, (n,); NaN says nothing.
+    band
+        Cost of one side, a fraction of the notional, 0 or more.
     """
-    if np.shape(move) != (len(labels),):
-        raise BadInput(f"move has shape {np.shape(move)}; there are {len(labels)} positions")
-    decided = np.flatnonzero(~np.isnan(probability))
-    entry = labels["entry_row"].to_numpy(np.int64)
-    last = labels["exit_row"].to_numpy(np.int64) - costs.latency_bars
-    begin = np.searchsorted(decided, entry, side="left")
-    count = np.maximum(np.searchsorted(decided, last, side="right") - begin, 0)
-    position = np.repeat(np.arange(len(labels)), count)
-    offset = np.arange(position.size) - np.repeat(np.cumsum(count) - count, count)
-    row = decided[begin[position] + offset]
-    elapsed = row - entry[position] + 1
-    side = labels["side"].to_numpy(np.int64)[position]
-    change = expected_change(
-        side, probability[row], np.asarray(move)[position], elapsed, horizon_bars=horizon_bars
-    )
-    frame = pd.DataFrame(
-        {"position": position, "row": row, "elapsed_bars": elapsed, "expected_change": change}
-    )
-    return _walk(frame, cost=side_cost(costs))
+    if not band >= 0.0:
+        raise BadInput(f"band {band!r} must be 0 or more")
+    expected = (2.0 * np.asarray(probability, np.float64) - 1.0) * np.asarray(move, np.float64)
+    size = np.nan_to_num(np.abs(expected), nan=0.0)
+    level = np.where(size >= 2.0 * band, EXIT, np.where(size >= band, REDUCE, 0))
+    # Without costs the band is a point, and nothing expected still orders nothing.
+    return np.where(size > 0.0, np.sign(expected) * level, 0).astype(np.int8)
 
 
-def _walk(frame: pd.DataFrame, *, cost: float) -> pd.DataFrame:
-    signals: list[str] = []
-    open_rows: list[bool] = []
-    previous, current = -1, HOLD
-    for position, change in zip(
-        frame["position"].tolist(), frame["expected_change"].tolist(), strict=True
-    ):
-        if position != previous:
-            previous, current = position, HOLD
-        open_rows.append(current != EXIT)
-        current = next_signal(current, change, cost=cost)
-        signals.append(current)
-    frame["signal"] = pd.Series(signals, dtype=object)
-    return frame[np.array(open_rows, dtype=bool)].reset_index(drop=True)
+def signal_names(codes: np.ndarray) -> np.ndarray:
+    """Names of :data:`CODES` for codes, object (n,)."""
+    names = {code: name for name, code in CODES.items()}
+    return np.array([names[int(code)] for code in codes], dtype=object)
+
+
+def signal_codes(names: np.ndarray) -> np.ndarray:
+    """The inverse of :func:`signal_names`, int8 (n,).
+
+    Raises
+    ------
+    BadInput
+        A name is not one of :data:`CODES`.
+    """
+    unknown = sorted({str(name) for name in names} - set(CODES))
+    if unknown:
+        raise BadInput(f"management signal {unknown[0]!r}; allowed: {', '.join(CODES)}")
+    return np.array([CODES[str(name)] for name in names], dtype=np.int8)
 
 
 def managed_returns(
     market_frame: pd.DataFrame,
     labels: pd.DataFrame,
-    signals: pd.DataFrame,
+    signals: np.ndarray,
     *,
-    costs: CostSettings,
+    cost: float,
+    latency_bars: int,
 ) -> np.ndarray:
-    """Net return of each position when its signals are followed, (n_positions,).
+    """Net return of each labelled position when the signals are followed, (n_positions,).
 
-    Orders fill at the open ``latency_bars`` after the decision; every change of size pays one
-    side's cost on what is traded.  Without signals this is exactly ``net_return``.
+    An order fills at the open ``latency_bars`` rows after its signal, if the position is still
+    open then, and pays ``cost`` on what it sells.  Where no signal is against a position this
+    is exactly its ``net_return``.
+
+    Parameters
+    ----------
+    market_frame
+        ``open`` and ``funding_payment`` of the bars, (n_rows, ...).
+    labels
+        Meta-labels, (n_positions, ...).
+    signals
+        Codes at each bar's close, 0 where nothing is decided, int8 (n_rows,).
+    cost
+        Cost of one side, a fraction of the notional traded.
     """
     price = market_frame["open"].to_numpy(np.float64)
     paid_before = np.concatenate(([0.0], np.cumsum(market_frame["funding_payment"].to_numpy())))
-    net = labels["net_return"].to_numpy(np.float64).copy()
     entry = labels["entry_row"].to_numpy(np.int64)
+    last = labels["exit_row"].to_numpy(np.int64)
     side = labels["side"].to_numpy(np.float64)
-    funding = labels["funding"].to_numpy(np.float64)
-    exit_ratio = 1.0 + side * labels["gross_return"].to_numpy(np.float64)
-    position = signals["position"].to_numpy(np.int64)
-    fill = signals["row"].to_numpy(np.int64) + costs.latency_bars
-    share = signals["signal"].map(SHARES).to_numpy(np.float64)
-    first = np.concatenate(([True], np.diff(position) != 0))[: position.size]
-    given_up = np.where(first, 1.0, np.concatenate(([1.0], share[:-1]))[: share.size]) - share
-    ratio = price[fill] / price[entry[position]]
-    s, end = side[position], exit_ratio[position]
-    unpaid = funding[position] - s * (paid_before[fill] - paid_before[entry[position]])
-    trading = side_cost(costs) * (np.abs(given_up) * ratio - given_up * end)
-    np.add.at(net, position, given_up * (s * (ratio - end) + unpaid) - trading)
+    end = 1.0 + side * labels["gross_return"].to_numpy(np.float64)
+    net = labels["net_return"].to_numpy(np.float64).copy()
+    reduced = _fills(signals, labels, REDUCE, latency_bars)
+    closed = _fills(signals, labels, EXIT, latency_bars)
+    halved = reduced < np.minimum(closed, last + 1)
+    share = np.where(halved, KEPT_WHEN_REDUCED, 1.0)
+    for fill, given_up, happens in (
+        (reduced, 1.0 - share, halved),
+        (closed, share, closed <= last),
+    ):
+        at = np.where(happens, fill, entry)
+        ratio = price[at] / price[entry]
+        unpaid = labels["funding"].to_numpy() - side * (paid_before[at] - paid_before[entry])
+        gain = side * (ratio - end) + unpaid - cost * (ratio - end)
+        net += np.where(happens, given_up * gain, 0.0)
     return net
+
+
+def _fills(signals: np.ndarray, labels: pd.DataFrame, level: int, latency_bars: int) -> np.ndarray:
+    """Row at whose open each position's first order of a level fills; far away if none does."""
+    never = np.iinfo(np.int64).max // 2
+    entry = labels["entry_row"].to_numpy(np.int64)
+    last = labels["exit_row"].to_numpy(np.int64)
+    side = labels["side"].to_numpy(np.int64)
+    found = np.full(len(labels), never)
+    for direction in (-1, 1):
+        rows = np.flatnonzero(-direction * signals.astype(np.int64) >= level)
+        next_row = np.append(rows, never)[np.searchsorted(rows, entry, side="left")]
+        here = (side == direction) & (next_row + latency_bars <= last)
+        found[here] = next_row[here] + latency_bars
+    return found
 
 
 def judge_management(
     labels: pd.DataFrame, managed: np.ndarray, *, taken: np.ndarray, confidence: float
 ) -> PositionManagement:
-    """Keep the rule only where it raised net returns of the taken signals, paired, on time.
+    """Keep the rule only where it raised net returns of the taken signals, paired.
 
     ``managed`` (n,) comes from :func:`managed_returns` on out-of-fold probabilities; signals
     not ``taken`` count as 0 either way.
@@ -173,4 +163,6 @@ def judge_management(
     gain = paired_gain(labels, np.where(taken, managed, 0.0), np.where(taken, plain, 0.0))
     kept = gain.mean > 0.0 and gain.p_value <= 1.0 - confidence
     shown = f"gain {gain.mean:.2e} a signal, p = {gain.p_value:.3f}"
+    if not taken.any():
+        return PositionManagement(False, gain, "hold to the barriers: no signal is taken")
     return PositionManagement(kept, gain, shown if kept else f"hold to the barriers: {shown}")

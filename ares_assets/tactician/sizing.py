@@ -1,7 +1,7 @@
 """How large: fractional Kelly under a volatility target, a ceiling and a drawdown brake.
 
 Belongs here: pure, vectorised size rules.  Does not belong here: whether to trade at all
-(``utility.py``) and when to leave (``positions.py``).
+(``utility.py``), which size rule is better (``size_rules.py``), when to leave (``positions.py``).
 """
 
 from __future__ import annotations
@@ -74,8 +74,7 @@ def drawdown_brake(drawdown: np.ndarray | float, *, brake: float) -> np.ndarray:
 
 
 def position_size(
-    probability: np.ndarray,
-    payoffs: Payoffs,
+    stake: np.ndarray,
     *,
     annual_volatility: np.ndarray,
     drawdown: np.ndarray | float,
@@ -85,16 +84,13 @@ def position_size(
 
     Parameters
     ----------
-    probability
-        Probability that acting pays, (n,).
-    payoffs
-        Average net win and loss of the signals that the probability was learnt from.
+    stake
+        What the size rule would put at stake, shares of equity, (n,), 0 or more.
     annual_volatility
         Annualised volatility of the instrument at the decision, fractions, (n,).
     drawdown
         Current drawdown of the account, a fraction >= 0, scalar or (n,).
     """
-    stake = kelly_size(probability, payoffs, fraction=settings.kelly_fraction)
     cap = volatility_cap(
         annual_volatility,
         target_volatility=settings.target_volatility,
@@ -114,55 +110,21 @@ def braked_sizes(
     """Sizes after the drawdown brake, each seeing only trades that had ended before it, (n,).
 
     Equity starts at 1 and takes each trade's ``size * net_return`` when its ``exit_row`` has
-    closed; open trades are not marked.  ``row`` must be ascending.
+    closed; open trades are not marked.  One position at a time, as the backtest has it: a signal
+    inside the window of the trade before it gets a size, but adds nothing to the account.
+    ``row`` must be ascending.
     """
     if np.any(np.diff(row) < 0):
         raise BadInput("rows must ascend for the drawdown brake")
     braked = np.zeros(len(size), dtype=np.float64)
-    by_exit = np.argsort(exit_row, kind="stable")
     equity = peak = 1.0
-    ended = 0
+    held = -1
     for i in range(len(size)):
-        while ended < len(size) and exit_row[by_exit[ended]] < row[i]:
-            trade = by_exit[ended]
-            equity *= max(1.0 + braked[trade] * net_return[trade], 0.0)
+        if held >= 0 and exit_row[held] < row[i]:
+            equity *= max(1.0 + braked[held] * net_return[held], 0.0)
             peak = max(peak, equity)
-            ended += 1
+            held = -1
         braked[i] = size[i] * float(drawdown_brake(1.0 - equity / peak, brake=brake))
+        if held < 0 and braked[i] > 0.0:
+            held = i
     return braked
-
-
-def band_width(
-    round_trip_cost: float, volatility: np.ndarray, *, maximum_position: float
-) -> np.ndarray:
-    """Half-width of the no-trade band, shares of equity, (n,).
-
-    The share of the largest position that costs would take out of a typical move over the
-    horizon: changing the size by less than this costs more than the change is expected to
-    bring.  Unknown volatility gives the widest band.
-    """
-    scale = np.asarray(volatility, dtype=np.float64)
-    known = np.isfinite(scale) & (scale > 0.0)
-    ratio = np.ones_like(scale)
-    ratio[known] = np.minimum(round_trip_cost / scale[known], 1.0)
-    return ratio * maximum_position
-
-
-def apply_no_trade_band(target: np.ndarray, width: np.ndarray, *, start: float = 0.0) -> np.ndarray:
-    """Signed positions held when changes smaller than the band are not traded, (n,).
-
-    Inside the band the position stays; outside it moves to the band's nearer edge, which is
-    the cheapest place that is close enough.  A target of 0 is a decision to close and is
-    always carried out; so is a change of direction.
-
-    Source: Davis and Norman (1990), Portfolio selection with transaction costs (the shape).
-    """
-    held = np.empty(len(target), dtype=np.float64)
-    position = float(start)
-    for i, (wanted, band) in enumerate(zip(target, width, strict=True)):
-        if wanted == 0.0 or wanted * position < 0.0:
-            position = float(wanted)
-        else:
-            position = float(min(max(position, wanted - band), wanted + band))
-        held[i] = position
-    return held

@@ -81,13 +81,20 @@ def combine(members: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> 
     return np.sum([weights[name] * np.asarray(members[name]) for name in used], axis=0)
 
 
-def take_with_band(probability: np.ndarray, *, threshold: float, band: float) -> np.ndarray:
+def take_with_band(
+    probability: np.ndarray,
+    *,
+    threshold: float,
+    band: float,
+    raised_by: np.ndarray | float = 0.0,
+) -> np.ndarray:
     """Take decisions with hysteresis, bool (n,), in time order, starting from not taking.
 
     Taking begins above ``threshold + band / 2`` and ends at or below ``threshold - band / 2``.
-    A threshold of 1 means never.
+    A threshold of 1 means never.  ``raised_by``, a scalar or (n,), is what a signal must show
+    on top of the threshold.
     """
-    p = np.asarray(probability, dtype=np.float64)
+    p = np.asarray(probability, dtype=np.float64) - raised_by
     if threshold >= NEVER:
         return np.zeros(p.size, dtype=bool)
     enter, stay = p > threshold + band / 2.0, p > threshold - band / 2.0

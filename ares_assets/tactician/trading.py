@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ares_assets.tactician.positions import signal_codes
 from ares_resources.settings import CostSettings
 
 if TYPE_CHECKING:
@@ -30,15 +31,15 @@ def market_arrays(frame: pd.DataFrame, timeframe_ms: int) -> MarketArrays:
 
 def decision_arrays(
     decisions: pd.DataFrame, bars: int, *, delay_bars: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Probability and size per bar, each (bars,): NaN and 0 where nothing is decided.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probability, size and management per bar, (bars,): NaN, 0 and 0 where nothing is decided.
 
     Parameters
     ----------
     decisions
-        ``row``, ``probability`` (calibrated), ``side`` (of the tactician), ``take``, ``wait``
-        and ``size``; a decision whose calibrated probability points the other way than the
-        signal that the tactician judged is not acted on.
+        ``row``, ``probability`` (calibrated), ``side`` (of the tactician), ``take``, ``wait``,
+        ``size`` and ``management``; a decision whose calibrated probability points the other
+        way than the signal that the tactician judged is not acted on.
     delay_bars
         Bars by which a waiting decision is put off; a fresh one on that bar stands before it.
     """
@@ -53,7 +54,9 @@ def decision_arrays(
         inside = target < bars
         probability[target[inside]] = calibrated[chosen][inside]
         size[target[inside]] = decisions["size"].to_numpy(np.float64)[chosen][inside]
-    return probability, size
+    management = np.zeros(bars, np.int8)
+    management[rows] = signal_codes(decisions["management"].to_numpy())
+    return probability, size, management
 
 
 def strategy_parameters(

@@ -43,8 +43,8 @@ class CachedBacktester:
     ----------
     folder
         Where results rest; any number of processes and markets may share it.
-    market, probability, size
-        See :func:`ares_resources.backtesting.backtest`; hashed once, here.
+    market, probability, size, management
+        See :class:`ares_resources.backtesting.Signals`; hashed once, here.
     max_cache_size
         Entries kept, in the folder and in memory; the least recently used go first.
     ledger, study
@@ -73,12 +73,13 @@ class CachedBacktester:
         study: str = "",
         threads: int = 2,
         enabled: bool = True,
+        management: np.ndarray | None = None,
     ) -> None:
         if max_cache_size < 1:
             raise BadInput(f"max_cache_size {max_cache_size} must be at least 1")
         if ledger is not None and not study:
             raise BadInput("a ledger needs the name of a study, not ''")
-        self.signals = Signals(market, probability, size)
+        self.signals = Signals(market, probability, size, management)
         self.data_fingerprint = market_fingerprint(self.signals)
         self.hits = self.misses = 0
         self._size = max_cache_size
@@ -192,6 +193,9 @@ def as_parameters(parameters: Parameters) -> StrategyParameters:
 
 
 def market_fingerprint(signals: Signals) -> str:
-    """Fingerprint of bars, probability and size together."""
-    own = arrays_fingerprint({"probability": signals.probability, "size": signals.size})
+    """Fingerprint of bars, probability, size and management together."""
+    columns = {"probability": signals.probability, "size": signals.size}
+    if signals.management is not None:
+        columns["management"] = signals.management
+    own = arrays_fingerprint(columns)
     return f"{signals.market.fingerprint}{own}"

@@ -32,16 +32,21 @@ class Signals:
         float64 ``(n,)``; NaN where there is no decision at the bar's close.
     size
         float64 ``(n,)``, share of equity, 0 or more; NaN or 0 means no decision.
+    management
+        int8 ``(n,)``, what each close tells an open position: -1 reduce and -2 leave longs, 1
+        and 2 shorts, 0 nothing.  None, or 0 everywhere: positions run to their barriers.
 
     Raises
     ------
     BadInput
-        If a shape differs from the market's or a size is negative or infinite.
+        If a shape differs from the market's, a size is negative or infinite, or a management
+        signal is not one of the five.
     """
 
     market: MarketArrays
     probability: np.ndarray
     size: np.ndarray
+    management: np.ndarray | None = None
     arrays: tuple[np.ndarray, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -56,6 +61,7 @@ class Signals:
         if bad >= 0:
             raise BadInput(f"size {self.size[bad]} in row {bad} must be finite and >= 0")
         market = self.market
+        object.__setattr__(self, "management", self._checked_management())
         object.__setattr__(
             self,
             "arrays",
@@ -66,16 +72,36 @@ class Signals:
                 market.close,
                 market.atr,
                 market.funding_payment,
+                market.slot,
                 market.day_end_rows,
                 self.probability,
                 self.size,
+                frozen_array(np.empty(0, np.int8), np.int8)
+                if self.management is None
+                else self.management,
             ),
         )
+
+    def _checked_management(self) -> np.ndarray | None:
+        if self.management is None:
+            return None
+        values = np.asarray(self.management)
+        if values.shape != (len(self.market),):
+            raise BadInput(f"management has shape {values.shape}, not ({len(self.market)},)")
+        bad = ~np.isin(values, (-2, -1, 0, 1, 2))
+        if bad.any():
+            row = int(np.argmax(bad))
+            raise BadInput(f"management {values[row]} in row {row} must be one of -2, -1, 0, 1, 2")
+        # Nothing to act on is the same as no management, in speed and in the cache's key.
+        return frozen_array(values.astype(np.int8), np.int8) if values.any() else None
 
     def rows(self, start: int, stop: int) -> Signals:
         """The same for the bars ``start <= row < stop``, without copying."""
         return Signals(
-            self.market.rows(start, stop), self.probability[start:stop], self.size[start:stop]
+            self.market.rows(start, stop),
+            self.probability[start:stop],
+            self.size[start:stop],
+            None if self.management is None else self.management[start:stop],
         )
 
     def sweep(
@@ -147,16 +173,17 @@ def backtest_path(
     probability: np.ndarray,
     size: np.ndarray,
     parameters: StrategyParameters,
+    management: np.ndarray | None = None,
 ) -> BacktestPath:
     """One backtest with its equity at every close and its trades; same figures."""
     from ares_resources.backtesting import kernel
 
     simulate: Any = kernel.simulate
-    signals = Signals(market, probability, size)
+    signals = Signals(market, probability, size, management)
     rows, days = len(market), len(market.day_end_rows)
     figures, day_return, equity = np.empty(_FIGURES), np.empty(days), np.empty(rows)
     capacity = rows // 2 + 1
-    trades, returns = np.empty((5, capacity), np.int64), np.empty(capacity)
+    trades, returns = np.empty((6, capacity), np.int64), np.empty(capacity)
     matrix = parameter_matrix([parameters])
     count = simulate(*signals.arrays, matrix[0], figures, day_return, equity, trades, returns)
     net = np.zeros(rows)
@@ -182,6 +209,7 @@ def backtest_path(
         exit_row=kept[2],
         side=kept[3],
         exit_reason=kept[4],
+        reduce_row=kept[5],
         trade_return=returns[:count].copy(),
     )
 

@@ -4,7 +4,8 @@ Belongs here: numba code only, on plain arrays.  Does not belong here: checks of
 dataclasses (``strategy``, ``engine``).  ``kernel_reference`` states the same rules bar by
 bar in plain Python and must give equal results to the last bit; the rules are described
 there.  A trade is handled in three passes (find the decision, find the exit, mark the closes
-between) so that each reads only the columns it needs.
+between) so that each reads only the columns it needs.  All in one file: numba's cache on disk
+notices a change of the file of a function, not of those that it calls elsewhere.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numba import njit
 from ares_resources.backtesting.results import (
     EXIT_END,
     EXIT_RUIN,
+    EXIT_SIGNAL,
     EXIT_STOP,
     EXIT_TARGET,
     EXIT_TIME,
@@ -22,6 +24,12 @@ from ares_resources.backtesting.results import (
 
 FIGURES = 6
 """Columns of a figures row: return, Sharpe, drawdown, turnover, trades, win rate."""
+
+AT_OPEN, INSIDE, AT_CLOSE = 0, 1, 2
+"""Moments of a bar at which a position can end."""
+
+REDUCED_SHARE = 0.5
+"""What a reduced position keeps of its quantity."""
 
 _compiled = njit(cache=True, fastmath=False, nogil=True, error_model="numpy")
 
@@ -41,30 +49,77 @@ def find_decision(probability, size, atr, row, enter_long, enter_short):  # type
 
 
 @_compiled
-def find_exit(open_, high, low, close, entry, last, time_row, side, stop, target):  # type: ignore[no-untyped-def]
-    """Row, raw price and reason of a position's exit, as the prices alone have it."""
-    for i in range(entry, last + 1):
+def find_deadline(slot, entry, time_stop):  # type: ignore[no-untyped-def]
+    """Row at which a position's time is over, and whether it leaves there at the open.
+
+    It leaves at the close of its ``time_stop``-th bar; where that bar is missing, at the open
+    of the next one.  The row is the number of bars where the time outlasts them.
+    """
+    rows = len(slot)
+    deadline = slot[entry] + time_stop - 1
+    row = min(entry + time_stop - 1, rows - 1)
+    # Slots increase by one or more: equal here means that no bar is missing between.
+    if slot[row] == deadline:
+        return row, False
+    if slot[row] < deadline:
+        return rows, False
+    while row > entry and slot[row - 1] >= deadline:
+        row -= 1
+    return row, slot[row] > deadline
+
+
+@_compiled
+def find_exit(open_, high, low, close, entry, time_row, time_at_open, side, stop, target):  # type: ignore[no-untyped-def]
+    """Row, raw price, reason and moment of a position's exit, as prices and time have it."""
+    final = min(time_row - 1 if time_at_open else time_row, len(close) - 1)
+    for i in range(entry, final + 1):
         if side > 0:
             if open_[i] <= stop:
-                return i, open_[i], EXIT_STOP
+                return i, open_[i], EXIT_STOP, AT_OPEN
             if open_[i] >= target:
-                return i, open_[i], EXIT_TARGET
+                return i, open_[i], EXIT_TARGET, AT_OPEN
             if low[i] <= stop:
-                return i, stop, EXIT_STOP
+                return i, stop, EXIT_STOP, INSIDE
             if high[i] >= target:
-                return i, target, EXIT_TARGET
+                return i, target, EXIT_TARGET, INSIDE
         else:
             if open_[i] >= stop:
-                return i, open_[i], EXIT_STOP
+                return i, open_[i], EXIT_STOP, AT_OPEN
             if open_[i] <= target:
-                return i, open_[i], EXIT_TARGET
+                return i, open_[i], EXIT_TARGET, AT_OPEN
             if high[i] >= stop:
-                return i, stop, EXIT_STOP
+                return i, stop, EXIT_STOP, INSIDE
             if low[i] <= target:
-                return i, target, EXIT_TARGET
-        if i == time_row:
-            return i, close[i], EXIT_TIME
-    return last, close[last], EXIT_END
+                return i, target, EXIT_TARGET, INSIDE
+    if time_at_open:
+        first = open_[time_row]
+        if side * (first - stop) <= 0.0:
+            return time_row, first, EXIT_STOP, AT_OPEN
+        if side * (first - target) >= 0.0:
+            return time_row, first, EXIT_TARGET, AT_OPEN
+        return time_row, first, EXIT_TIME, AT_OPEN
+    return final, close[final], EXIT_TIME if final == time_row else EXIT_END, AT_CLOSE
+
+
+@_compiled
+def find_order(management, side, first, last, level):  # type: ignore[no-untyped-def]
+    """First row in first..last that tells a side's positions to reduce (1) or exit (2).
+
+    An exit answers both levels; -1 if there is none.
+    """
+    for i in range(first, last + 1):
+        if -side * management[i] >= level:
+            return i
+    return -1
+
+
+@_compiled
+def reduce_position(cash, quantity, turnover, raw, fill, side, fee, slippage, before):  # type: ignore[no-untyped-def]
+    """Cash, quantity and turnover after part of a position was sold at the raw price."""
+    sold = quantity * (1.0 - REDUCED_SHARE)
+    price = raw * (1.0 - side * slippage)
+    cash = cash + side * sold * (price - fill) - fee * (sold * price)
+    return cash, quantity - sold, turnover + sold * price / before
 
 
 @_compiled
@@ -96,9 +151,11 @@ def simulate(  # type: ignore[no-untyped-def]
     close,
     atr,
     funding,
+    slot,
     day_ends,
     probability,
     size,
+    management,
     parameters,
     figures,
     day_return,
@@ -109,15 +166,15 @@ def simulate(  # type: ignore[no-untyped-def]
     """Run one parameter set; returns the number of trades.
 
     ``figures`` (6,) and ``day_return`` (days,) are filled.  ``equity`` is filled per bar if
-    it has the length of the bars, ``trade_rows`` (5, capacity) and ``trade_returns`` per
-    trade if the capacity is not zero.
+    it has the length of the bars, ``trade_rows`` (6, capacity) and ``trade_returns`` per
+    trade if the capacity is not zero.  ``management`` is empty where nothing is managed.
     """
     enter_long, enter_short = parameters[0], parameters[1]
     stop_width, target_width = parameters[2], parameters[3]
     fee, slippage = parameters[5], parameters[6]
     time_stop, latency = int(parameters[4]), int(parameters[7])
     rows = len(close)
-    last = rows - 1
+    managed = len(management) == rows
     record = len(equity) == rows
     record_trades = len(trade_returns) > 0
     day_equity = np.empty(len(day_ends), np.float64)
@@ -143,33 +200,53 @@ def simulate(  # type: ignore[no-untyped-def]
         raw = open_[entry]
         stop = raw - side * (stop_width * atr[decision])
         target = raw + side * (target_width * atr[decision])
-        exit_row, exit_raw, reason = find_exit(
-            open_, high, low, close, entry, last, entry + time_stop - 1, side, stop, target
+        time_row, at_open = find_deadline(slot, entry, time_stop)
+        exit_row, exit_raw, reason, moment = find_exit(
+            open_, high, low, close, entry, time_row, at_open, side, stop, target
         )
+        reduce_row = -1
+        if managed:
+            order = find_order(management, side, entry, exit_row - latency, 2)
+            if order >= 0 and (order + latency < exit_row or moment != AT_OPEN):
+                exit_row, reason, moment = order + latency, EXIT_SIGNAL, AT_OPEN
+                exit_raw = open_[exit_row]
+            order = find_order(management, side, entry, exit_row - latency, 1)
+            if order >= 0 and (order + latency < exit_row or moment != AT_OPEN):
+                reduce_row = order + latency
+        waiting = reduce_row
         fill = raw * (1.0 + side * slippage)
         notional = cash * (size[decision] * parameters[8])
         quantity = notional / fill
         before = cash
         cash = cash - fee * notional
         paid = 0.0
-        for i in range(entry, exit_row):
-            if funding[i] != 0.0:
-                paid += side * funding[i] * (quantity * close[i])
-            mark = cash + side * quantity * (close[i] - fill) - paid
-            if mark <= 0.0:
-                exit_row, exit_raw, reason = i, close[i], EXIT_RUIN
+        begin = entry
+        # One stretch of bars before a reduction and one after: no test of it in every bar.
+        while True:
+            for i in range(begin, waiting if waiting >= 0 else exit_row):
+                if funding[i] != 0.0:
+                    paid += side * funding[i] * (quantity * close[i])
+                mark = cash + side * quantity * (close[i] - fill) - paid
+                if mark <= 0.0:
+                    exit_row, exit_raw, reason, moment = i, close[i], EXIT_RUIN, AT_OPEN
+                    break
+                if mark > peak:
+                    peak = mark
+                fall = 1.0 - mark / peak
+                if fall > drawdown:
+                    drawdown = fall
+                if record:
+                    equity[i] = mark
+                if i == day_ends[day]:
+                    day_equity[day] = mark
+                    day += 1
+            if waiting < 0 or reason == EXIT_RUIN:
                 break
-            if mark > peak:
-                peak = mark
-            fall = 1.0 - mark / peak
-            if fall > drawdown:
-                drawdown = fall
-            if record:
-                equity[i] = mark
-            if i == day_ends[day]:
-                day_equity[day] = mark
-                day += 1
-        if reason in (EXIT_TIME, EXIT_END) and funding[exit_row] != 0.0:
+            cash, quantity, turnover = reduce_position(
+                cash, quantity, turnover, open_[waiting], fill, side, fee, slippage, before
+            )
+            begin, waiting = waiting, -1
+        if moment == AT_CLOSE and funding[exit_row] != 0.0:
             paid += side * funding[exit_row] * (quantity * close[exit_row])
         exit_fill = exit_raw * (1.0 - side * slippage)
         cash = cash + side * quantity * (exit_fill - fill) - paid - fee * (quantity * exit_fill)
@@ -190,6 +267,7 @@ def simulate(  # type: ignore[no-untyped-def]
             trade_rows[2, trades] = exit_row
             trade_rows[3, trades] = side
             trade_rows[4, trades] = reason
+            trade_rows[5, trades] = reduce_row if reduce_row <= exit_row else -1
             trade_returns[trades] = cash / before - 1.0
         trades += 1
         row = exit_row + 1
@@ -215,9 +293,11 @@ def sweep(  # type: ignore[no-untyped-def]
     close,
     atr,
     funding,
+    slot,
     day_ends,
     probability,
     size,
+    management,
     parameters,
     first,
     stop,
@@ -226,7 +306,7 @@ def sweep(  # type: ignore[no-untyped-def]
 ):
     """Run the sets ``first <= k < stop``; ``day_return`` is (sets, days), or (1, 0) for none."""
     no_equity = np.empty(0, np.float64)
-    no_rows = np.empty((5, 0), np.int64)
+    no_rows = np.empty((6, 0), np.int64)
     keep = day_return.shape[0] == parameters.shape[0] and day_return.shape[1] == len(day_ends)
     scratch = np.empty(len(day_ends), np.float64)
     for k in range(first, stop):
@@ -237,9 +317,11 @@ def sweep(  # type: ignore[no-untyped-def]
             close,
             atr,
             funding,
+            slot,
             day_ends,
             probability,
             size,
+            management,
             parameters[k],
             figures[k],
             day_return[k] if keep else scratch,

@@ -11,23 +11,29 @@ Belongs here: the meaning, written to be read.  Does not belong here: speed.  Ru
 * **Stop and target** stand ``width x ATR(decision)`` from the raw open of the entry bar.
   In each bar from the entry bar on: open beyond the stop fills there; open beyond the target
   fills there; then low/high reaching the stop fills at the stop; then the target.
-* **Time stop** at the close of the ``time_stop_bars``-th bar held, the entry bar being the
-  first; a position still open at the last bar is closed at its close.
+* **Time stop** at the close of the bar that opens ``time_stop_bars - 1`` bar lengths after the
+  entry bar; where that bar is missing, at the open of the next one, as nobody knew of the gap
+  before.  A position still open at the last bar is closed at its close.
+* **Management**: at each close through which a position was held, a signal against its side
+  may order to sell half of it (once) or all of it, at the open ``latency_bars`` rows later.
+  The barriers and the time stop go first at that open, and end the order with the position.
 * **Funding** of a bar is paid on quantity x close by who holds through that bar's close.
 * **Costs**: fee on both notionals; every fill is slipped.
 * **Ruin**: equity at or below 0 at a close or an exit ends the account at exactly 0.
-* Rows count, not minutes: missing bars make latency and time stop longer, never shorter.
+* Latency counts rows: missing bars make it longer, never shorter.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ares_resources.backtesting.market import MarketArrays
 from ares_resources.backtesting.results import (
     EXIT_END,
     EXIT_RUIN,
+    EXIT_SIGNAL,
     EXIT_STOP,
     EXIT_TARGET,
     EXIT_TIME,
@@ -50,6 +56,9 @@ class Position:
     quantity: float
     equity_before: float
     paid: float = 0.0
+    reduce_at: int = -1
+    leave_at: int = -1
+    reduce_row: int = -1
 
 
 @dataclass
@@ -57,7 +66,7 @@ class Outcome:
     """Everything a backtest yields, as lists."""
 
     equity: list[float] = field(default_factory=list)
-    trades: list[tuple[int, int, int, int, int, float]] = field(default_factory=list)
+    trades: list[tuple[int, int, int, int, int, int, float]] = field(default_factory=list)
     turnover: float = 0.0
     max_drawdown: float = 0.0
     sharpe: float = 0.0
@@ -69,8 +78,9 @@ def simulate_reference(
     probability: list[float],
     size: list[float],
     parameters: StrategyParameters,
+    management: Sequence[int] = (),
 ) -> Outcome:
-    """Walk the bars one by one; trades are (decision, entry, exit, side, reason, return)."""
+    """Walk the bars; trades are (decision, entry, exit, side, reason, reduce row, return)."""
     outcome = Outcome()
     cash, peak = 1.0, 1.0
     pending: tuple[int, int] | None = None
@@ -84,8 +94,14 @@ def simulate_reference(
         equity = cash
         if position is not None:
             touched = True
-            raw, reason = _exit(market, row, position, parameters)
-            if reason not in (EXIT_STOP, EXIT_TARGET) and market.funding_payment[row] != 0.0:
+            raw, reason = _exit_at_open(market, row, position, parameters)
+            at_open = reason != 0
+            if not at_open:
+                if row == position.reduce_at:
+                    cash = _reduce(outcome, market, row, position, cash, parameters)
+                raw, reason = _exit_later(market, row, position, parameters)
+            held_through = not at_open and reason not in (EXIT_STOP, EXIT_TARGET)
+            if held_through and market.funding_payment[row] != 0.0:
                 held = position.quantity * float(market.close[row])
                 position.paid += position.side * float(market.funding_payment[row]) * held
             gain = position.side * position.quantity * (float(market.close[row]) - position.fill)
@@ -95,6 +111,8 @@ def simulate_reference(
             if reason != 0:
                 cash = equity = _close(outcome, row, position, cash, raw, reason, parameters)
                 position = None
+            elif management:
+                _order(position, row, management[row], parameters.latency_bars)
         outcome.equity.append(equity)
         peak = max(peak, equity)
         outcome.max_drawdown = max(outcome.max_drawdown, 1.0 - equity / peak)
@@ -138,22 +156,62 @@ def _enter(
     )
 
 
-def _exit(
+def _order(position: Position, row: int, signal: int, latency: int) -> None:
+    """Note what the signal at this close orders; the first order of each kind stands."""
+    against = -position.side * signal
+    if against >= 2 and position.leave_at < 0:
+        position.leave_at = row + latency
+    if against >= 1 and position.reduce_at < 0:
+        position.reduce_at = row + latency
+
+
+def _deadline(market: MarketArrays, position: Position, parameters: StrategyParameters) -> int:
+    return int(market.slot[position.entry]) + parameters.time_stop_bars - 1
+
+
+def _exit_at_open(
     market: MarketArrays, row: int, position: Position, parameters: StrategyParameters
 ) -> tuple[float, int]:
     first = float(market.open[row])
-    worst, best = float(market.low[row]), float(market.high[row])
-    if position.side < 0:
-        worst, best = best, worst
     if position.side * (first - position.stop) <= 0:
         return first, EXIT_STOP
     if position.side * (first - position.target) >= 0:
         return first, EXIT_TARGET
+    if market.slot[row] > _deadline(market, position, parameters):
+        return first, EXIT_TIME
+    if row == position.leave_at:
+        return first, EXIT_SIGNAL
+    return math.nan, 0
+
+
+def _reduce(
+    outcome: Outcome,
+    market: MarketArrays,
+    row: int,
+    position: Position,
+    cash: float,
+    parameters: StrategyParameters,
+) -> float:
+    sold = position.quantity * 0.5
+    fill = float(market.open[row]) * (1.0 - position.side * parameters.slippage)
+    position.quantity -= sold
+    position.reduce_row = row
+    outcome.turnover += sold * fill / position.equity_before
+    gain = position.side * sold * (fill - position.fill)
+    return cash + gain - parameters.fee * (sold * fill)
+
+
+def _exit_later(
+    market: MarketArrays, row: int, position: Position, parameters: StrategyParameters
+) -> tuple[float, int]:
+    worst, best = float(market.low[row]), float(market.high[row])
+    if position.side < 0:
+        worst, best = best, worst
     if position.side * (worst - position.stop) <= 0:
         return position.stop, EXIT_STOP
     if position.side * (best - position.target) >= 0:
         return position.target, EXIT_TARGET
-    if row == position.entry + parameters.time_stop_bars - 1:
+    if market.slot[row] == _deadline(market, position, parameters):
         return float(market.close[row]), EXIT_TIME
     if row == len(market) - 1:
         return float(market.close[row]), EXIT_END
@@ -177,7 +235,15 @@ def _close(
     if reason == EXIT_RUIN or after <= 0.0:
         after, reason = 0.0, EXIT_RUIN
     outcome.trades.append(
-        (position.decision, position.entry, row, position.side, reason, after / before - 1.0)
+        (
+            position.decision,
+            position.entry,
+            row,
+            position.side,
+            reason,
+            position.reduce_row,
+            after / before - 1.0,
+        )
     )
     return after
 

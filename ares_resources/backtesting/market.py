@@ -88,7 +88,19 @@ class MarketArrays:
         part = object.__new__(MarketArrays)
         for field in fields(self):
             object.__setattr__(part, field.name, getattr(self, field.name)[start:stop])
+        # A part counts time as the whole does, also where its own bars all lie far apart.
+        object.__setattr__(part, "bar_ms", self.bar_ms)
         return part
+
+    @cached_property
+    def bar_ms(self) -> int:
+        """Length of a bar in milliseconds: the smallest distance of two bars (1 for one bar)."""
+        return int(np.diff(self.timestamp).min()) if len(self) > 1 else 1
+
+    @cached_property
+    def slot(self) -> np.ndarray:
+        """int64 ``(n,)``: bar lengths since the first bar; it jumps where bars are missing."""
+        return frozen_array((self.timestamp - self.timestamp[0]) // self.bar_ms, np.int64)
 
     @cached_property
     def day_end_rows(self) -> np.ndarray:

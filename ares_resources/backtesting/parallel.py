@@ -23,8 +23,8 @@ class ParallelBacktester:
 
     Parameters
     ----------
-    market, probability, size
-        See :func:`ares_resources.backtesting.backtest`; checked once, never copied.
+    market, probability, size, management
+        See :class:`ares_resources.backtesting.Signals`; checked once, never copied.
     max_workers
         Threads to use, at least 1; never more than the machine has are used.  Results and
         their order are the same for every number.
@@ -37,10 +37,11 @@ class ParallelBacktester:
         size: np.ndarray,
         *,
         max_workers: int = 2,
+        management: np.ndarray | None = None,
     ) -> None:
         if max_workers < 1:
             raise BadInput(f"max_workers {max_workers} must be at least 1")
-        self.signals = Signals(market, probability, size)
+        self.signals = Signals(market, probability, size, management)
         self.threads = min(max_workers, os.cpu_count() or 1)
 
     def evaluate_many(self, parameters: Sequence[Parameters]) -> list[BacktestResult]:

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 """Part of every cache key: raise it whenever a result of the kernel changes."""
 
-EXIT_STOP, EXIT_TARGET, EXIT_TIME, EXIT_END, EXIT_RUIN = 1, 2, 3, 4, 5
+EXIT_STOP, EXIT_TARGET, EXIT_TIME, EXIT_END, EXIT_RUIN, EXIT_SIGNAL = 1, 2, 3, 4, 5, 6
 EXIT_NAMES = {
     EXIT_STOP: "stop",
     EXIT_TARGET: "target",
     EXIT_TIME: "time",
     EXIT_END: "end",
     EXIT_RUIN: "ruin",
+    EXIT_SIGNAL: "signal",
 }
 
 
@@ -52,7 +53,8 @@ class BacktestPath:
     ``net_return`` and ``equity`` are float64 ``(n,)``, at each bar's close.  The trade arrays
     share one length: rows (int64) of decision, entry and exit, ``side`` (+1, -1),
     ``trade_return`` (net, as a share of the account's equity at entry, so that the product of
-    ``1 + trade_return`` is the final equity) and ``exit_reason`` (see ``EXIT_NAMES``).
+    ``1 + trade_return`` is the final equity), ``exit_reason`` (see ``EXIT_NAMES``) and
+    ``reduce_row`` (int64, the row at whose open half was sold; -1: never).
     """
 
     result: BacktestResult
@@ -64,6 +66,7 @@ class BacktestPath:
     side: np.ndarray
     trade_return: np.ndarray
     exit_reason: np.ndarray
+    reduce_row: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

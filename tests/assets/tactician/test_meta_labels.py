@@ -37,6 +37,7 @@ def label(frame, *, p=0.8, row=0, costs=FREE, horizon=3, delay=1, width=0.02):
         upper_width=np.array([width]),
         lower_width=np.array([width]),
         horizon_bars=horizon,
+        timeframe_ms=60_000,
         costs=costs,
         delay_bars=delay,
     ).iloc[0]
@@ -136,6 +137,7 @@ def test_truncated_and_unpredicted_events_are_counted() -> None:
         upper_width=one,
         lower_width=one,
         horizon_bars=3,
+        timeframe_ms=60_000,
         costs=FREE,
         delay_bars=1,
     )
@@ -152,6 +154,7 @@ def test_no_events_keep_the_schema() -> None:
         upper_width=nothing,
         lower_width=nothing,
         horizon_bars=3,
+        timeframe_ms=60_000,
         costs=FREE,
         delay_bars=1,
     )
@@ -180,6 +183,64 @@ def test_bad_prices_are_named() -> None:
         label(frame)
 
 
+def gappy(rows: list[int], ohlc: list[tuple[float, float, float, float]]) -> pd.DataFrame:
+    frame = bars(ohlc)
+    frame["timestamp"] = 60_000 * np.array(rows, dtype=np.int64)
+    return frame
+
+
+def test_the_horizon_is_a_span_of_time() -> None:
+    up = (101.0, 101.2, 100.8, 101.1)
+    # Entry in minute 1, three minutes: out at the close of minute 3, the third row here.
+    got = label(gappy([0, 1, 3, 9, 10, 12], [FLAT, FLAT, up, FLAT, FLAT, FLAT]))
+    assert (got["exit_row"], got["holding_bars"]) == (2, 2)
+    assert got["gross_return"] == pytest.approx(101.1 / 100 - 1)
+    # Minute 3 is missing: out at the open of the bar after the gap, however late that is.
+    late = label(gappy([0, 1, 2, 50, 51, 53], [FLAT, FLAT, FLAT, up, FLAT, FLAT]))
+    assert (late["exit_row"], late["holding_bars"]) == (3, 2)
+    assert late["gross_return"] == pytest.approx(0.01)
+    paid = gappy([0, 1, 2, 50, 51, 53], [FLAT, FLAT, FLAT, up, FLAT, FLAT])
+    paid.loc[[2, 3], "funding_payment"] = [0.001, 0.5]
+    assert label(paid)["funding"] == pytest.approx(0.001)  # gone by minute 50
+    beyond = gappy([0, 1, 2, 50, 51], [FLAT, FLAT, FLAT, (95, 96, 94, 95), FLAT])
+    assert label(beyond, horizon=5)["gross_return"] == pytest.approx(-0.05)  # gapped stop first
+
+
+def test_a_window_that_ends_in_a_gap_at_the_end_is_not_known() -> None:
+    frame = gappy([0, 1, 2, 3], [FLAT] * 4)
+    events = pd.DataFrame({"row": [0], "t1_row": [0]})
+    one = np.array([0.02])
+    for horizon, kept in ((2, 1), (3, 0)):  # the delayed entry is minute 2
+        got = meta_labels(
+            frame,
+            events,
+            np.array([0.6]),
+            upper_width=one,
+            lower_width=one,
+            horizon_bars=horizon,
+            timeframe_ms=60_000,
+            costs=FREE,
+            delay_bars=1,
+        )
+        assert len(got) == kept
+
+
+def test_a_short_through_a_settlement_and_a_gap_net_of_everything() -> None:
+    costs = CostSettings(fee_bp=4, slippage_bp=1, latency_bars=1)
+    ohlc = [FLAT, FLAT, FLAT, (103, 104, 102.5, 103), FLAT, FLAT]
+    frame = bars(ohlc, {2: 0.0002, 3: 0.5})
+    got = label(frame, p=0.2, costs=costs)
+    assert (got["side"], got["exit_row"]) == (-1, 3)
+    assert got["gross_return"] == pytest.approx(-0.03)  # the gap fills at 103, not at 102
+    assert got["cost"] == pytest.approx(0.0005 * (1 + 1.03))
+    assert got["funding"] == pytest.approx(-0.0002)  # received by the short; gone before row 3
+    assert got["net_return"] == pytest.approx(-0.03 - 0.0005 * 2.03 + 0.0002)
+    # The delayed variant enters a bar later and meets the same settlement and gap.
+    assert got["delayed_net_return"] == pytest.approx(-0.03 - 0.0005 * 2.03 + 0.0002)
+    long = label(frame, p=0.8, costs=costs)
+    assert long["net_return"] == pytest.approx(0.03 - 0.0005 * 2.03 - 0.0002)
+
+
 def random_market(seed: int, n: int) -> pd.DataFrame:
     generator = np.random.default_rng(seed)
     close = 100 * np.exp(np.cumsum(0.01 * generator.standard_normal(n)))
@@ -187,9 +248,10 @@ def random_market(seed: int, n: int) -> pd.DataFrame:
     high = np.maximum(open_, close) * (1 + 0.005 * generator.random(n))
     low = np.minimum(open_, close) * (1 - 0.005 * generator.random(n))
     payment = np.where(generator.random(n) < 0.2, 0.001 * generator.standard_normal(n), 0.0)
+    present = np.sort(generator.choice(n + n // 8, size=n, replace=False))
     return pd.DataFrame(
         {
-            "timestamp": 60_000 * np.arange(n, dtype=np.int64),
+            "timestamp": 60_000 * present.astype(np.int64),
             "open": open_,
             "high": high,
             "low": low,
@@ -214,7 +276,10 @@ def test_kernel_equals_its_plain_twin(seed: int, horizon: int, width: float, cos
     target, stop = width * (0.5 + generator.random(15)), width * (0.5 + generator.random(15))
     columns = ("open", "high", "low", "close", "funding_payment")
     arrays = [frame[name].to_numpy() for name in columns]
-    tail = (entry, side, target, stop, horizon, cost)
+    ends_at_open = (generator.random(15) < 0.3) & (horizon > 1)
+    last = entry + generator.integers(0, horizon, size=15)
+    last = np.maximum(last, entry + ends_at_open)
+    tail = (entry, side, target, stop, last, ends_at_open, cost)
     money, rows = meta_labels_kernel.act_on_signals(*arrays, *tail)
     twin_money, twin_rows = meta_labels_reference.act_on_signals(*arrays, *tail)
     np.testing.assert_array_equal(money, twin_money)
@@ -230,6 +295,7 @@ def labelled(frame: pd.DataFrame, row: np.ndarray, p: np.ndarray) -> pd.DataFram
         upper_width=width,
         lower_width=width,
         horizon_bars=6,
+        timeframe_ms=60_000,
         costs=CostSettings(),
         delay_bars=2,
     )
@@ -247,6 +313,10 @@ def test_a_label_depends_on_no_bar_after_its_t1(seed: int, cut: int) -> None:
     known = (whole["t1_row"] < cut).to_numpy()
     pd.testing.assert_frame_equal(whole[known], changed[known])
     assert (changed.loc[~known, "t1_row"] >= cut).all()
+    # Cutting the bars off instead: what is still labelled is labelled the same.
+    before = row[row < cut]
+    part = labelled(frame.iloc[:cut], before, p[: before.size])
+    pd.testing.assert_frame_equal(part, whole.iloc[: len(part)])
 
 
 def test_ties_are_long() -> None:

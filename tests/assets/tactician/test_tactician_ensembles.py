@@ -183,18 +183,22 @@ def test_the_band_lowers_turnover_without_costing_utility() -> None:
 
 PARAMETERS = {
     "ensemble": {"weights": {"a": 0.5, "b": 0.5}, "threshold": 0.5, "band": 0.0},
-    "payoffs": Payoffs(0.01, 0.01).to_json(),
+    "sizing": {"rule": "kelly", "payoffs": Payoffs(0.01, 0.01).to_json()},
     "timing": {"kept": True, "wait_above": 0.5},
+    "coordination": {"kept": False, "timeframe": "1h", "raised_by": 0.05},
+    "management": {"kept": False, "band": 0.0005},
 }
 
 
-def decided(probability, a, b, wait=None, parameters=PARAMETERS):
+def decided(probability, a, b, wait=None, parameters=PARAMETERS, against=None):
     n = len(probability)
     return decide(
         np.array(probability),
         {"a": np.array(a), "b": np.array(b)},
         json.loads(json.dumps(parameters)),
         wait_probability=np.zeros(n) if wait is None else np.array(wait),
+        against=against,
+        move=np.full(n, 0.01),
         annual_volatility=np.full(n, 0.4),
         drawdown=0.0,
         settings=TacticianSettings(),
@@ -220,10 +224,42 @@ def test_a_kept_wait_classifier_must_be_asked() -> None:
             {"a": np.array([0.7]), "b": np.array([0.7])},
             PARAMETERS,
             wait_probability=None,
+            against=None,
+            move=np.array([0.01]),
             annual_volatility=np.array([0.4]),
             drawdown=0.0,
             settings=TacticianSettings(),
         )
+
+
+def test_management_signals_only_where_the_rule_was_kept() -> None:
+    kept = {**PARAMETERS, "management": {"kept": True, "band": 0.0005}}
+    # A move of 1 %: the expected moves are 0, 0.2, -0.06, nothing known, -0.4 percent.
+    p = [0.5, 0.6, 0.47, np.nan, 0.3]
+    got = decided(p, [0.7] * 5, [0.7] * 5, parameters=kept)
+    expected = ["hold", "exit_short", "reduce_long", "hold", "exit_long"]
+    assert got["management"].tolist() == expected
+    assert decided(p, [0.7] * 5, [0.7] * 5)["management"].tolist() == ["hold"] * 5
+
+
+def test_a_slower_timeframe_that_objects_raises_the_threshold() -> None:
+    kept = {**PARAMETERS, "coordination": {"kept": True, "timeframe": "1h", "raised_by": 0.05}}
+    votes = [0.54, 0.54, 0.56, 0.56]
+    against = np.array([False, True, False, True])
+    got = decided([0.6] * 4, votes, votes, parameters=kept, against=against)
+    assert got["take"].tolist() == [True, False, True, True]
+    heedless = decided([0.6] * 4, votes, votes, against=against)
+    assert heedless["take"].tolist() == [True] * 4
+    with pytest.raises(BadInput, match="none came"):
+        decided([0.6] * 4, votes, votes, parameters=kept)
+
+
+def test_sizes_of_the_payoff_line() -> None:
+    line = {"intercept": -0.5, "slope": 1.0, "mean_square": 1.0}
+    parameters = {**PARAMETERS, "sizing": {"rule": "payoff_line", "line": line}}
+    got = decided([0.6] * 3, [0.501, 0.6, 0.52], [0.501, 0.6, 0.52], parameters=parameters)
+    # A quarter of (p - 1/2) / 1 %, under the cap of 0.2 / 0.4.
+    assert got["size"].tolist() == pytest.approx([0.025, 0.5, 0.5])
 
 
 def test_decisions_at_inference_are_those_of_training() -> None:
@@ -233,11 +269,13 @@ def test_decisions_at_inference_are_those_of_training() -> None:
         np.full(500, 0.6),
         members,
         {
+            **PARAMETERS,
             "ensemble": json.loads(json.dumps(ensemble.to_json())),
-            "payoffs": Payoffs(0.01, 0.01).to_json(),
             "timing": {"kept": False, "wait_above": 0.5},
         },
         wait_probability=None,
+        against=None,
+        move=np.full(500, 0.01),
         annual_volatility=np.full(500, 0.4),
         drawdown=0.0,
         settings=TacticianSettings(),
@@ -254,6 +292,7 @@ def test_router_takes_each_moment_from_its_regime() -> None:
     assert got["side"].tolist() == [1, -1, 0, 0]
     assert got["take"].tolist() == [True, True, False, False]
     assert got["size"].tolist() == pytest.approx([0.5, 0.5, 0.0, 0.0])
+    assert got["management"].tolist() == ["hold"] * 4
     assert got["probability"].tolist() == pytest.approx([0.6, 0.2, np.nan, np.nan], nan_ok=True)
 
 

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from ares_assets.tactician.sizing import (
     Payoffs,
-    apply_no_trade_band,
     average_payoffs,
-    band_width,
     braked_sizes,
     drawdown_brake,
     kelly_size,
@@ -74,8 +72,7 @@ def test_brake_is_linear() -> None:
 def test_size_is_monotone_in_probability_and_bounded(p, payoffs, volatility, drawdown) -> None:
     ordered = np.sort(np.array(p))
     size = position_size(
-        ordered,
-        payoffs,
+        kelly_size(ordered, payoffs, fraction=SETTINGS.kelly_fraction),
         annual_volatility=np.full(ordered.size, volatility),
         drawdown=drawdown,
         settings=SETTINGS,
@@ -90,8 +87,7 @@ def test_size_is_monotone_in_probability_and_bounded(p, payoffs, volatility, dra
 def test_size_is_zero_without_edge(payoffs, below, volatility) -> None:
     fair = payoffs.average_loss / (payoffs.average_win + payoffs.average_loss)
     size = position_size(
-        np.array([fair * below * (1 - 1e-9)]),
-        payoffs,
+        kelly_size(np.array([fair * below * (1 - 1e-9)]), payoffs, fraction=1.0),
         annual_volatility=np.array([volatility]),
         drawdown=0.0,
         settings=SETTINGS,
@@ -103,8 +99,7 @@ def test_size_is_zero_without_edge(payoffs, below, volatility) -> None:
 def test_size_never_grows_with_drawdown(shallow, deeper) -> None:
     sizes = [
         position_size(
-            np.array([0.7]),
-            Payoffs(0.01, 0.01),
+            np.array([10.0]),
             annual_volatility=np.array([0.5]),
             drawdown=d,
             settings=SETTINGS,
@@ -119,6 +114,15 @@ def test_brake_sees_only_trades_that_have_ended() -> None:
     row, exit_row = np.array([0, 5, 6, 7]), np.array([6, 9, 9, 9])
     got = braked_sizes(size, net, row, exit_row, brake=0.2)
     assert got.tolist() == pytest.approx([1.0, 1.0, 1.0, 0.5])  # closed at 6: known at 7
+
+
+def test_signals_inside_an_open_trade_are_not_traded_again() -> None:
+    net, row = np.full(6, -0.05), np.arange(0, 60, 10)
+    crowded = braked_sizes(np.ones(6), net, row, row + 25, brake=0.2)
+    # The trades at 0 and 30 count; the four signals inside their windows lose nothing.
+    assert crowded.tolist() == pytest.approx([1.0, 1.0, 1.0, 0.75, 0.75, 0.75])
+    alone = braked_sizes(np.ones(6), net, row, row + 5, brake=0.2)
+    assert alone[2] == pytest.approx(1 - (1 - 0.95 * (1 - 0.75 * 0.05)) / 0.2)
 
 
 @given(seed=st.integers(0, 500), cut=st.integers(1, 29))
@@ -139,27 +143,3 @@ def test_brake_prefix(seed: int, cut: int) -> None:
 def test_brake_refuses_disorder() -> None:
     with pytest.raises(BadInput, match="ascend"):
         braked_sizes(np.ones(2), np.zeros(2), np.array([3, 1]), np.array([4, 5]), brake=0.2)
-
-
-def test_band_is_as_wide_as_the_cost() -> None:
-    got = band_width(0.001, np.array([0.01, 0.0005, np.nan]), maximum_position=2.0)
-    assert got.tolist() == pytest.approx([0.2, 2.0, 2.0])
-
-
-def test_band_holds_moves_closes_and_flips() -> None:
-    target = np.array([0.05, 0.5, 0.55, 0.3, 0.0, 0.4, -0.3])
-    held = apply_no_trade_band(target, np.full(7, 0.1))
-    assert held.tolist() == pytest.approx([0.0, 0.4, 0.45, 0.4, 0.0, 0.3, -0.3])
-
-
-@given(
-    target=st.lists(st.floats(-1, 1), min_size=1, max_size=30),
-    width=st.floats(0, 1),
-)
-def test_band_never_raises_turnover_or_risk(target, width) -> None:
-    wanted = np.array(target)
-    held = apply_no_trade_band(wanted, np.full(wanted.size, width))
-    assert (held * wanted >= 0).all()
-    assert np.abs(held).max() <= np.abs(wanted).max()
-    assert np.abs(np.diff(held, prepend=0)).sum() <= np.abs(np.diff(wanted, prepend=0)).sum() + 1e-9
-    assert (np.abs(held - wanted) <= width + 1e-12).all()

@@ -131,6 +131,20 @@ def test_data_and_engine_are_part_of_the_key(tmp_path, monkeypatch):
     assert len(keys) == 6
 
 
+def test_management_is_part_of_the_key_where_it_says_anything(tmp_path):
+    told = np.zeros(len(MARKET), np.int8)
+    one = points(1)[0]
+    plain, silent = cache(tmp_path), cache(tmp_path, management=told.copy())
+    told[5] = -2
+    managed = cache(tmp_path, management=told)
+    keys = [made.generate_cache_key(one) for made in (plain, silent, managed)]
+    assert keys[0] == keys[1] != keys[2]
+    expected = managed.signals.sweep([one], threads=1).result(0)
+    assert managed.evaluate(one) == expected
+    workers = ParallelBacktester(MARKET, PROBABILITY, SIZE, management=told)
+    assert workers.evaluate_many([one]) == [expected]
+
+
 @pytest.mark.parametrize("name", list(StrategyParameters.__dataclass_fields__))
 def test_every_parameter_is_part_of_the_key(tmp_path, name):
     other = replace(BASE, **{name: getattr(BASE, name) + (1 if name.endswith("bars") else 1e-15)})

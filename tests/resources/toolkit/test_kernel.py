@@ -15,6 +15,7 @@ from toolkit_markets import parameter_sets, random_market
 from ares_resources.backtesting import (
     EXIT_NAMES,
     MarketArrays,
+    Signals,
     StrategyParameters,
     backtest,
     backtest_path,
@@ -45,19 +46,37 @@ def market_of(
     return MarketArrays(stamps.astype(np.int64), *rows.T, atr, funding)
 
 
-def run(market: MarketArrays, probability: list[float], parameters: StrategyParameters = PLAIN):
-    return backtest_path(market, np.array(probability), np.ones(len(market)), parameters)
+def run(
+    market: MarketArrays,
+    probability: list[float],
+    parameters: StrategyParameters = PLAIN,
+    management: list[int] | None = None,
+):
+    told = None if management is None else np.array(management)
+    return backtest_path(market, np.array(probability), np.ones(len(market)), parameters, told)
 
 
 FLAT = (100.0, 100.0, 100.0, 100.0)
 
 
+def orders(seed: int, rows: int) -> np.ndarray:
+    generator = np.random.default_rng(seed + 7)
+    return generator.choice(np.array([-2, -1, 0, 1, 2]), rows, p=[0.05, 0.1, 0.7, 0.1, 0.05])
+
+
 @settings(max_examples=400, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 80), parameter_sets())
-def test_kernel_equals_its_plain_twin_exactly(seed, rows, parameters):
+@given(st.integers(0, 2**32), st.integers(1, 80), parameter_sets(), st.booleans())
+def test_kernel_equals_its_plain_twin_exactly(seed, rows, parameters, managed):
     market, probability, size = random_market(seed, rows)
-    path = backtest_path(market, probability, size, parameters)
-    twin = simulate_reference(market, probability.tolist(), size.tolist(), parameters)
+    management = orders(seed, rows) if managed else None
+    path = backtest_path(market, probability, size, parameters, management)
+    twin = simulate_reference(
+        market,
+        probability.tolist(),
+        size.tolist(),
+        parameters,
+        management.tolist() if managed else (),
+    )
 
     assert path.equity.tolist() == twin.equity
     trades = zip(
@@ -66,6 +85,7 @@ def test_kernel_equals_its_plain_twin_exactly(seed, rows, parameters):
         path.exit_row,
         path.side,
         path.exit_reason,
+        path.reduce_row,
         path.trade_return,
         strict=True,
     )
@@ -77,8 +97,12 @@ def test_kernel_equals_its_plain_twin_exactly(seed, rows, parameters):
     assert result.trades == len(twin.trades)
     wins = sum(trade[-1] > 0 for trade in twin.trades)
     assert result.win_rate == (wins / len(twin.trades) if twin.trades else 0.0)
-    assert result == backtest(market, probability, size, parameters)
-    sweep = backtest_sweep(market, probability, size, [parameters], threads=1, daily=True)
+    sweep = Signals(market, probability, size, management).sweep(
+        [parameters], threads=1, daily=True
+    )
+    assert result == sweep.result(0)
+    if not managed:
+        assert result == backtest(market, probability, size, parameters)
     assert sweep.daily_return[0].tolist() == twin.daily_return
 
 
@@ -88,7 +112,7 @@ def test_the_twin_comparison_meets_every_exit_and_ruin():
         market, probability, size = random_market(seed, 80)
         for parameters in (PLAIN, replace(PLAIN, size_multiple=8.0, stop_width=math.inf)):
             short = replace(parameters, time_stop_bars=3 if seed % 2 else 40)
-            path = backtest_path(market, probability, size, short)
+            path = backtest_path(market, probability, size, short, orders(seed, 80))
             seen |= {EXIT_NAMES[int(reason)] for reason in path.exit_reason}
     assert seen == set(EXIT_NAMES.values())
 
@@ -98,12 +122,23 @@ def test_the_twin_comparison_meets_every_exit_and_ruin():
 def test_cutting_the_future_leaves_the_past(seed, rows, parameters, data):
     market, probability, size = random_market(seed, rows)
     cut = data.draw(st.integers(1, rows - 1))
-    whole = backtest_path(market, probability, size, parameters)
-    part = backtest_path(market.rows(0, cut), probability[:cut], size[:cut], parameters)
+    signals = orders(seed, rows)
+    whole = backtest_path(market, probability, size, parameters, signals)
+    part = backtest_path(
+        market.rows(0, cut), probability[:cut], size[:cut], parameters, signals[:cut]
+    )
     # The last row of the cut path may hold the forced close; everything before is the same.
     assert part.equity[:-1].tolist() == whole.equity[: cut - 1].tolist()
     closed = part.exit_row < cut - 1
-    for name in ("decision_row", "entry_row", "exit_row", "side", "trade_return", "exit_reason"):
+    for name in (
+        "decision_row",
+        "entry_row",
+        "exit_row",
+        "side",
+        "trade_return",
+        "exit_reason",
+        "reduce_row",
+    ):
         past = getattr(part, name)[closed].tolist()
         assert past == getattr(whole, name)[: len(past)].tolist()
 
@@ -165,6 +200,77 @@ def test_time_stop_counts_the_entry_bar():
         path = run(market, [0.9] + [np.nan] * 5, replace(PLAIN, time_stop_bars=bars_held))
         assert path.exit_row.tolist() == [bars_held]
         assert EXIT_NAMES[int(path.exit_reason[0])] == "time"
+
+
+def test_time_stop_is_counted_in_time_and_left_at_the_open_after_a_gap():
+    quarter = DAY // 4
+    late = (102.0, 103.0, 102.0, 103.0)
+    whole = market_of([FLAT] * 5 + [late], timestamp=np.array([0, 1, 2, 3, 7, 8]) * quarter)
+    held = replace(PLAIN, time_stop_bars=4, target_width=9.0)
+    # Entry in slot 1; the fourth bar, slot 4, is missing: out at the open of slot 7.
+    path = run(whole, [0.9] + [np.nan] * 5, held)
+    assert (path.exit_row.tolist(), EXIT_NAMES[int(path.exit_reason[0])]) == ([4], "time")
+    on_time = run(whole, [0.9] + [np.nan] * 5, replace(held, time_stop_bars=8))
+    assert on_time.exit_row.tolist() == [5]
+    assert on_time.trade_return[0] == pytest.approx(0.03)  # slot 8 is there: at its close
+    funded = market_of(
+        [FLAT] * 6, timestamp=np.array([0, 1, 2, 3, 7, 8]) * quarter, funding=[0, 0, 0, 0, 0.01, 0]
+    )
+    assert run(funded, [0.9] + [np.nan] * 5, held).result.total_return == 0.0
+    part = whole.rows(3, 5)
+    assert (part.bar_ms, part.slot.tolist()) == (quarter, [0, 4])
+
+
+COSTLY = replace(PLAIN, fee=0.001, slippage=0.01, stop_width=50.0, target_width=50.0)
+STAIRS = [FLAT, FLAT, (102.0, 102, 102, 102), (104.0, 104, 104, 104), (106.0, 106, 106, 106)]
+
+
+def test_a_reduced_and_then_closed_long_by_hand():
+    funding = [0, 0.01, 0.01, 0.01, 0.01]
+    path = run(market_of(STAIRS, funding=funding), [0.9] + [np.nan] * 4, COSTLY, [0, -1, -2, 0, 0])
+    # Entry at 100 in row 1, half sold at row 2's open, the rest at row 3's.
+    fill, quantity = 101.0, 1 / 101.0
+    half = quantity / 2
+    first, second = 102 * 0.99, 104 * 0.99
+    gain = half * (first - fill) + half * (second - fill)
+    fees = 0.001 * (1 + half * first + half * second)
+    paid = 0.01 * quantity * 100 + 0.01 * half * 102  # row 3 was left at its open
+    assert path.equity[-1] == pytest.approx(1 + gain - fees - paid, rel=1e-13)
+    assert (path.exit_row.tolist(), path.reduce_row.tolist()) == ([3], [2])
+    assert EXIT_NAMES[int(path.exit_reason[0])] == "signal"
+    assert path.result.turnover == pytest.approx(1 + half * first + half * second, rel=1e-13)
+    # A bar that closed a position does not decide, however it was closed.
+    again = run(market_of(STAIRS), [0.9] * 5, COSTLY, [0, -2, 0, 0, 0])
+    assert again.decision_row.tolist() == [0, 3]
+
+
+def test_a_short_hears_only_what_is_against_it():
+    path = run(market_of(STAIRS), [0.1] + [np.nan] * 4, COSTLY, [2, -2, -1, 2, 0])
+    assert (path.exit_row.tolist(), EXIT_NAMES[int(path.exit_reason[0])]) == ([4], "signal")
+    longs = run(market_of(STAIRS), [0.9] + [np.nan] * 4, COSTLY, [-2, 2, 1, 1, 0])
+    assert EXIT_NAMES[int(longs.exit_reason[0])] == "end"
+    assert longs.reduce_row.tolist() == [-1]
+
+
+def test_an_order_waits_for_its_latency_and_a_gap_goes_first():
+    slow = replace(COSTLY, latency_bars=2)
+    path = run(market_of(STAIRS), [0.9] + [np.nan] * 4, slow, [0, 0, -2, 0, 0])
+    assert (path.entry_row.tolist(), path.exit_row.tolist()) == ([2], [4])
+    gap = market_of([FLAT, FLAT, (90.0, 90, 90, 90), FLAT])
+    stopped = run(gap, [0.9] + [np.nan] * 3, PLAIN, [0, -2, 0, 0])
+    assert EXIT_NAMES[int(stopped.exit_reason[0])] == "stop"
+    assert stopped.trade_return[0] == pytest.approx(-0.10)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32), parameter_sets())
+def test_silent_management_changes_nothing(seed, parameters):
+    market, probability, size = random_market(seed, 60)
+    silent = np.zeros(60, np.int8)
+    assert Signals(market, probability, size, silent).management is None
+    plain = backtest_path(market, probability, size, parameters)
+    told = backtest_path(market, probability, size, parameters, silent)
+    assert told.equity.tolist() == plain.equity.tolist()
 
 
 def test_a_bar_that_closed_a_position_does_not_decide_and_opposite_signals_are_ignored():
@@ -305,6 +411,9 @@ def test_unusable_signals_are_named():
     size[4] = -0.5
     with pytest.raises(BadInput, match=r"size -0.5 in row 4"):
         backtest(market, probability, size, PLAIN)
+    for told, message in ((np.zeros(9), r"management has shape"), (np.full(10, 3), r"3 in row 0")):
+        with pytest.raises(BadInput, match=message):
+            Signals(market, probability, np.ones(10), told)
     with pytest.raises(BadInput, match="threads 0"):
         backtest_sweep(market, probability, np.ones(10), [PLAIN], threads=0)
     with pytest.raises(BadInput, match="0 rows"):
