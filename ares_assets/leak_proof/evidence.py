@@ -1,0 +1,128 @@
+"""What the proofs read of steps 4 and 8, and how it is made again from bars.
+
+Belongs here: the one place that knows which rows, columns and groups those bundles hold.
+Does not belong here: judging.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ares_resources.timeframes import timeframe_ms
+
+if TYPE_CHECKING:
+    from ares_assets.analyst.dataset import Examples
+    from ares_assets.stored import Stored
+
+REGIME_COLUMNS = ("p_bull", "p_bear", "p_sideways")
+FOLLOWING = {"development": "calibration", "calibration": "holdout"}
+
+
+def events_of(stored: Stored) -> pd.DataFrame:
+    """Every labelled event before the holdout, of all regimes where step 4 holds them."""
+    return stored["analyst_dataset"].load()["events.parquet"]
+
+
+def members(events: pd.DataFrame) -> np.ndarray:
+    """Which events are the partition's own, bool (m,)."""
+    if "member" in events:
+        return events["member"].to_numpy(bool)
+    return np.ones(len(events), dtype=bool)
+
+
+def development(stored: Stored) -> Examples:
+    """The partition's own events of development: what steps 5 to 7 train on."""
+    from ares_assets.analyst.dataset import from_events
+
+    bundle = stored["analyst_dataset"].load()
+    events = bundle["events.parquet"]
+    chosen = members(events) & (events["role"].to_numpy() == "development")
+    return from_events(events[chosen], bundle["features.parquet"][chosen])
+
+
+def development_events(stored: Stored) -> pd.DataFrame:
+    """Events of development as step 4 stored them, of all regimes where it holds them."""
+    events = events_of(stored)
+    return events[events["role"] == "development"].reset_index(drop=True)
+
+
+def role_ends(stored: Stored) -> dict[str, int]:
+    """Development and calibration, each with the first row of what follows it."""
+    from ares_assets.market.roles import first_row, roles_of
+
+    market, settings = stored["market_data"], stored.settings
+    roles = roles_of(market.load(), market.metadata, settings.window, settings.labels.horizon_bars)
+    return {role: first_row(roles, after) for role, after in FOLLOWING.items()}
+
+
+def relabelled(stored: Stored, role: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The role's events made from these bars alone, as step 4 makes them from the role's.
+
+    The decisions are those of the partition's rows and of every stored event, so that an event
+    which was chosen by what came later is missed.
+    """
+    from ares_assets.analyst.events import labelled_events
+
+    split, events = stored["regime_dataset"].load(), events_of(stored)
+    own = split["row"].to_numpy()[split["role"].to_numpy() == role]
+    held = events["row"].to_numpy()[events["role"].to_numpy() == role]
+    wanted = np.union1d(own, held)
+    return labelled_events(
+        frame,
+        wanted[wanted < len(frame)],
+        settings=stored.settings.labels,
+        timeframe_ms=timeframe_ms(stored["market_data"].metadata["timeframe"]),
+    )
+
+
+def features_again(stored: Stored, frame: pd.DataFrame) -> pd.DataFrame:
+    """Every column that step 4 gives its events, made from these bars for each of them."""
+    from ares_assets.analyst import features
+
+    made = features.compute_features(
+        frame,
+        timeframe=stored["market_data"].metadata["timeframe"],
+        settings=stored.settings.features,
+    )
+    if set(REGIME_COLUMNS) & set(stored["analyst_dataset"].load()["features.parquet"].columns):
+        decoded = regimes_again(stored, frame)
+        made = made.assign(**{name: decoded[name].to_numpy() for name in REGIME_COLUMNS})
+    return made
+
+
+def regimes_again(stored: Stored, frame: pd.DataFrame) -> pd.DataFrame:
+    """The regimes of these bars by the model that step 2 fitted."""
+    from ares_assets.market.classification import decode
+
+    model = stored["market_regimes"].load()["model.json"]
+    return decode(frame, model, stored.settings.regimes)
+
+
+def signals_again(
+    stored: Stored, frame: pd.DataFrame
+) -> tuple[pd.DataFrame, np.ndarray, dict[str, pd.DataFrame]]:
+    """Step 8 on these bars: outcomes, the signals' rows, and their features by timeframe.
+
+    Outcomes are those known by the end of the bars; features are of every signal in them.
+    """
+    from ares_assets.release.partition_model import make_signals
+    from ares_assets.tactician.model import TacticianContext
+
+    settings = stored.settings
+    known = stored["analyst_ensemble"].load()["out_of_fold.parquet"]
+    known = known.dropna(subset=["probability"])
+    known = known[known["row"] < len(frame)]
+    rows, probability = known["row"].to_numpy(), known["probability"].to_numpy()
+    context = TacticianContext(
+        stored["market_data"].metadata["timeframe"],
+        settings.labels.horizon_bars,
+        settings.costs,
+        settings.tactician,
+    )
+    signals = make_signals(frame, rows, probability, settings.labels)
+    labels = context.label(frame, signals)
+    regimes = regimes_again(stored, frame)
+    return labels, rows, context.features(frame, regimes, signals, context.settled(labels))
