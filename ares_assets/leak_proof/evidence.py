@@ -59,23 +59,50 @@ def role_ends(stored: Stored) -> dict[str, int]:
 
 
 def relabelled(stored: Stored, role: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """The role's events made from these bars alone, as step 4 makes them from the role's.
+    """The role's events made from these bars alone, as step 4 makes them from the role's."""
+    from ares_assets.analyst import events
 
-    The decisions are those of the partition's rows and of every stored event, so that an event
-    which was chosen by what came later is missed.
+    return events.labelled_events(
+        frame,
+        _decided(stored, role, frame),
+        settings=stored.settings.labels,
+        timeframe_ms=timeframe_ms(stored["market_data"].metadata["timeframe"]),
+    )
+
+
+def labelled_count(stored: Stored, role: str, frame: pd.DataFrame) -> int:
+    """How many of the role's decisions can have a label by the end of these bars.
+
+    Left out are those whose horizon passes the end, without volatility, or without a bar in
+    the horizon: nothing of which depends on how the event ends.
     """
-    from ares_assets.analyst.events import labelled_events
+    from ares_assets.analyst.labels import sample_events, unlabelled, volatility
 
+    labels = stored.settings.labels
+    step = timeframe_ms(stored["market_data"].metadata["timeframe"])
+    chosen = sample_events(
+        frame["timestamp"].to_numpy(),
+        _decided(stored, role, frame),
+        every_bars=labels.event_every_bars,
+        timeframe_ms=step,
+    )
+    lost = unlabelled(
+        frame,
+        chosen,
+        horizon_bars=labels.horizon_bars,
+        volatility=volatility(frame["close"].to_numpy(), labels.volatility_halflife_bars),
+        timeframe_ms=step,
+    )
+    return len(chosen) - sum(lost.values())
+
+
+def _decided(stored: Stored, role: str, frame: pd.DataFrame) -> np.ndarray:
+    """The partition's rows of a role, and those of stored events, within these bars."""
     split, events = stored["regime_dataset"].load(), events_of(stored)
     own = split["row"].to_numpy()[split["role"].to_numpy() == role]
     held = events["row"].to_numpy()[events["role"].to_numpy() == role]
     wanted = np.union1d(own, held)
-    return labelled_events(
-        frame,
-        wanted[wanted < len(frame)],
-        settings=stored.settings.labels,
-        timeframe_ms=timeframe_ms(stored["market_data"].metadata["timeframe"]),
-    )
+    return wanted[wanted < len(frame)]
 
 
 def features_again(stored: Stored, frame: pd.DataFrame) -> pd.DataFrame:

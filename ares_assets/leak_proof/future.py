@@ -79,10 +79,11 @@ def labels_see_no_future(stored: Stored) -> tuple[bool, str]:
     """Labels that are known by a row, and what they weigh, do not depend on the bars after it.
 
     First each role is labelled anew from its own bars: weights that were scaled by later roles
-    are not the same.  Then the bars differ from the row on after some event's label is known:
-    every event known before it keeps label, end, barrier, return, volatility and uniqueness,
-    and no other becomes known; where the bars are cut away, exactly the events stay whose
-    horizon had passed.  Catches labels that look past their own end.
+    are not the same, and every decision must be there whose horizon has passed, since leaving
+    some out by how they ended is a look ahead, too.  Then the bars differ from the row on after
+    some event's label is known: every event known before it keeps label, end, barrier, return,
+    volatility and uniqueness, and no other becomes known; where the bars are cut away, exactly
+    the events stay whose horizon had passed.  Catches labels that look past their own end.
     """
     from ares_assets.leak_proof.evidence import events_of, relabelled, role_ends
 
@@ -93,12 +94,23 @@ def labels_see_no_future(stored: Stored) -> tuple[bool, str]:
         if kept.empty:
             continue
         bars = frame.iloc[:end]
-        fault = _made_otherwise(relabelled(stored, role, bars), kept)
+        fault = _left_out(stored, role, bars, len(kept))
+        if fault is None:
+            fault = _made_otherwise(relabelled(stored, role, bars), kept)
         if fault is None:
             fault = _changed_labels(stored, role, bars, kept, tried)
         if fault is not None:
             return False, f"{role}: {fault}"
     return True, _unchanged(f"{len(events)} labels and weights", tried, len(frame))
+
+
+def _left_out(stored: Stored, role: str, bars: pd.DataFrame, held: int) -> str | None:
+    from ares_assets.leak_proof.evidence import labelled_count
+
+    expected = labelled_count(stored, role, bars)
+    if held == expected:
+        return None
+    return f"{held} events, but {expected} decisions have a label by the end of their role's bars"
 
 
 def _made_otherwise(again: pd.DataFrame, kept: pd.DataFrame) -> str | None:
