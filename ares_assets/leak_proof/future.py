@@ -88,7 +88,7 @@ def labels_see_no_future(stored: Stored) -> tuple[bool, str]:
     from ares_assets.leak_proof.evidence import events_of, relabelled, role_ends
 
     market, events = stored["market_data"], events_of(stored)
-    frame, tried = market.load(), []
+    frame, tried = market.load(), list[int]()
     for role, end in role_ends(stored).items():
         kept = events[events["role"] == role].reset_index(drop=True)
         if kept.empty:

@@ -43,7 +43,14 @@ class SpyExpert:
         return {}
 
     def fit(
-        self, features: pd.DataFrame, labels: np.ndarray, weights: np.ndarray, **_: Any
+        self,
+        features: pd.DataFrame,
+        labels: np.ndarray,
+        weights: np.ndarray,
+        *,
+        parameters: Mapping[str, float | int],
+        seed: int,
+        threads: int,
     ) -> SpyExpert:
         """Note the training events."""
         self._train = _spans(features)
@@ -55,7 +62,7 @@ class SpyExpert:
         self.seen.append((self._train, _spans(features)))
         return np.full(len(features), 0.5)
 
-    def to_files(self) -> Mapping[str, bytes]:
+    def to_files(self) -> dict[str, bytes]:
         """Nothing to keep."""
         return {}
 
