@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _DRAWS = 10
 # Little regularised, so that what leaks through is learnt by heart and shows.
 _EAGER = {"prior_variance": 1.0, "clip": 8.0}
-_SUSPECTS = 10
+_SHOWN = 10
 
 
 def coin_labels_give_chance(stored: Stored) -> Finding:
@@ -78,41 +78,65 @@ def no_feature_is_too_good(stored: Stored) -> Finding:
     """No single feature, nor all together, predicts the label better than is believable.
 
     A feature's direction in each purged fold is that of its training events.  It is suspicious
-    above ``checks.suspicious_auc``, where chance cannot be the reason: at few events the least
-    suspicious AUC is as high as the best of so many useless features gets once in 1,000 runs.
+    above ``checks.suspicious_auc``, and only where chance cannot be the reason: with few events
+    the ceiling rises to what the best of so many useless features reaches once in 1,000 runs.
     Catches labels or later prices among the features, and data shifted in time.
     """
-    from statistics import NormalDist
-
-    from ares_assets.leak_proof.coins import auc_error, auc_within_folds
     from ares_assets.leak_proof.evidence import development
 
-    known, splitter = development(stored), _splitter(stored)
-    uniqueness = _uniqueness(known)
+    known = development(stored)
+    scores = _scores(stored, known)
+    if not scores:
+        return Finding(True, "not judged: no fold has events of both classes")
+    ceilings = _ceilings({name: error for name, (_, error) in scores.items()}, stored)
+    ranked = sorted(scores, key=lambda name: (-scores[name][0], name))
+    figures = {
+        "best": [
+            {"feature": name, "auc": scores[name][0], "ceiling": ceilings[name]}
+            for name in ranked[:_SHOWN]
+        ]
+    }
+    suspects = [name for name in ranked if scores[name][0] > ceilings[name]]
+    if suspects:
+        words = ", ".join(
+            f"{name} (AUC {scores[name][0]:.3f}, above {ceilings[name]:.3f})"
+            for name in suspects[:_SHOWN]
+        )
+        return Finding(False, f"too good to be true, look for a leak: {words}", figures)
+    best = ranked[0]
+    words = f"the best of {len(scores)} is {best} with an AUC of {scores[best][0]:.3f}"
+    return Finding(True, f"{words}; suspicious above {ceilings[best]:.3f}", figures)
+
+
+def _ceilings(errors: dict[str, float], stored: Stored) -> dict[str, float]:
+    from statistics import NormalDist
+
+    deviations = NormalDist().inv_cdf(1 - 1e-3 / len(errors))
+    least = stored.settings.checks.suspicious_auc
+    return {name: max(least, 0.5 + deviations * error) for name, error in errors.items()}
+
+
+def _scores(stored: Stored, known: Examples) -> dict[str, tuple[float, float]]:
+    """AUC within folds and its error by feature, and of the linear expert on all of them."""
+    from ares_assets.leak_proof.coins import auc_within_folds, error_within_folds
+
+    splitter, uniqueness = _splitter(stored), _uniqueness(known)
     splits = list(splitter.split(known.rows, known.t1_rows))
-    scores = {
-        str(name): _feature_auc(values, known, uniqueness, splits)
+    votes = {
+        str(name): _turned(values, known, uniqueness, splits)
         for name, values in zip(known.features.columns, known.features.to_numpy().T, strict=True)
     }
     predicted = _predicted(stored, known, known.labels.astype(float), splitter)
     if predicted is not None:
-        tests = [test for _, test in splits]
-        scores["all together"] = auc_within_folds(known.labels, predicted, uniqueness, tests)
-    scores = {name: score for name, score in scores.items() if not math.isnan(score)}
-    if not scores:
-        return Finding(True, "not judged: no fold has events of both classes")
-    by_chance = NormalDist().inv_cdf(1 - 1e-3 / len(scores)) * auc_error(float(uniqueness.sum()))
-    ceiling = max(stored.settings.checks.suspicious_auc, 0.5 + by_chance)
-    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
-    best = [{"feature": name, "auc": score} for name, score in ranked[:_SUSPECTS]]
-    figures = {"ceiling": ceiling, "best": best}
-    suspects = [f"{name} ({score:.3f})" for name, score in ranked if score > ceiling]
-    if suspects:
-        words = ", ".join(suspects[:_SUSPECTS])
-        return Finding(False, f"AUC above {ceiling:.3f}, too good to be true: {words}", figures)
-    name, score = ranked[0]
-    words = f"the best of {len(scores)} is {name} with an AUC of {score:.3f}; ceiling {ceiling:.3f}"
-    return Finding(True, words, figures)
+        votes["all together"] = predicted, [test for _, test in splits]
+    found = {
+        name: (
+            auc_within_folds(known.labels, vote, uniqueness, tests),
+            error_within_folds(known.labels, uniqueness, tests),
+        )
+        for name, (vote, tests) in votes.items()
+    }
+    return {name: pair for name, pair in found.items() if not math.isnan(pair[0])}
 
 
 def _splitter(stored: Stored) -> PurgedKFold:
@@ -153,17 +177,16 @@ def _predicted(
         return None
 
 
-def _feature_auc(
+def _turned(
     values: np.ndarray,
     known: Examples,
     weights: np.ndarray,
     splits: list[tuple[np.ndarray, np.ndarray]],
-) -> float:
-    """AUC within folds of one feature, turned in each fold as its training events say."""
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """One feature, turned in each fold as its training events say, and where it is known."""
     import numpy as np
 
     from ares_assets.analyst.scores import auc
-    from ares_assets.leak_proof.coins import auc_within_folds
 
     present = ~np.isnan(values)
     turned, tests = np.zeros(len(values)), []
@@ -174,4 +197,4 @@ def _feature_auc(
         score = auc(known.labels[learnt], values[learnt], weights[learnt])
         turned[tested] = values[tested] if score >= 0.5 else -values[tested]
         tests.append(tested)
-    return auc_within_folds(known.labels, turned, weights, tests)
+    return turned, tests

@@ -58,14 +58,35 @@ def auc_within_folds(
 
 
 def auc_error(effective_events: float) -> float:
-    """Standard error of the AUC of a prediction that knows nothing.
+    """Standard error of the AUC of a prediction that knows nothing, half of the labels ones.
 
-    With n independent events, half of them ones, the AUC is a Mann-Whitney statistic of
-    variance (n + 1) / (12 (n/2)^2), about 1 / (3 n) (Mann and Whitney 1947, Annals of
-    Mathematical Statistics 18).  Overlapping labels count as many as the sum of their
-    uniqueness (AFML 4.3): m labels that share their bars count as one.
+    The AUC is a Mann-Whitney statistic, of variance (n + 1) / (12 ones zeros) for independent
+    events (Mann and Whitney 1947, Annals of Mathematical Statistics 18).  Overlapping labels
+    count as many as the sum of their uniqueness (AFML 4.3): m labels that share their bars
+    count as one.
     """
-    return math.sqrt((effective_events + 1.0) / 3.0) / effective_events
+    return math.sqrt(_variance(effective_events / 2, effective_events / 2))
+
+
+def error_within_folds(
+    labels: np.ndarray, uniqueness: np.ndarray, tests: Iterable[np.ndarray]
+) -> float:
+    """Standard error of :func:`auc_within_folds` for these labels, few of one class or not.
+
+    Infinite where no fold has both classes.
+    """
+    variance, size = 0.0, 0.0
+    for test in tests:
+        ones = float((uniqueness[test] * labels[test]).sum())
+        zeros = float(uniqueness[test].sum()) - ones
+        if ones > 0 and zeros > 0:
+            variance += (ones + zeros) ** 2 * _variance(ones, zeros)
+            size += ones + zeros
+    return math.sqrt(variance) / size if size else math.inf
+
+
+def _variance(ones: float, zeros: float) -> float:
+    return (ones + zeros + 1.0) / (12.0 * ones * zeros)
 
 
 def band(effective_events: float, draws: int, deviations: float = DEVIATIONS) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from helpers.partition_runs import trained
 
 from ares_assets.stored import Stored
-from leaks.pipeline import trained
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Leaks, one at a time, planted into the real functions of the pipeline.
 
-Belongs here: the planting.  Does not belong here: running and judging (``pipeline.py``).
+Belongs here: the planting.  Does not belong here: running and judging
+(``helpers/partition_runs.py``).
 """
 
 from __future__ import annotations

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.partition_runs import CLOCK, again, failed, findings, trained
 
 from ares_assets.check_list import CHECKS
 from ares_assets.stored import Stored
 from ares_resources.exchanges.simulated.exchange import SimulatedExchange
 from ares_resources.settings import load_settings
 from ares_resources.timeframes import DAY_MS
-from leaks.pipeline import CLOCK, again, failed, findings, trained
 from leaks.planted import LEAKS, Leak
 
 SAMPLE = ("next bar's return", "unpurged folds", "label past its end", "signal by a later bar")

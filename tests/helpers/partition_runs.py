@@ -1,7 +1,7 @@
 """Whole partitions without Dagster, some of whose steps are carried out again with a leak.
 
 Belongs here: running steps into a home, and judging what they stored by the asset checks.
-Does not belong here: leaks (``planted.py``).
+Does not belong here: leaks (``leaks/planted.py``).
 """
 
 from __future__ import annotations
@@ -24,13 +24,6 @@ from ares_resources.workspace import Workspace
 CLOCK = 1_704_067_200_000
 SIMULATED, HELD = SymbolKey("ETHUSDT", "SIM"), SymbolKey("ETHUSDT", "BINANCE")
 QUIET: dict[str, Any] = {"tracking": {"enabled": False}}
-JUDGED_HERE = (
-    "analyst_dataset",
-    "analyst_specialists",
-    "enhanced_analysts",
-    "tactician_dataset",
-    "model_release",
-)
 
 
 def trained(
@@ -55,7 +48,7 @@ def trained(
     settings = load_settings({**QUIET, **changes}, mode="blank")
     found.request = Request(symbol, regime, settings, as_of_ms, bars is not None, "run")
     found.workspace = Workspace(home)
-    return _carried_out(found, 1, last)
+    return carried_out(found, 1, last)
 
 
 def again(stored: Stored, root: Path, first: int, last: int) -> Stored:
@@ -64,10 +57,11 @@ def again(stored: Stored, root: Path, first: int, last: int) -> Stored:
     home.create()
     found = Stored({spec.name: stored[spec.name] for spec in STEPS[: first - 1]})
     found.request, found.workspace = stored.request, Workspace(home)
-    return _carried_out(found, first, last)
+    return carried_out(found, first, last)
 
 
-def _carried_out(found: Stored, first: int, last: int) -> Stored:
+def carried_out(found: Stored, first: int, last: int) -> Stored:
+    """Steps ``first`` to ``last`` on what is found; ends where one is skipped."""
     for spec in STEPS[first - 1 : last]:
         inputs = {name: found[name] for name in spec.inputs}
         found[spec.name], _ = execute(Work(spec, found.request, found.workspace), inputs)
