@@ -91,18 +91,22 @@ def outcome(root: Path, frame: pd.DataFrame) -> PartitionOutcome:
     return found
 
 
+def constant() -> pd.DataFrame:
+    return bars().assign(**dict.fromkeys(PRICES, 2_000.0))
+
+
+def twelve() -> pd.DataFrame:
+    return bars().tail(12).reset_index(drop=True)
+
+
 @pytest.mark.parametrize(
     ("frame", "reason"),
-    [
-        (bars().assign(**dict.fromkeys(PRICES, 2_000.0)), "the price stands still for 240.0 hours"),
-        (bars().tail(12).reset_index(drop=True), "a window of 12 bars"),
-    ],
-    ids=["constant prices", "twelve bars"],
+    [(constant, "the price stands still for 240.0 hours"), (twelve, "a window of 12 bars")],
 )
 def test_bars_without_anything_in_them_are_refused_in_one_line(
-    frame: pd.DataFrame, reason: str, tmp_path: Path
+    frame: Callable[[], pd.DataFrame], reason: str, tmp_path: Path
 ) -> None:
-    found = outcome(tmp_path, frame)
+    found = outcome(tmp_path, frame())
     assert found.status in ("failed", "skipped")
     assert reason in found.reason
     assert "\n" not in found.reason
@@ -164,15 +168,15 @@ def no_calibration(events: pd.DataFrame, features: pd.DataFrame) -> Events:
 
 
 CASES = [
-    (first(12), "fold 0: "),
-    (first(40), "training rows; at least 30 are needed"),
+    pytest.param(first(12), "fold 0: ", id="twelve events"),
+    pytest.param(first(40), "training rows; at least 30 are needed", id="forty events"),
     (one_class, "training labels are 1; at least 5 of each class are needed"),
     (ones_in_the_first_fold_alone, "fold 0: 0 of "),
     (every_feature_missing, "no usable feature: all "),
     (every_feature_constant, "no usable feature: all "),
     (one_feature_missing, None),
     (one_feature_missing_in_training, None),
-    (one_label_in_eight, None),
+    (one_label_in_eight, "training labels are 1; at least 5 of each class are needed"),
     (no_calibration, None),
 ]
 
