@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ares_assets.analyst.cross_validation import PurgedKFold
     from ares_assets.analyst.dataset import Examples
 
-_DRAWS = 10
+_DRAWS = 6
 # Little regularised, so that what leaks through is learnt by heart and shows.
 _EAGER = {"prior_variance": 1.0, "clip": 8.0}
 _SHOWN = 10

@@ -16,6 +16,7 @@ from ares_resources.timeframes import timeframe_ms
 if TYPE_CHECKING:
     from ares_assets.analyst.dataset import Examples
     from ares_assets.stored import Stored
+    from ares_assets.tactician.model import Signals, TacticianContext
 
 REGIME_COLUMNS = ("p_bull", "p_bear", "p_sideways")
 FOLLOWING = {"development": "calibration", "calibration": "holdout"}
@@ -128,13 +129,22 @@ def regimes_again(stored: Stored, frame: pd.DataFrame) -> pd.DataFrame:
     return decode(frame, model, stored.settings.regimes)
 
 
-def signals_again(
-    stored: Stored, frame: pd.DataFrame
-) -> tuple[pd.DataFrame, np.ndarray, dict[str, pd.DataFrame]]:
-    """Step 8 on these bars: outcomes, the signals' rows, and their features by timeframe.
+def outcomes_again(stored: Stored, frame: pd.DataFrame) -> pd.DataFrame:
+    """Step 8's outcomes of signals, made from these bars: those known by their end."""
+    context, signals = _signals(stored, frame)
+    return context.label(frame, signals)
 
-    Outcomes are those known by the end of the bars; features are of every signal in them.
-    """
+
+def signal_features_again(
+    stored: Stored, frame: pd.DataFrame
+) -> tuple[np.ndarray, dict[str, pd.DataFrame]]:
+    """Rows of every signal within these bars, and its features by timeframe, as in step 8."""
+    context, signals = _signals(stored, frame)
+    settled = context.settled(context.label(frame, signals))
+    return signals.row, context.features(frame, regimes_again(stored, frame), signals, settled)
+
+
+def _signals(stored: Stored, frame: pd.DataFrame) -> tuple[TacticianContext, Signals]:
     from ares_assets.release.partition_model import make_signals
     from ares_assets.tactician.model import TacticianContext
 
@@ -142,14 +152,11 @@ def signals_again(
     known = stored["analyst_ensemble"].load()["out_of_fold.parquet"]
     known = known.dropna(subset=["probability"])
     known = known[known["row"] < len(frame)]
-    rows, probability = known["row"].to_numpy(), known["probability"].to_numpy()
     context = TacticianContext(
         stored["market_data"].metadata["timeframe"],
         settings.labels.horizon_bars,
         settings.costs,
         settings.tactician,
     )
-    signals = make_signals(frame, rows, probability, settings.labels)
-    labels = context.label(frame, signals)
-    regimes = regimes_again(stored, frame)
-    return labels, rows, context.features(frame, regimes, signals, context.settled(labels))
+    rows, probability = known["row"].to_numpy(), known["probability"].to_numpy()
+    return context, make_signals(frame, rows, probability, settings.labels)

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from ares_assets.leak_proof.other_future import OtherBars
+
 _FEATURE_ROWS = 2
-_REGIME_ROWS = 4
+_REGIME_ROWS = 3
 _LABEL_ROWS = {"development": 5, "calibration": 3}
-_TACTICIAN_ROWS = 2
+_SIGNAL_ROWS, _OUTCOME_ROWS = 2, 6
 _LABELS = ("timestamp", "t1_row", "label", "barrier", "gross_return", "volatility")
-_OUTCOMES = ("side", "gross_return", "cost", "funding", "net_return", "take", "wait")
+_OUTCOMES = ("side", "gross_return", "cost", "funding", "net_return", "take", "wait", "t1_row")
 
 
 def regimes_see_no_future(stored: Stored) -> tuple[bool, str]:
@@ -182,40 +184,46 @@ def tactician_sees_no_future(stored: Stored) -> tuple[bool, str]:
     from ares_assets.leak_proof.evidence import role_ends
     from ares_assets.leak_proof.other_future import drawn_rows, other_bars
 
-    market, dataset = stored["market_data"], stored["tactician_dataset"].load()
-    labels = dataset["labels.parquet"]
-    bars = market.load().iloc[: role_ends(stored)["development"]]
-    rows = drawn_rows(market.sha256, labels["row"].to_numpy() + 1, _TACTICIAN_ROWS)
-    for other in other_bars(bars, rows):
-        fault = _changed_signals(stored, labels, dataset, other.frame, other.row)
-        if fault is not None:
-            return False, f"{other.words} change what a tactician knows: {fault}"
-    return True, _unchanged(f"{len(labels)} signals", rows, len(bars))
+    content = stored["market_data"].sha256
+    labels = stored["tactician_dataset"].load()["labels.parquet"]
+    bars = stored["market_data"].load().iloc[: role_ends(stored)["development"]]
+    decided = drawn_rows(content, labels["row"].to_numpy() + 1, _SIGNAL_ROWS)
+    ended = drawn_rows(content, labels["t1_row"].to_numpy() + 1, _OUTCOME_ROWS)
+    for rows, changed in ((decided, _changed_signals), (ended, _changed_outcomes)):
+        for other in other_bars(bars, rows):
+            fault = changed(stored, labels, other)
+            if fault is not None:
+                return False, f"{other.words} change what a tactician knows: {fault}"
+    return True, _unchanged(f"{len(labels)} signals", sorted({*decided, *ended}), len(bars))
 
 
-def _changed_signals(
-    stored: Stored,
-    labels: pd.DataFrame,
-    dataset: dict[str, pd.DataFrame],
-    frame: pd.DataFrame,
-    row: int,
-) -> str | None:
+def _changed_signals(stored: Stored, labels: pd.DataFrame, other: OtherBars) -> str | None:
     import numpy as np
 
     from ares_assets.leak_proof.differences import first_difference
-    from ares_assets.leak_proof.evidence import signals_again
+    from ares_assets.leak_proof.evidence import signal_features_again
 
-    outcomes, signal_rows, features = signals_again(stored, frame)
-    stored_rows: np.ndarray = labels["row"].to_numpy()
-    before = stored_rows[stored_rows < row]
+    dataset = stored["tactician_dataset"].load()
+    rows, features = signal_features_again(stored, other.frame)
+    held: np.ndarray = labels["row"].to_numpy()
+    before = held[held < other.row]
     for timeframe, made in features.items():
-        again = made.iloc[np.searchsorted(signal_rows, before)]
+        again = made.iloc[np.searchsorted(rows, before)]
         kept = dataset[f"features-{timeframe}.parquet"].iloc[: before.size]
         fault = first_difference(again, kept, before)
         if fault is not None:
             return f"features at {timeframe}: {fault}"
-    known = outcomes[outcomes["t1_row"] < row]
-    then = labels[(labels["t1_row"] < row) & labels["row"].isin(outcomes["row"])]
+    return None
+
+
+def _changed_outcomes(stored: Stored, labels: pd.DataFrame, other: OtherBars) -> str | None:
+    from ares_assets.leak_proof.evidence import outcomes_again
+
+    again = outcomes_again(stored, other.frame)
+    known, then = (part[part["t1_row"] < other.row] for part in (again, labels))
+    if other.cut:
+        # Where bars end, a signal has no outcome before the longest holding has passed.
+        then = then[then["row"].isin(again["row"])]
     return _unlike(known, then, _OUTCOMES)
 
 
