@@ -17,7 +17,14 @@ from ares_resources.settings import load_settings
 from ares_resources.timeframes import DAY_MS
 from leaks.planted import LEAKS, Leak
 
-SAMPLE = ("next bar's return", "unpurged folds", "label past its end", "signal by a later bar")
+SAMPLE = (
+    "next bar's return",
+    "centred rolling mean",
+    "scaled by all bars",
+    "unpurged folds",
+    "label past its end",
+    "signal by a later bar",
+)
 
 
 def test_the_honest_pipeline_passes_every_check_and_tells_figures(honest: Stored) -> None:
