@@ -46,6 +46,8 @@ def coin_labels_give_chance(stored: Stored) -> Finding:
 
     known = development(stored)
     splitter = _splitter(stored)
+    if len(known) < splitter.folds:
+        return Finding(True, f"not judged: {len(known)} events for {splitter.folds} folds")
     uniqueness = _uniqueness(known)
     tests = [test for _, test in splitter.split(known.rows, known.t1_rows)]
     draws = np.random.default_rng(int(stored["market_data"].sha256[:12], 16))
@@ -85,7 +87,7 @@ def no_feature_is_too_good(stored: Stored) -> Finding:
     from ares_assets.leak_proof.evidence import development
 
     known = development(stored)
-    scores = _scores(stored, known)
+    scores = _scores(stored, known) if len(known) >= _splitter(stored).folds else {}
     if not scores:
         return Finding(True, "not judged: no fold has events of both classes")
     ceilings = _ceilings({name: error for name, (_, error) in scores.items()}, stored)

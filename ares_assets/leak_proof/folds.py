@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ares_assets.stored import Stored
+from ares_resources.errors import PartitionSkipped
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,10 +61,15 @@ def folds_are_purged(stored: Stored) -> tuple[bool, str]:
     }
     count = 0
     for name, splitter in splitters.items():
-        for seen in (
-            _spied(known.rows, known.t1_rows, splitter),
-            _spied_on_all_regimes(stored, splitter),
-        ):
+        try:
+            both = (
+                _spied(known.rows, known.t1_rows, splitter),
+                _spied_on_all_regimes(stored, splitter),
+            )
+        except PartitionSkipped as reason:
+            # Step 5 skips the partition for the same reason: no fold, no leak.
+            return True, f"not judged, {name}: {reason}"
+        for seen in both:
             fault = _first_meeting(seen, known.rows, embargo)
             if fault is not None:
                 return False, f"{name}, {fault}"

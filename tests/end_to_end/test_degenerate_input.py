@@ -168,6 +168,7 @@ def no_calibration(events: pd.DataFrame, features: pd.DataFrame) -> Events:
 
 
 CASES = [
+    pytest.param(first(4), "4 events cannot fill 5 folds", id="four events"),
     pytest.param(first(12), "fold 0: ", id="twelve events"),
     pytest.param(first(40), "training rows; at least 30 are needed", id="forty events"),
     (one_class, "training labels are 1; at least 5 of each class are needed"),
