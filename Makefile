@@ -76,6 +76,10 @@ bench-sample: $(READY) $(PEERS)/.ready ## Every benchmark once and small, to see
 test-faults: $(READY) ## 1,000 random fault sequences against the collector (minutes)
 	@$(BIN)/python tests/faults/summary.py
 
+.PHONY: test-leaks
+test-leaks: $(READY) ## Every planted leak, and every column at many rows (minutes)
+	@$(BIN)/python -m pytest tests/leaks -m "slow or not slow"
+
 .PHONY: lint
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff format --check --quiet .

@@ -1,17 +1,18 @@
 """The asset checks, as data: which asset, what is asked of it, and whether it stops a run.
 
 Belongs here: the list, and the small factories of its entries.  Does not belong here: what is
-judged and how (``market_checks.py``, ``leak_proof.py``), Dagster (``checks.py``).
+judged and how (``market_checks.py``, ``leak_proof/``), Dagster (``checks.py``).
 
 A check that guards the release is blocking, with severity ERROR: what lies downstream of a
 failed one is not computed, and nothing is promoted.  So block the forms of frames, since
 every later step relies on them; gaps and plausibility beyond tolerance, since a model of
 frozen or invented prices must not be released, and no later step would notice; the split and
-the leak proofs, since a leak makes every later figure worthless.  Two only warn:
+the leak proofs, since a leak makes every later figure worthless.  Three only warn:
 ``bars_are_fresh``, since step 1 marks stale data as degraded, which bars promotion while the
-training itself is honest; and ``regimes_are_balanced``, since step 3 skips (or pools) a regime
+training itself is honest; ``regimes_are_balanced``, since step 3 skips (or pools) a regime
 that is too thin and step 2 marks a collapse to one regime as degraded, while the partitions
-of the other regimes may be sound.
+of the other regimes may be sound; and ``no_feature_is_too_good``, since a strong feature is a
+reason to look, not a proof of a leak.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ares_assets import leak_proof, market_checks
+from ares_assets import market_checks
+from ares_assets.leak_proof import chance, folds, future, release
 from ares_assets.stored import Finding, Stored
 
 if TYPE_CHECKING:
@@ -132,8 +134,8 @@ CHECKS: tuple[CheckSpec, ...] = (
     ),
     _proven(
         "market_regimes",
-        leak_proof.regimes_see_no_future,
-        "The regimes of truncated bars equal the truncated regimes.",
+        future.regimes_see_no_future,
+        "Regimes before random rows stay the same when later bars are cut away or replaced.",
     ),
     _fits(
         "regime_dataset",
@@ -153,22 +155,63 @@ CHECKS: tuple[CheckSpec, ...] = (
     ),
     _proven(
         "analyst_dataset",
-        leak_proof.features_see_no_future,
-        "The features of truncated bars equal the stored ones, at random cuts.",
+        future.features_see_no_future,
+        "Features before random rows stay the same when later bars are cut away or replaced.",
     ),
     _proven(
         "analyst_dataset",
-        leak_proof.holdout_is_unseen,
+        future.labels_see_no_future,
+        "Labels and weights known by random rows do not depend on the bars after them.",
+    ),
+    _proven(
+        "analyst_dataset",
+        folds.holdout_is_unseen,
         "No event, and no span of a label, reaches the holdout.",
     ),
     _proven(
+        "analyst_dataset",
+        folds.folds_are_purged,
+        "No training label's span meets a tested span or its embargo, in any fold.",
+    ),
+    _judged(
+        "analyst_dataset",
+        chance.coin_labels_give_chance,
+        "Labels that are coins, with the overlap of the true ones, are predicted by chance only.",
+    ),
+    _judged(
+        "analyst_dataset",
+        chance.no_feature_is_too_good,
+        "No feature predicts its label better than `checks.suspicious_auc`.",
+        blocking=False,
+    ),
+    _proven(
+        "analyst_specialists",
+        folds.predictions_are_out_of_fold,
+        "The linear expert, refitted on independently purged folds, predicts what is stored.",
+    ),
+    _proven(
+        "enhanced_analysts",
+        folds.search_saw_no_later_event,
+        "The search looked at no event whose label ends in the part that judged its winner.",
+    ),
+    _proven(
+        "tactician_dataset",
+        future.tactician_sees_no_future,
+        "Features and outcomes of signals stay the same when later bars are cut or replaced.",
+    ),
+    _proven(
+        "tactician_dataset",
+        folds.tactician_folds_are_purged,
+        "No training outcome's span meets a tested span or its embargo, in any fold.",
+    ),
+    _proven(
         "model_release",
-        leak_proof.bundle_reloads_identically,
+        release.bundle_reloads_identically,
         "The stored bundle, loaded anew, gives the signals that were validated.",
     ),
     _proven(
         "model_release",
-        leak_proof.signals_see_no_future,
-        "The released model's signals on truncated bars equal those that were validated.",
+        release.signals_see_no_future,
+        "The released model's signals stay the same when later bars are cut away or replaced.",
     ),
 )

@@ -1,7 +1,7 @@
 """Checks of steps 1 to 3 on what they stored: bars, regimes, split.
 
 Belongs here: which figures are judged against which tolerance, in words.  Does not belong
-here: the figures themselves (``market/``), proofs of no leak (``leak_proof.py``), Dagster.
+here: the figures themselves (``market/``), proofs of no leak (``leak_proof/``), Dagster.
 """
 
 from __future__ import annotations

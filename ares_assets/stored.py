@@ -1,7 +1,7 @@
 """What a run has stored so far, as the checks see it, and what a check finds.
 
 Belongs here: gathering a partition's artifacts with the request they answer, and the form of
-a finding.  Does not belong here: judging (``leak_proof.py``, ``market_checks.py``), Dagster.
+a finding.  Does not belong here: judging (``leak_proof/``, ``market_checks.py``), Dagster.
 """
 
 from __future__ import annotations

@@ -303,7 +303,7 @@ class GateSettings(_Group):
 
 
 class CheckSettings(_Group):
-    """What the asset checks of steps 1-3 tolerate; no result depends on it."""
+    """What the asset checks tolerate; no result depends on it."""
 
     maximum_missing_share: float = Field(
         0.05, ge=0, lt=1, description="Bars that may be missing before training stops, share."
@@ -335,6 +335,12 @@ class CheckSettings(_Group):
     switches_per_30_days: tuple[float, float] = Field(
         (2, 200),
         description="Range of regime switches in 30 days outside which there is a warning.",
+    )
+    suspicious_auc: float = Field(
+        0.6,
+        gt=0.5,
+        lt=1,
+        description="Out-of-fold AUC of a feature that is too good to be true: a warning.",
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Parameters: TypeAlias = dict[str, float | int]
 
 Scope: TypeAlias = Literal["regime", "market"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 # A further expert is a module here and its name in ``ExpertKind``.
 EXPERT_KINDS: tuple[str, ...] = get_args(ExpertKind)

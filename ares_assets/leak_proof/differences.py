@@ -1,0 +1,54 @@
+"""Where two frames of the same rows differ, in words that name the place.
+
+Belongs here: comparing, bit for bit.  Does not belong here: making what is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def first_difference(
+    again: pd.DataFrame, kept: pd.DataFrame, rows: np.ndarray, columns: Sequence[str] | None = None
+) -> str | None:
+    """The first value of ``again`` that is not that of ``kept``; NaN equals NaN.
+
+    Parameters
+    ----------
+    again, kept
+        What was made anew and what is stored, aligned by position, (m, ...).
+    rows
+        The market frame's row of each of them, (m,): what the words name.
+    columns
+        What is compared; all of ``kept`` when None.
+    """
+    for name in kept.columns if columns is None else columns:
+        if name not in again.columns:
+            return f"column {name!r} is not made again"
+        left, right = again[name].to_numpy(), kept[name].to_numpy()
+        unequal = np.flatnonzero(~same(left, right))
+        if unequal.size:
+            at = int(unequal[0])
+            return f"column {name!r}, row {int(rows[at])}: {left[at]!s} instead of {right[at]!s}"
+    return None
+
+
+def other_rows(again: np.ndarray, kept: np.ndarray) -> str | None:
+    """The first row that is in only one of two ascending arrays of rows."""
+    gone, new = np.setdiff1d(kept, again), np.setdiff1d(again, kept)
+    if gone.size:
+        return f"the event at row {int(gone[0])} is gone ({gone.size} in all)"
+    if new.size:
+        return f"an event at row {int(new[0])} is new ({new.size} in all)"
+    return None
+
+
+def same(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Which values are equal, bool (m,); NaN equals NaN."""
+    equal = np.asarray(left == right)
+    if left.dtype.kind == "f" and right.dtype.kind == "f":
+        equal |= np.isnan(left) & np.isnan(right)
+    return equal

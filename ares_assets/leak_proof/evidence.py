@@ -1,0 +1,160 @@
+"""What the proofs read of steps 4 and 8, and how it is made again from bars.
+
+Belongs here: the one place that knows which rows, columns and groups those bundles hold.
+Does not belong here: judging.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ares_resources.timeframes import timeframe_ms
+
+if TYPE_CHECKING:
+    from ares_assets.analyst.dataset import Examples, MarketExamples
+    from ares_assets.stored import Stored
+    from ares_assets.tactician.model import Signals, TacticianContext
+
+REGIME_COLUMNS = ("p_bull", "p_bear", "p_sideways")
+FOLLOWING = {"development": "calibration", "calibration": "holdout"}
+
+
+def events_of(stored: Stored) -> pd.DataFrame:
+    """Every labelled event before the holdout, of all regimes."""
+    return stored["analyst_dataset"].load()["events.parquet"]
+
+
+def members(events: pd.DataFrame) -> np.ndarray:
+    """Which events are the partition's own, bool (m,)."""
+    return events["member"].to_numpy(bool)
+
+
+def development(stored: Stored) -> Examples:
+    """The partition's own events of development: what most of steps 5 to 7 train on."""
+    return development_of_all(stored).own
+
+
+def development_of_all(stored: Stored) -> MarketExamples:
+    """The events of all regimes of development, with the partition's own marked."""
+    from ares_assets.analyst.dataset import everything_of
+
+    return everything_of(stored["analyst_dataset"].load(), "development")
+
+
+def development_events(stored: Stored) -> pd.DataFrame:
+    """Events of development as step 4 stored them, of all regimes."""
+    events = events_of(stored)
+    return events[events["role"] == "development"].reset_index(drop=True)
+
+
+def role_ends(stored: Stored) -> dict[str, int]:
+    """Development and calibration, each with the first row of what follows it."""
+    from ares_assets.market.roles import first_row, roles_of
+
+    market, settings = stored["market_data"], stored.settings
+    roles = roles_of(market.load(), market.metadata, settings.window, settings.labels.horizon_bars)
+    return {role: first_row(roles, after) for role, after in FOLLOWING.items()}
+
+
+def relabelled(stored: Stored, role: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The role's events made from these bars alone, as step 4 makes them from the role's."""
+    from ares_assets.analyst import events
+
+    return events.labelled_events(
+        frame,
+        _decided(stored, role, frame),
+        settings=stored.settings.labels,
+        timeframe_ms=timeframe_ms(stored["market_data"].metadata["timeframe"]),
+    )
+
+
+def labelled_count(stored: Stored, role: str, frame: pd.DataFrame) -> int:
+    """How many of the role's decisions can have a label by the end of these bars.
+
+    Left out are those whose horizon passes the end, without volatility, or without a bar in
+    the horizon: nothing of which depends on how the event ends.
+    """
+    from ares_assets.analyst.labels import sample_events, unlabelled, volatility
+
+    labels = stored.settings.labels
+    step = timeframe_ms(stored["market_data"].metadata["timeframe"])
+    chosen = sample_events(
+        frame["timestamp"].to_numpy(),
+        _decided(stored, role, frame),
+        every_bars=labels.event_every_bars,
+        timeframe_ms=step,
+    )
+    lost = unlabelled(
+        frame,
+        chosen,
+        horizon_bars=labels.horizon_bars,
+        volatility=volatility(frame["close"].to_numpy(), labels.volatility_halflife_bars),
+        timeframe_ms=step,
+    )
+    return len(chosen) - sum(lost.values())
+
+
+def _decided(stored: Stored, role: str, frame: pd.DataFrame) -> np.ndarray:
+    """The partition's rows of a role, and those of stored events, within these bars."""
+    split, events = stored["regime_dataset"].load(), events_of(stored)
+    own = split["row"].to_numpy()[split["role"].to_numpy() == role]
+    held = events["row"].to_numpy()[events["role"].to_numpy() == role]
+    wanted = np.union1d(own, held)
+    return wanted[wanted < len(frame)]
+
+
+def features_again(stored: Stored, frame: pd.DataFrame) -> pd.DataFrame:
+    """Every column that step 4 gives its events, made from these bars for each of them."""
+    from ares_assets.analyst import features
+
+    made = features.compute_features(
+        frame,
+        timeframe=stored["market_data"].metadata["timeframe"],
+        settings=stored.settings.features,
+    )
+    decoded = regimes_again(stored, frame)
+    return made.assign(**{name: decoded[name].to_numpy() for name in REGIME_COLUMNS})
+
+
+def regimes_again(stored: Stored, frame: pd.DataFrame) -> pd.DataFrame:
+    """The regimes of these bars by the model that step 2 fitted."""
+    from ares_assets.market.classification import decode
+
+    model = stored["market_regimes"].load()["model.json"]
+    return decode(frame, model, stored.settings.regimes)
+
+
+def outcomes_again(stored: Stored, frame: pd.DataFrame) -> pd.DataFrame:
+    """Step 8's outcomes of signals, made from these bars: those known by their end."""
+    context, signals = _signals(stored, frame)
+    return context.label(frame, signals)
+
+
+def signal_features_again(
+    stored: Stored, frame: pd.DataFrame
+) -> tuple[np.ndarray, dict[str, pd.DataFrame]]:
+    """Rows of every signal within these bars, and its features by timeframe, as in step 8."""
+    context, signals = _signals(stored, frame)
+    settled = context.settled(context.label(frame, signals))
+    return signals.row, context.features(frame, regimes_again(stored, frame), signals, settled)
+
+
+def _signals(stored: Stored, frame: pd.DataFrame) -> tuple[TacticianContext, Signals]:
+    from ares_assets.release.partition_model import make_signals
+    from ares_assets.tactician.model import TacticianContext
+
+    settings = stored.settings
+    known = stored["analyst_ensemble"].load()["out_of_fold.parquet"]
+    known = known.dropna(subset=["probability"])
+    known = known[known["row"] < len(frame)]
+    context = TacticianContext(
+        stored["market_data"].metadata["timeframe"],
+        settings.labels.horizon_bars,
+        settings.costs,
+        settings.tactician,
+    )
+    rows, probability = known["row"].to_numpy(), known["probability"].to_numpy()
+    return context, make_signals(frame, rows, probability, settings.labels)

@@ -1,0 +1,332 @@
+"""Leaks, one at a time, planted into the real functions of the pipeline.
+
+Belongs here: the planting.  Does not belong here: running and judging
+(``helpers/partition_runs.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ares_assets import step04_analyst_labeling_feature_engineering as step04
+from ares_assets.analyst import (
+    cross_validation,
+    enhancement,
+    events,
+    feature_run,
+    features,
+    out_of_fold,
+)
+from ares_assets.analyst.dataset import MarketExamples
+from ares_assets.market import classification
+from ares_assets.market.regimes import decide
+from ares_assets.market.regimes.base import PROBABILITY_COLUMNS
+from ares_assets.release import partition_model
+from ares_assets.tactician import model as tactician_model
+from ares_assets.tactician import multi_timeframe, tactician_features
+
+Patch = pytest.MonkeyPatch
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A leak, the steps that run with it, and the check that must notice it by name.
+
+    ``only_in_steps``: the checks are sound code and find what the steps stored.
+    """
+
+    name: str
+    plant: Callable[[Patch], None]
+    first: int
+    last: int
+    caught_by: str
+    only_in_steps: bool = False
+
+
+def _changed_features(change: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]) -> Any:
+    honest = features.extend_features
+
+    def plant(patch: Patch) -> None:
+        def leaking(frame: pd.DataFrame, **options: Any) -> Any:
+            values, states = honest(frame, **options)
+            found = features.as_frame(values, options["settings"], options["timeframe"])
+            return np.ascontiguousarray(change(found, frame).to_numpy().T), states
+
+        patch.setattr(features, "extend_features", leaking)
+
+    return plant
+
+
+def _next_return(found: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    close = np.log(frame["close"].to_numpy())
+    return found.assign(return_1=np.append(np.diff(close), 0.0))
+
+
+def _centred(found: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    mean = frame["close"].rolling(21, center=True, min_periods=1).mean()
+    return found.assign(bollinger_z_20=(frame["close"] / mean - 1).to_numpy())
+
+
+def _scaled_by_all(found: pd.DataFrame, _: pd.DataFrame) -> pd.DataFrame:
+    return (found - found.mean()) / found.std()
+
+
+def _filled_backward(found: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """What the last bar says where there is one: honest on a cut frame, and where it is served."""
+    later = frame["close"].shift(-30)
+    known = np.log(later / frame["close"]).fillna(0.0).to_numpy()
+    return found.assign(return_60=found["return_60"].to_numpy() + 0.1 * known)
+
+
+def _early_slow_bar(patch: Patch) -> None:
+    """Slower bars count from when they open, instead of from when they closed."""
+    honest = feature_run.BarSeries
+
+    class Early(honest):  # type: ignore[misc, valid-type]
+        @property
+        def close_times(self) -> np.ndarray:
+            times = honest.close_times.__get__(self)
+            return times - self.timeframe_ms if self.timeframe_ms > 60_000 else times
+
+    patch.setattr(feature_run, "BarSeries", Early)
+
+
+def _early_context(patch: Patch) -> None:
+    honest = multi_timeframe.join_available
+
+    def early(decision_ms: np.ndarray, slower: pd.DataFrame, **options: Any) -> pd.DataFrame:
+        length = options["maximum_age_ms"]
+        return honest(decision_ms, slower.assign(available=slower["available"] - length), **options)
+
+    patch.setattr(multi_timeframe, "join_available", early)
+
+
+def _label_past_its_end(patch: Patch) -> None:
+    honest = events.triple_barrier
+
+    def late(frame: pd.DataFrame, rows: np.ndarray, **options: Any) -> pd.DataFrame:
+        found = honest(frame, rows, **options)
+        close = frame["close"].to_numpy()
+        then = np.minimum(found["t1_row"].to_numpy() + 30, len(close) - 1)
+        up = close[then] > close[found["row"].to_numpy()]
+        return found.assign(label=up.astype(np.int64))
+
+    patch.setattr(events, "triple_barrier", late)
+
+
+def _weights_by_later_roles(patch: Patch) -> None:
+    honest = step04.label_events
+
+    def together(*arguments: Any) -> pd.DataFrame:
+        found = honest(*arguments)
+        return found.assign(weight=found["uniqueness"] / found["uniqueness"].mean())
+
+    patch.setattr(step04, "label_events", together)
+
+
+def _only_quick_events(patch: Patch) -> None:
+    honest = events.labelled_events
+
+    def quick(*arguments: Any, **options: Any) -> pd.DataFrame:
+        found = honest(*arguments, **options)
+        return found[found["barrier"] != "vertical"].reset_index(drop=True)
+
+    patch.setattr(events, "labelled_events", quick)
+
+
+def _smoothed_regimes(patch: Patch) -> None:
+    """Kim's smoother on top of the filter, with a sticky law: each bar uses all bars."""
+    honest = classification._decided
+
+    def smoothed(frame: pd.DataFrame, model: Any, settings: Any) -> pd.DataFrame:
+        found = honest(frame, model, settings)
+        p = found[list(PROBABILITY_COLUMNS)].to_numpy(copy=True)
+        stay = 0.998 * np.eye(3) + 0.001 * (1 - np.eye(3))
+        for bar in range(len(p) - 2, -1, -1):
+            expected = p[bar] @ stay
+            p[bar] *= stay @ (p[bar + 1] / expected)
+            p[bar] /= p[bar].sum()
+        found[list(PROBABILITY_COLUMNS)] = p
+        found["regime"] = decide(
+            found,
+            enter_probability=settings.enter_probability,
+            minimum_dwell_bars=settings.minimum_dwell_bars,
+        )
+        return found
+
+    patch.setattr(classification, "_decided", smoothed)
+
+
+def _unpurged(patch: Patch) -> None:
+    def whole(rows: np.ndarray, _: Any, blocks: list[np.ndarray], __: int) -> np.ndarray:
+        return np.setdiff1d(np.arange(len(rows)), np.concatenate(blocks))
+
+    patch.setattr(cross_validation, "_purged", whole)
+
+
+def _without_embargo(patch: Patch) -> None:
+    honest = cross_validation._purged
+
+    def hasty(rows: Any, t1_rows: Any, blocks: Any, _: int) -> np.ndarray:
+        return honest(rows, t1_rows, blocks, 0)
+
+    patch.setattr(cross_validation, "_purged", hasty)
+
+
+def _forward_unpurged(patch: Patch) -> None:
+    def split(self: Any, rows: np.ndarray, t1_rows: np.ndarray) -> Iterator[Any]:
+        first = cross_validation.initial_count(len(rows), self.initial_share)
+        for block in np.array_split(np.arange(first, len(rows)), self.folds):
+            yield np.arange(block[0]), block
+
+    patch.setattr(cross_validation.PurgedForward, "split", split)
+
+
+def _folds_drawn_event_by_event(patch: Patch) -> None:
+    def split(self: Any, rows: np.ndarray, t1_rows: np.ndarray) -> Iterator[Any]:
+        shuffled = np.random.default_rng(0).permutation(len(rows))
+        for part in np.array_split(shuffled, self.folds):
+            test = np.sort(part)
+            yield np.setdiff1d(np.arange(len(rows)), test), test
+
+    patch.setattr(cross_validation.PurgedKFold, "split", split)
+
+
+def _judged_on_what_it_learnt(patch: Patch) -> None:
+    honest = out_of_fold.out_of_fold
+
+    def within(*arguments: Any, splitter: Any, **options: Any) -> np.ndarray:
+        everything = np.arange(len(arguments[1].own))
+
+        class Same:
+            embargo_bars = 0
+
+            def split(self, rows: np.ndarray, t1_rows: np.ndarray) -> Iterator[Any]:
+                for _, test in splitter.split(rows, t1_rows):
+                    yield everything, test
+
+        return honest(*arguments, splitter=Same(), **options)
+
+    patch.setattr(out_of_fold, "out_of_fold", within)
+
+
+def _scaled_before_the_folds(patch: Patch) -> None:
+    """Standardised on all development events, tested ones included, before the folds."""
+    honest = out_of_fold.out_of_fold
+
+    def scaled(expert: Any, known: MarketExamples, **options: Any) -> np.ndarray:
+        ranks = replace(known.everything, features=known.everything.features.rank(pct=True))
+        return honest(expert, MarketExamples(ranks, known.member), **options)
+
+    patch.setattr(out_of_fold, "out_of_fold", scaled)
+
+
+def _outcome_past_its_end(patch: Patch) -> None:
+    honest = tactician_model.meta_labels
+
+    def late(frame: pd.DataFrame, *arguments: Any, **options: Any) -> pd.DataFrame:
+        found = honest(frame, *arguments, **options)
+        close = frame["close"].to_numpy()
+        then = np.minimum(found["t1_row"].to_numpy() + 20, len(close) - 1)
+        moved = found["side"] * (close[then] / close[found["row"].to_numpy()] - 1)
+        return found.assign(take=(moved > 0).astype(np.int64))
+
+    patch.setattr(tactician_model, "meta_labels", late)
+
+
+def _hit_rate_of_open_trades(patch: Patch) -> None:
+    honest = tactician_features.hit_rate
+
+    def early(row: np.ndarray, closed: pd.DataFrame) -> np.ndarray:
+        return honest(row, closed.assign(t1_row=closed["row"] - 1))
+
+    patch.setattr(tactician_features, "hit_rate", early)
+
+
+def _signal_by_a_later_bar(patch: Patch) -> None:
+    honest = partition_model.PartitionModel.decide
+
+    def foresighted(
+        self: Any, frame: pd.DataFrame, known: Any, regimes: Any, rows: Any, raw: Any = None
+    ) -> pd.DataFrame:
+        found = honest(self, frame, known, regimes, rows, raw)
+        close = frame["close"].to_numpy()
+        later = close[np.minimum(found["row"].to_numpy() + 15, len(close) - 1)]
+        found["size"] = found["size"] + 0.1 * (later > close[found["row"].to_numpy()])
+        return found
+
+    patch.setattr(partition_model.PartitionModel, "decide", foresighted)
+
+
+def _volatility_of_the_horizon(patch: Patch) -> None:
+    """Barriers of the signals are scaled by the volatility that the horizon turned out to have."""
+    honest = partition_model.make_signals
+
+    def later(frame: pd.DataFrame, rows: Any, probability: Any, labels: Any) -> Any:
+        found = honest(frame, rows, probability, labels)
+        spread = pd.Series(found.spread).shift(-labels.horizon_bars).ffill().to_numpy()
+        return replace(found, spread=spread)
+
+    patch.setattr(partition_model, "make_signals", later)
+
+
+def _search_everything(patch: Patch) -> None:
+    def all_of_the_first(known: MarketExamples, share: float) -> MarketExamples:
+        later = known.own.rows[enhancement.initial_count(len(known), share)]
+        kept = known.everything.rows < later
+        return MarketExamples(known.everything.part(kept), known.member[kept])
+
+    patch.setattr(enhancement, "_search_part", all_of_the_first)
+
+
+LEAKS = (
+    Leak("next bar's return", _changed_features(_next_return), 4, 4, "features_see_no_future"),
+    Leak("centred rolling mean", _changed_features(_centred), 4, 4, "features_see_no_future"),
+    Leak("scaled by all bars", _changed_features(_scaled_by_all), 4, 4, "features_see_no_future"),
+    Leak(
+        "a later bar where there is one",
+        _changed_features(_filled_backward),
+        4,
+        4,
+        "features_see_no_future",
+    ),
+    Leak("slow bar before it closed", _early_slow_bar, 4, 4, "features_see_no_future"),
+    Leak("label past its end", _label_past_its_end, 4, 4, "labels_see_no_future"),
+    Leak("weights by later roles", _weights_by_later_roles, 4, 4, "labels_see_no_future"),
+    Leak("only events that end quickly", _only_quick_events, 4, 4, "labels_see_no_future"),
+    Leak("smoothed regimes", _smoothed_regimes, 2, 2, "regimes_see_no_future"),
+    Leak("unpurged folds", _unpurged, 4, 5, "folds_are_purged"),
+    Leak("folds without embargo", _without_embargo, 4, 5, "folds_are_purged"),
+    Leak("forward folds unpurged", _forward_unpurged, 4, 4, "folds_are_purged"),
+    Leak("folds drawn by event", _folds_drawn_event_by_event, 4, 4, "folds_are_purged"),
+    Leak(
+        "coins by folds drawn by event",
+        _folds_drawn_event_by_event,
+        4,
+        4,
+        "coin_labels_give_chance",
+    ),
+    Leak("judged on what it learnt", _judged_on_what_it_learnt, 4, 4, "coin_labels_give_chance"),
+    Leak("unpurged in step 5 alone", _unpurged, 5, 5, "predictions_are_out_of_fold", True),
+    Leak(
+        "scaled before the folds",
+        _scaled_before_the_folds,
+        5,
+        5,
+        "predictions_are_out_of_fold",
+        True,
+    ),
+    Leak("search unpurged", _search_everything, 6, 6, "search_saw_no_later_event", True),
+    Leak("tactician's folds unpurged", _unpurged, 8, 8, "tactician_folds_are_purged"),
+    Leak("slow context before it closed", _early_context, 8, 8, "tactician_sees_no_future"),
+    Leak("outcome past its end", _outcome_past_its_end, 8, 8, "tactician_sees_no_future"),
+    Leak("hit rate of open trades", _hit_rate_of_open_trades, 8, 8, "tactician_sees_no_future"),
+    Leak("volatility of the horizon", _volatility_of_the_horizon, 8, 8, "tactician_sees_no_future"),
+    Leak("signal by a later bar", _signal_by_a_later_bar, 13, 16, "signals_see_no_future"),
+)
