@@ -46,6 +46,7 @@ def regimes_see_no_future(stored: Stored) -> tuple[bool, str]:
 def features_see_no_future(stored: Stored) -> tuple[bool, str]:
     """Features of truncated bars equal the stored ones at every event before the cut."""
     from ares_assets.analyst.features import compute_features
+    from ares_assets.market.regimes.base import PROBABILITY_COLUMNS
 
     market, dataset = stored["market_data"], stored["analyst_dataset"].load()
     frame, events = market.load(), dataset["events.parquet"]
@@ -58,7 +59,7 @@ def features_see_no_future(stored: Stored) -> tuple[bool, str]:
             timeframe=market.metadata["timeframe"],
             settings=stored.settings.features,
         )
-        kept = dataset["features.parquet"][before]
+        kept = dataset["features.parquet"][before].drop(columns=list(PROBABILITY_COLUMNS))
         different = _first_difference(again.iloc[rows[before]][kept.columns], kept)
         if different is not None:
             return False, f"bars cut at row {cut} change the features: {different}"

@@ -6,7 +6,7 @@ belong here: barriers, weights and features (``analyst/``).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Result, StepSpec, Work
 from ares_resources.errors import PartitionSkipped
@@ -14,55 +14,79 @@ from ares_resources.storage.artifacts import Artifact
 from ares_resources.timeframes import timeframe_ms
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 
-def analyst_dataset(work: Work, market_data: Artifact, regime_dataset: Artifact) -> Result:
-    """Events of development and calibration only: the holdout is not in this artifact."""
+def analyst_dataset(
+    work: Work, market_data: Artifact, market_regimes: Artifact, regime_dataset: Artifact
+) -> Result:
+    """Events of development and calibration only: the holdout is not in this artifact.
+
+    Those of the other regimes stand beside the partition's own (``member``), for the experts
+    that learn from all.
+    """
+    from ares_assets.analyst.dataset import analyst_inputs
     from ares_assets.analyst.features import usable_features
+    from ares_assets.market.regimes.base import PROBABILITY_COLUMNS
     from ares_assets.shared_features import features_of
 
-    rows = regime_dataset.load()
-    events = label_events(work, market_data, rows)
-    features = features_of(work, market_data).iloc[events["row"]].reset_index(drop=True)
-    development = events["role"].to_numpy() == "development"
-    kept, dropped = usable_features(features, development, work.settings.features.maximum_nan_share)
+    regimes = market_regimes.load()["regimes.parquet"]
+    own = regime_dataset.load()["row"].to_numpy()
+    events = label_events(work, market_data, regimes["regime"].to_numpy(), own)
+    inputs = analyst_inputs(features_of(work, market_data), regimes, events["row"].to_numpy())
+    learnt = ((events["role"] == "development") & events["member"]).to_numpy()
+    technical = inputs.drop(columns=list(PROBABILITY_COLUMNS))
+    kept, dropped = usable_features(technical, learnt, work.settings.features.maximum_nan_share)
     if not kept:
         raise PartitionSkipped(f"no usable feature: {dropped}")
-    share = float((events["weight"] * events["label"])[development].sum())
-    share /= float(events["weight"][development].sum())
-    metadata = {
-        "development_events": int(development.sum()),
-        "calibration_events": int((~development).sum()),
-        "features": len(kept),
-        "dropped_features": len(dropped),
-        "upper_share": round(share, 4),
-        "mean_uniqueness": round(float(events["uniqueness"][development].mean()), 4),
-        "barriers": {str(k): int(v) for k, v in events["barrier"].value_counts().items()},
-    }
     value = {
         "events.parquet": events,
-        "features.parquet": features[list(kept)],
+        "features.parquet": inputs[[*kept, *PROBABILITY_COLUMNS]],
         "summary.json": {"features": list(kept), "dropped": dropped},
     }
-    return Result(value, metadata)
+    counts = {"features": len(kept), "dropped_features": len(dropped)}
+    return Result(value, {**_described(events, learnt), **counts})
 
 
-def label_events(work: Work, market_data: Artifact, rows: pd.DataFrame) -> pd.DataFrame:
-    """Labels and weights of the regime's decisions before the holdout.
+def _described(events: pd.DataFrame, learnt: np.ndarray) -> dict[str, Any]:
+    """Counts, class balance and overlap of the events that the partition learns from."""
+    own = events[learnt]
+    weighted = own["uniqueness"] * own["label"]
+    upper = own["label"] == 1
+    return {
+        "development_events": len(own),
+        "calibration_events": int(((events["role"] == "calibration") & events["member"]).sum()),
+        "events_of_all_regimes": len(events),
+        "upper_labels": int(upper.sum()),
+        "lower_labels": int((~upper).sum()),
+        "upper_share": round(float(weighted.sum() / own["uniqueness"].sum()), 4),
+        "mean_uniqueness": round(float(own["uniqueness"].mean()), 4),
+        "independent_events": round(float(own["uniqueness"].sum()), 1),
+        "barriers": {str(k): int(v) for k, v in own["barrier"].value_counts().items()},
+    }
+
+
+def label_events(
+    work: Work, market_data: Artifact, regimes: np.ndarray, own: np.ndarray
+) -> pd.DataFrame:
+    """Labels and weights of all regimes' decisions before the holdout, in time order.
 
     Each role is labelled on bars that end where the next role begins, so that no label can
-    have seen the bars of the next one.
+    have seen the bars of the next one.  ``regimes`` are the decided names of every row, ``own``
+    the partition's rows; both are columns of the result (``regime``, ``member``).
 
     Raises
     ------
     PartitionSkipped
-        If too few are left, or all labels are of one class.
+        If too few of the partition's own are left, or all their labels are of one class.
     """
+    import numpy as np
     import pandas as pd
 
     from ares_assets.analyst.events import labelled_events
     from ares_assets.market.roles import first_row, roles_of
+    from ares_assets.market.splits import regime_rows
 
     frame, labels = market_data.load(), work.settings.labels
     roles = roles_of(frame, market_data.metadata, work.settings.window, labels.horizon_bars)
@@ -70,9 +94,10 @@ def label_events(work: Work, market_data: Artifact, rows: pd.DataFrame) -> pd.Da
         "development": first_row(roles, "calibration"),
         "calibration": first_row(roles, "holdout"),
     }
+    everywhere = np.union1d(regime_rows(roles, regimes, None), own)
     parts = []
     for role, end in ends.items():
-        wanted = rows["row"].to_numpy()[rows["role"].to_numpy() == role]
+        wanted = everywhere[roles[everywhere] == role]
         found = labelled_events(
             frame.iloc[:end],
             wanted,
@@ -80,8 +105,11 @@ def label_events(work: Work, market_data: Artifact, rows: pd.DataFrame) -> pd.Da
             timeframe_ms=timeframe_ms(market_data.metadata["timeframe"]),
         )
         parts.append(found.assign(role=role))
-    _check_trainable(work, parts[0])
-    return pd.concat(parts, ignore_index=True)
+    events = pd.concat(parts, ignore_index=True)
+    events["regime"] = regimes[events["row"].to_numpy()]
+    events["member"] = np.isin(events["row"].to_numpy(), own)
+    _check_trainable(work, events[(events["role"] == "development") & events["member"]])
+    return events
 
 
 def _check_trainable(work: Work, development: pd.DataFrame) -> None:
@@ -105,7 +133,7 @@ SPEC = StepSpec(
     description="Triple-barrier labels with uniqueness weights, and features, before the holdout.",
     group="analyst",
     kind="bundle",
-    inputs=("market_data", "regime_dataset"),
+    inputs=("market_data", "market_regimes", "regime_dataset"),
     uses=("labels", "features", "window", "regimes"),
     function=analyst_dataset,
 )

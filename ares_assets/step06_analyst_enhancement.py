@@ -12,7 +12,7 @@ from ares_assets.engine import Result, StepSpec, Work
 from ares_resources.storage.artifacts import Artifact
 
 if TYPE_CHECKING:
-    from ares_assets.analyst.dataset import Examples
+    from ares_assets.analyst.dataset import MarketExamples
 
 
 def enhanced_analysts(
@@ -21,19 +21,16 @@ def enhanced_analysts(
     """The study's winner if its gain held up on later events, else the defaults; trained."""
     import pandas as pd
 
-    from ares_assets.analyst.dataset import examples_of
+    from ares_assets.analyst.dataset import everything_of
     from ares_assets.analyst.enhancement import enhance
     from ares_assets.analyst.scores import auc, log_loss
 
-    known = examples_of(analyst_dataset.load(), "development")
+    known = everything_of(analyst_dataset.load(), "development")
+    own = known.own
     settings = work.settings.analyst
     trials = _TrialNotes(work, analyst_dataset.sha256)
     found = enhance(
-        known.features,
-        known.labels,
-        known.weights,
-        known.rows,
-        known.t1_rows,
+        known,
         kinds=sorted(settings.experts),
         n_trials=work.settings.n_trials,
         folds=settings.folds,
@@ -54,8 +51,8 @@ def enhanced_analysts(
         "features": len(found.features),
         "gain": None if found.gain is None else found.gain.gain,
         "gain_confidence": None if found.gain is None else found.gain.confidence,
-        "auc": auc(known.labels, predicted, known.weights),
-        "log_loss": log_loss(known.labels, predicted, known.weights),
+        "auc": auc(own.labels, predicted, own.weights),
+        "log_loss": log_loss(own.labels, predicted, own.weights),
         "best_before": analyst_specialists.metadata["best"],
     }
     value = {
@@ -63,7 +60,7 @@ def enhanced_analysts(
         "enhancement.json": found.as_dict(),
         "trials.parquet": found.trials,
         "ranking.parquet": found.ranking,
-        "out_of_fold.parquet": pd.DataFrame({"row": known.rows, "enhanced": predicted}),
+        "out_of_fold.parquet": pd.DataFrame({"row": own.rows, "enhanced": predicted}),
     }
     return Result(value, metadata)
 
@@ -98,26 +95,22 @@ class _TrialNotes:
 
 
 def _train(
-    work: Work, known: Examples, kind: str, parameters: Any, features: tuple[str, ...]
+    work: Work, known: MarketExamples, kind: str, parameters: Any, features: tuple[str, ...]
 ) -> tuple[Any, dict[str, bytes]]:
     from ares_assets.analyst.cross_validation import PurgedKFold
     from ares_assets.analyst.experts.base import get_expert
-    from ares_assets.analyst.out_of_fold import out_of_fold
+    from ares_assets.analyst.out_of_fold import fit_expert, out_of_fold
 
-    settings, expert, chosen = work.settings.analyst, get_expert(kind), list(features)
-    common = {"parameters": parameters, "seed": work.seed, "threads": work.settings.threads}
-    predicted = out_of_fold(
-        expert,
-        known.features[chosen],
-        known.labels,
-        known.weights,
-        known.rows,
-        known.t1_rows,
-        splitter=PurgedKFold(settings.folds, settings.embargo_bars),
-        **common,
-    )
-    fitted = expert.fit(known.features[chosen], known.labels, known.weights, **common)
-    return predicted, fitted.to_files()
+    settings, expert = work.settings.analyst, get_expert(kind)
+    common = {
+        "features": list(features),
+        "parameters": parameters,
+        "seed": work.seed,
+        "threads": work.settings.threads,
+    }
+    splitter = PurgedKFold(settings.folds, settings.embargo_bars)
+    predicted = out_of_fold(expert, known, splitter=splitter, **common)
+    return predicted, fit_expert(expert, known, **common).to_files()
 
 
 SPEC = StepSpec(

@@ -43,7 +43,12 @@ def analyst_ensemble(
         maximum_q=settings.maximum_q_statistic,
         embargo_bars=settings.embargo_bars,
     )
-    described = _members(chosen.weights, enhanced["enhancement.json"], known.features.columns)
+    described = _members(
+        chosen.weights,
+        enhanced["enhancement.json"],
+        specialists["recipes.json"],
+        known.features.columns,
+    )
     model = AnalystModel(
         {name: _fitted(name, described[name], specialists, enhanced) for name in described},
         chosen.weights,
@@ -92,11 +97,12 @@ def _judged(votes: Mapping[str, Any], search_share: float) -> dict[str, Any]:
 
 
 def _members(
-    weights: Mapping[str, float], enhancement: Mapping[str, Any], names: Any
+    weights: Mapping[str, float],
+    enhancement: Mapping[str, Any],
+    recipes: Mapping[str, Any],
+    names: Any,
 ) -> dict[str, dict[str, Any]]:
     """The recipe of every member that carries a weight: what a refit needs."""
-    from ares_assets.analyst.experts.base import get_expert
-
     described = {}
     for name in sorted(weights):
         if name == "enhanced":
@@ -105,7 +111,7 @@ def _members(
         else:
             described[name] = {
                 "kind": name,
-                "parameters": get_expert(name).default_parameters(),
+                "parameters": recipes[name],
                 "features": list(names),
             }
     return described

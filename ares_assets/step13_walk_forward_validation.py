@@ -80,7 +80,7 @@ def holdout_case(
     """
     import numpy as np
 
-    from ares_assets.analyst.dataset import examples_of
+    from ares_assets.analyst.dataset import everything_of
     from ares_assets.market.roles import first_row, roles_of
     from ares_assets.release.holdout import HoldoutCase
     from ares_assets.release.partition_model import PartitionModel
@@ -98,15 +98,16 @@ def holdout_case(
         frame=frame,
         features=features_of(work, market_data),
         regimes=regimes,
-        past=examples_of(analyst_dataset.load(), None),
+        past=everything_of(analyst_dataset.load(), None),
         rows=rows["row"].to_numpy()[rows["role"].to_numpy() == "holdout"],
+        market_rows=np.flatnonzero(roles == "holdout"),
         first_row=first_row(roles, "holdout"),
         served_rows=inside[inside >= history_row],
         history_row=history_row,
     )
-    if len(case.events) < settings.validation.refits:
+    if len(case.holdout) < settings.validation.refits:
         raise PartitionSkipped(
-            f"{len(case.events)} {work.request.regime} decisions with a known outcome in the "
+            f"{len(case.holdout)} {work.request.regime} decisions with a known outcome in the "
             f"holdout; {settings.validation.refits} are the least that can be walked through"
         )
     return case

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -194,11 +194,14 @@ class FeatureSettings(_Group):
     )
 
 
+ExpertKind: TypeAlias = Literal["catboost", "gradient_boosting", "linear", "forest", "multilevel"]
+
+
 class AnalystSettings(_Group):
     """Steps 5-7."""
 
-    experts: tuple[Literal["catboost", "gradient_boosting", "linear", "forest"], ...] = Field(
-        ("catboost", "gradient_boosting", "linear", "forest"),
+    experts: tuple[ExpertKind, ...] = Field(
+        ("catboost", "gradient_boosting", "linear", "forest", "multilevel"),
         min_length=1,
         description="Experts of step 5.",
     )

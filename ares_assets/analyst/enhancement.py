@@ -19,17 +19,17 @@ from ares_assets.analyst.cross_validation import (
     check_events,
     initial_count,
 )
+from ares_assets.analyst.dataset import Examples, MarketExamples
 from ares_assets.analyst.enhancement_study import (
     Choice,
-    Events,
     OnTrial,
     choice_of,
+    predict,
     run_study,
     trials_table,
 )
 from ares_assets.analyst.experts.base import Parameters, get_expert
 from ares_assets.analyst.feature_ranking import FeatureRanking, rank_features
-from ares_assets.analyst.out_of_fold import check_lengths
 from ares_assets.analyst.scores import BlockGain, paired_block_gain
 from ares_resources.errors import BadInput
 
@@ -76,11 +76,7 @@ class Enhancement:
 
 
 def enhance(
-    features: pd.DataFrame,
-    labels: np.ndarray,
-    weights: np.ndarray,
-    rows: np.ndarray,
-    t1_rows: np.ndarray,
+    known: MarketExamples,
     *,
     kinds: Sequence[str],
     n_trials: int,
@@ -102,8 +98,9 @@ def enhance(
 
     Parameters
     ----------
-    features
-        Development events (n, k), in time order; the other arrays are (n,).
+    known
+        Development events of all regimes in time order; the partition's own are searched and
+        judged on, and an expert of market scope learns from the others too.
     on_trial
         Called after each trial with number, state ("COMPLETE"), Optuna's parameters and
         value: for progress and the ledger of trials.
@@ -120,15 +117,16 @@ def enhance(
             f"kinds {list(kinds)}, n_trials {n_trials}, gain_confidence {gain_confidence}; "
             "allowed: some, at least 1, between 0.5 and 1"
         )
-    events = _checked(features, labels, weights, rows, t1_rows)
+    own = known.own
+    check_events(own.rows, own.t1_rows)
     forward = PurgedForward(folds, search_share, embargo_bars)
-    search = _search_part(events, search_share)
+    search = _search_part(known, search_share)
     within = PurgedKFold(folds, embargo_bars)
-    ranking = _rank(search, within, kinds, seed, threads)
+    ranking = _rank(search.own, within, kinds, seed, threads)
     study = run_study(search, within, ranking, kinds, n_trials, seed, threads, on_trial)
     candidate = choice_of(study.best_trial, ranking)
-    default = _default(candidate.kind, events)
-    kept, reason, gain = _judge(events, forward, candidate, default, gain_confidence, seed, threads)
+    default = _default(candidate.kind, own)
+    kept, reason, gain = _judge(known, forward, candidate, default, gain_confidence, seed, threads)
     used = candidate if kept else default
     return Enhancement(
         kind=used.kind,
@@ -139,32 +137,20 @@ def enhance(
         gain=gain,
         candidate=candidate,
         search_log_loss=float(study.best_value),
-        search_events=len(search.rows),
+        search_events=len(search),
         trials=trials_table(study, ranking),
         ranking=ranking.table,
     )
 
 
-def _checked(
-    features: pd.DataFrame,
-    labels: np.ndarray,
-    weights: np.ndarray,
-    rows: np.ndarray,
-    t1_rows: np.ndarray,
-) -> Events:
-    y, w = np.asarray(labels, np.float64), np.asarray(weights, np.float64)
-    check_lengths(len(features), labels=y, weights=w, rows=rows, t1_rows=t1_rows)
-    return Events(features, y, w, *check_events(rows, t1_rows))
-
-
-def _search_part(events: Events, share: float) -> Events:
-    cut = initial_count(len(events.rows), share)
-    later = events.rows[cut] if cut < len(events.rows) else np.iinfo(np.int64).max
-    return events.take(np.flatnonzero(events.t1_rows[:cut] < later))
+def _search_part(known: MarketExamples, share: float) -> MarketExamples:
+    rows = known.own.rows
+    cut = initial_count(len(rows), share)
+    return known.before(int(rows[cut])) if cut < len(rows) else known
 
 
 def _rank(
-    search: Events, splitter: PurgedKFold, kinds: Sequence[str], seed: int, threads: int
+    search: Examples, splitter: PurgedKFold, kinds: Sequence[str], seed: int, threads: int
 ) -> FeatureRanking:
     asked = [kind for kind in PROBES if kind in kinds] or list(kinds[:1])
     return rank_features(
@@ -180,13 +166,13 @@ def _rank(
     )
 
 
-def _default(kind: str, events: Events) -> Choice:
+def _default(kind: str, events: Examples) -> Choice:
     names = tuple(str(name) for name in events.features.columns)
     return Choice(kind, get_expert(kind).default_parameters(), names)
 
 
 def _judge(
-    events: Events,
+    known: MarketExamples,
     forward: PurgedForward,
     candidate: Choice,
     default: Choice,
@@ -198,12 +184,10 @@ def _judge(
         set(candidate.features) == set(default.features)
     ):
         return False, "the study found nothing better than the defaults", None
-    before = events.predict(default, forward, seed, threads)
-    after = events.predict(candidate, forward, seed, threads)
-    tested = ~np.isnan(before)
-    gain = paired_block_gain(
-        events.labels[tested], before[tested], after[tested], events.weights[tested]
-    )
+    before = predict(known, default, forward, seed, threads)
+    after = predict(known, candidate, forward, seed, threads)
+    tested, own = ~np.isnan(before), known.own
+    gain = paired_block_gain(own.labels[tested], before[tested], after[tested], own.weights[tested])
     kept = gain.confidence >= gain_confidence
     verdict = "reaches" if kept else "is below"
     reason = (

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from ares_assets.analyst.cross_validation import PurgedKFold, Splitter
-from ares_assets.analyst.experts.base import Parameters, get_expert
+from ares_assets.analyst.dataset import MarketExamples
+from ares_assets.analyst.experts.base import REGIME_COLUMNS, Parameters, get_expert
 from ares_assets.analyst.feature_ranking import FeatureRanking
 from ares_assets.analyst.out_of_fold import out_of_fold
 from ares_assets.analyst.scores import log_loss
@@ -45,44 +46,23 @@ class Choice:
         }
 
 
-@dataclass(frozen=True)
-class Events:
-    """Labelled events in time order: features (n, k), the rest (n,)."""
-
-    features: pd.DataFrame
-    labels: np.ndarray
-    weights: np.ndarray
-    rows: np.ndarray
-    t1_rows: np.ndarray
-
-    def take(self, index: np.ndarray) -> Events:
-        """The events at these positions."""
-        return Events(
-            self.features.iloc[index],
-            self.labels[index],
-            self.weights[index],
-            self.rows[index],
-            self.t1_rows[index],
-        )
-
-    def predict(self, choice: Choice, splitter: Splitter, seed: int, threads: int) -> np.ndarray:
-        """Out-of-fold probabilities (n,) of this way to train; NaN where none tests."""
-        return out_of_fold(
-            get_expert(choice.kind),
-            self.features[list(choice.features)],
-            self.labels,
-            self.weights,
-            self.rows,
-            self.t1_rows,
-            splitter=splitter,
-            parameters=choice.parameters,
-            seed=seed,
-            threads=threads,
-        )
+def predict(
+    known: MarketExamples, choice: Choice, splitter: Splitter, seed: int, threads: int
+) -> np.ndarray:
+    """Out-of-fold probabilities of the partition's events by this way to train; NaN where none."""
+    return out_of_fold(
+        get_expert(choice.kind),
+        known,
+        features=list(choice.features),
+        splitter=splitter,
+        parameters=choice.parameters,
+        seed=seed,
+        threads=threads,
+    )
 
 
 def run_study(
-    search: Events,
+    search: MarketExamples,
     splitter: PurgedKFold,
     ranking: FeatureRanking,
     kinds: Sequence[str],
@@ -103,8 +83,8 @@ def run_study(
         kind = trial.suggest_categorical("kind", list(kinds))
         trial.suggest_float("feature_share", SMALLEST_FEATURE_SHARE, 1.0)
         get_expert(kind).suggest(trial)
-        predicted = search.predict(choice_of(trial, ranking), splitter, seed, threads)
-        return log_loss(search.labels, predicted, search.weights)
+        predicted = predict(search, choice_of(trial, ranking), splitter, seed, threads)
+        return log_loss(search.own.labels, predicted, search.own.weights)
 
     def report(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         if on_trial is not None:
@@ -142,7 +122,10 @@ def choice_of(trial: optuna.Trial | optuna.trial.FrozenTrial, ranking: FeatureRa
         for name, value in trial.params.items()
         if name.startswith(prefix)
     }
-    return Choice(kind, own, ranking.top(trial.params["feature_share"]))
+    chosen = set(ranking.top(trial.params["feature_share"]))
+    if get_expert(kind).scope == "market":
+        chosen.update(REGIME_COLUMNS)
+    return Choice(kind, own, tuple(name for name in ranking.columns if name in chosen))
 
 
 def trials_table(study: optuna.Study, ranking: FeatureRanking) -> pd.DataFrame:

@@ -103,12 +103,12 @@ def walk_forward_blocks(
 
 def run_walk_forward(
     blocks: Sequence[ForwardBlock],
-    fit: Callable[[np.ndarray], Model],
+    fit: Callable[[ForwardBlock], Model],
     predict: Callable[[Model, np.ndarray], np.ndarray],
 ) -> ForwardPredictions:
     """Fit on each block's past and predict it; ``fit`` sees the blocks in time order.
 
-    ``fit(train)`` and ``predict(model, test)`` are given positions into the event arrays; an
+    ``fit(block)`` and ``predict(model, test)`` are given positions into the event arrays; an
     incremental trainer keeps its state inside ``fit``.
 
     Raises
@@ -120,7 +120,7 @@ def run_walk_forward(
         raise BadInput("walk-forward needs at least one block")
     predictions: list[Any] = []
     for block in blocks:
-        made = np.asarray(predict(fit(block.train), block.test))
+        made = np.asarray(predict(fit(block), block.test))
         if made.shape[:1] != block.test.shape:
             raise BadInput(
                 f"block {block.number}: {made.shape} predictions for {block.test.size} events"

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 
 from ares_assets.analyst.cross_validation import CombinatorialPurged
-from ares_assets.analyst.dataset import Examples, from_events
+from ares_assets.analyst.dataset import Examples, MarketExamples, analyst_inputs, from_events
 from ares_assets.analyst.ensemble import combine
 from ares_assets.analyst.events import labelled_events
 from ares_assets.analyst.experts.base import get_expert
+from ares_assets.analyst.out_of_fold import training_part
 from ares_assets.analyst.scores import auc, event_log_loss, log_loss
 from ares_assets.evidence.drift import feature_drift, prequential_drift
 from ares_assets.evidence.jsonable import jsonable
@@ -35,8 +36,9 @@ _CPCV = CombinatorialPurged(groups=6, test_groups=2)
 class HoldoutCase:
     """The model, the bars, and what was known before the holdout.
 
-    ``members`` maps the ensemble's members to ``kind, parameters, features``; ``rows`` are the
-    regime's holdout rows; ``first_row`` is the holdout's first; ``served_rows`` are the
+    ``members`` maps the ensemble's members to ``kind, parameters, features``; ``past`` holds
+    the events of all regimes; ``rows`` are the regime's holdout rows and ``market_rows`` those of
+    all regimes; ``first_row`` is the holdout's first; ``served_rows`` are the
     regime's rows from ``history_row``, the first of calibration, on: decisions there are as
     new to the model as those of the holdout, so its memory of earlier signals starts there.
     """
@@ -46,8 +48,9 @@ class HoldoutCase:
     frame: pd.DataFrame
     features: pd.DataFrame
     regimes: pd.DataFrame
-    past: Examples
+    past: MarketExamples
     rows: np.ndarray
+    market_rows: np.ndarray
     first_row: int
     served_rows: np.ndarray
     history_row: int
@@ -59,21 +62,23 @@ class HoldoutCase:
         return decision_rows(self.frame, self.served_rows, settings.labels, settings.timeframe)
 
     @functools.cached_property
-    def events(self) -> pd.DataFrame:
-        """The decisions whose label is known by the end of the data."""
+    def events(self) -> MarketExamples:
+        """The holdout decisions of all regimes whose label is known by the end of the data."""
         settings = self.model.settings
-        return labelled_events(
+        found = labelled_events(
             self.frame,
-            self.rows,
+            self.market_rows,
             settings=settings.labels,
             timeframe_ms=timeframe_ms(settings.timeframe),
         )
+        rows, names = found["row"].to_numpy(), list(self.past.everything.features.columns)
+        inputs = analyst_inputs(self.features, self.regimes, rows)[names]
+        return MarketExamples(from_events(found, inputs), np.isin(rows, self.rows))
 
-    @functools.cached_property
+    @property
     def holdout(self) -> Examples:
-        """The labelled decisions with their features."""
-        names = list(self.past.features.columns)
-        return from_events(self.events, self.features[names].iloc[self.events["row"]])
+        """The regime's labelled decisions."""
+        return self.events.own
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def judge_frozen(case: HoldoutCase) -> FrozenResult:
     report, path = _traded(case, decisions)
     known = case.holdout
     predicted = _at(decisions, known.rows)
-    base = float(np.average(case.past.labels, weights=case.past.weights))
+    base = float(np.average(case.past.own.labels, weights=case.past.own.weights))
     report |= {
         "events": len(known),
         "auc": auc(known.labels, predicted, known.weights),
@@ -134,15 +139,15 @@ def judge_refits(
     progress: Callable[[str, int, int], None],
 ) -> RefitResult:
     """Rolling and anchored refits through the holdout, and CPCV on what lies before it."""
-    known, past = case.holdout, case.past
-    both = _joined(past, known)
+    known, both = case.holdout, case.past.followed_by(case.events)
     table = pd.DataFrame({"row": known.rows, "label": known.labels, "weight": known.weights})
+    learn = functools.partial(_fit_members, case, both, embargo_bars, seed=seed, threads=threads)
     schemes: dict[str, Any] = {}
     for number, scheme in enumerate(_SCHEMES):
         progress("refit scheme", number, len(_SCHEMES))
         blocks = walk_forward_blocks(
-            both.rows,
-            both.t1_rows,
+            both.own.rows,
+            both.own.t1_rows,
             known.rows,
             refits=refits,
             scheme=scheme,
@@ -150,8 +155,8 @@ def judge_refits(
         )
         found = run_walk_forward(
             blocks,
-            lambda train: _fit_members(case, both.part(train), seed=seed, threads=threads),
-            lambda model, test: _vote(case, model, both.part(test)),
+            lambda block: learn(block.train, block.test),
+            lambda model, test: _vote(case, model, both.own.part(test)),
         )
         table[scheme] = found.prediction
         schemes[scheme] = _scheme_report(case, known, found.prediction, found)
@@ -167,7 +172,7 @@ def measure_drift(case: HoldoutCase, frozen: FrozenResult, *, seed: int) -> dict
     names = case.model.analyst.feature_names()
     return jsonable(
         {
-            "features": feature_drift(case.past.features[names], known.features[names]),
+            "features": feature_drift(case.past.own.features[names], known.features[names]),
             "loss": prequential_drift(brier, seed=seed).as_dict(),
             "mean_brier": float(brier.mean()),
             "mean_log_loss": float(event_log_loss(known.labels, predicted).mean()),
@@ -187,29 +192,30 @@ def _at(decisions: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
     return decisions.set_index("row")["probability"].reindex(rows).to_numpy(np.float64)
 
 
-def _joined(first: Examples, second: Examples) -> Examples:
-    return Examples(
-        pd.concat([first.features, second.features], ignore_index=True),
-        np.concatenate([first.labels, second.labels]),
-        np.concatenate([first.weights, second.weights]),
-        np.concatenate([first.rows, second.rows]),
-        np.concatenate([first.t1_rows, second.t1_rows]),
-        np.concatenate([first.timestamps, second.timestamps]),
-    )
-
-
-def _fit_members(case: HoldoutCase, known: Examples, *, seed: int, threads: int) -> dict[str, Any]:
-    return {
-        name: get_expert(member["kind"]).fit(
-            known.features[list(member["features"])],
-            known.labels,
-            known.weights,
+def _fit_members(
+    case: HoldoutCase,
+    known: MarketExamples,
+    embargo_bars: int,
+    train: np.ndarray,
+    test: np.ndarray,
+    *,
+    seed: int,
+    threads: int,
+) -> dict[str, Any]:
+    """The members trained for one block; positions are among the regime's own events."""
+    fitted = {}
+    for name, member in sorted(case.members.items()):
+        expert = get_expert(member["kind"])
+        part = training_part(known, train, test, scope=expert.scope, embargo_bars=embargo_bars)
+        fitted[name] = expert.fit(
+            part.features[list(member["features"])],
+            part.labels,
+            part.weights,
             parameters=member["parameters"],
             seed=seed,
             threads=threads,
         )
-        for name, member in sorted(case.members.items())
-    }
+    return fitted
 
 
 def _vote(case: HoldoutCase, models: Mapping[str, Any], known: Examples) -> np.ndarray:
@@ -249,10 +255,11 @@ def _combinatorial(
     """AUC of each combinatorial path over what lies before the holdout (AFML 12.3)."""
     from dataclasses import replace
 
-    known, splitter = case.past, replace(_CPCV, embargo_bars=embargo_bars)
+    past, splitter = case.past, replace(_CPCV, embargo_bars=embargo_bars)
+    known = past.own
     predictions = []
     for train, test in splitter.split(known.rows, known.t1_rows):
-        models = _fit_members(case, known.part(train), seed=seed, threads=threads)
+        models = _fit_members(case, past, embargo_bars, train, test, seed=seed, threads=threads)
         predictions.append(_vote(case, models, known.part(test)))
     paths = splitter.paths(known.rows, predictions)
     scores = [auc(known.labels, path, known.weights) for path in paths]

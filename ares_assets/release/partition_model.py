@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ares_assets.analyst.dataset import analyst_inputs
 from ares_assets.analyst.model import AnalystModel
 from ares_assets.evidence.calibrators import Calibrator, calibrator_from_dict
 from ares_assets.evidence.conformal import conformal_from_dict
@@ -116,7 +117,7 @@ class PartitionModel:
         ``prediction_set``: the directions that the calibration slice cannot rule out.
         """
         if raw is None:
-            raw = self.analyst.probability(features.iloc[rows])
+            raw = self.analyst.probability(analyst_inputs(features, regimes, rows))
         signals = make_signals(frame, rows, raw, self.settings.labels)
         context = self.settings.context
         settled = context.settled(context.label(frame, signals))

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
+from ares_assets.market.regimes.base import PROBABILITY_COLUMNS
 from ares_resources.errors import BadInput
 
 if TYPE_CHECKING:
@@ -20,7 +21,16 @@ if TYPE_CHECKING:
 
 Parameters: TypeAlias = dict[str, float | int]
 
-EXPERT_KINDS: tuple[str, ...] = ("catboost", "gradient_boosting", "linear", "forest")
+Scope: TypeAlias = Literal["regime", "market"]
+
+EXPERT_KINDS: tuple[str, ...] = (
+    "catboost",
+    "gradient_boosting",
+    "linear",
+    "forest",
+    "multilevel",
+)
+REGIME_COLUMNS = PROBABILITY_COLUMNS
 
 
 @runtime_checkable
@@ -56,6 +66,13 @@ class Expert(Protocol):
     def kind(self) -> str:
         """One of `EXPERT_KINDS`."""
 
+    @property
+    def scope(self) -> Scope:
+        """What it trains on: its regime's events, or those of all regimes ("market").
+
+        One that trains on all reads the columns `REGIME_COLUMNS` to tell them apart.
+        """
+
     def default_parameters(self) -> Parameters:
         """Strongly regularised defaults for 500-30,000 rows of low signal."""
 
@@ -73,6 +90,8 @@ class Expert(Protocol):
         threads: int,
     ) -> FittedExpert:
         """Train on (n, k) features, labels in {0, 1} (n,) and weights >= 0 (n,).
+
+        Weights are the events' average uniqueness: their sum is the number of independent ones.
 
         Raises
         ------

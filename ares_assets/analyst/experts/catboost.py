@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ares_assets.analyst.experts import parameters as tables
+from ares_assets.analyst.experts.base import Scope
 from ares_assets.analyst.experts.training_data import (
     TrainingData,
     feature_matrix,
@@ -69,6 +70,7 @@ class CatBoostExpert:
     """See `Expert`; source: Prokhorenkova et al. (2018), CatBoost."""
 
     kind: ClassVar[str] = "catboost"
+    scope: ClassVar[Scope] = "regime"
 
     def default_parameters(self) -> dict[str, float | int]:
         """See `Expert.default_parameters`."""

@@ -15,6 +15,7 @@ import pandas as pd
 
 from ares_assets.analyst.experts import lightgbm_trees
 from ares_assets.analyst.experts import parameters as tables
+from ares_assets.analyst.experts.base import Scope
 from ares_assets.analyst.experts.training_data import training_data
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class ForestExpert:
     """See `Expert`; source: Breiman (2001), Random Forests."""
 
     kind: ClassVar[str] = "forest"
+    scope: ClassVar[Scope] = "regime"
 
     def default_parameters(self) -> dict[str, float | int]:
         """See `Expert.default_parameters`."""

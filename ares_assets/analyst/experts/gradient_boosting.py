@@ -14,6 +14,7 @@ import pandas as pd
 
 from ares_assets.analyst.experts import lightgbm_trees
 from ares_assets.analyst.experts import parameters as tables
+from ares_assets.analyst.experts.base import Scope
 from ares_assets.analyst.experts.training_data import training_data
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class GradientBoostingExpert:
     """See `Expert`; source: Ke et al. (2017), LightGBM."""
 
     kind: ClassVar[str] = "gradient_boosting"
+    scope: ClassVar[Scope] = "regime"
 
     def default_parameters(self) -> dict[str, float | int]:
         """See `Expert.default_parameters`."""

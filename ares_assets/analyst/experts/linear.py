@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ares_assets.analyst.experts import parameters as tables
+from ares_assets.analyst.experts.base import Scope
 from ares_assets.analyst.experts.training_data import (
     TrainingData,
     feature_matrix,
@@ -58,7 +59,7 @@ class LinearModel:
     def probability(self, features: pd.DataFrame) -> np.ndarray:
         """See `FittedExpert.probability`; a row's answer does not depend on other rows."""
         values = feature_matrix(features, self.features)
-        standardised = _standardise(values, self.median, self.mean, self.scale, self.clip)
+        standardised = standardise(values, self.median, self.mean, self.scale, self.clip)
         # A sum along each row, since a BLAS product may round differently by batch size.
         score = self.intercept + (standardised * self.coefficient).sum(axis=1)
         return inside_unit_interval(1.0 / (1.0 + np.exp(-score)))
@@ -82,6 +83,7 @@ class LinearExpert:
     """See `Expert`; source: Hastie, Tibshirani, Friedman (2009), chapter 4.4."""
 
     kind: ClassVar[str] = "linear"
+    scope: ClassVar[Scope] = "regime"
 
     def default_parameters(self) -> dict[str, float | int]:
         """See `Expert.default_parameters`."""
@@ -104,8 +106,8 @@ class LinearExpert:
         """See `Expert.fit`; the problem is convex, so the seed is not used."""
         chosen = tables.complete_parameters(self.kind, TABLE, parameters)
         data = training_data(features, labels, weights)
-        median, mean, scale = _location_and_scale(data)
-        standardised = _standardise(data.matrix, median, mean, scale, chosen["clip"])
+        median, mean, scale = location_and_scale(data)
+        standardised = standardise(data.matrix, median, mean, scale, chosen["clip"])
         coefficient, intercept = _ridge(data, standardised, chosen["prior_variance"], threads)
         return LinearModel(
             data.features, median, mean, scale, coefficient, intercept, float(chosen["clip"])
@@ -135,7 +137,8 @@ def load(files: Mapping[str, bytes]) -> LinearModel:
     return model
 
 
-def _location_and_scale(data: TrainingData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def location_and_scale(data: TrainingData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Median, and mean and standard deviation after imputing it, each (k,)."""
     median, mean = np.zeros((2, len(data.features)))
     scale = np.ones(len(data.features))
     values = data.matrix[:, data.usable]
@@ -149,9 +152,10 @@ def _location_and_scale(data: TrainingData) -> tuple[np.ndarray, np.ndarray, np.
     return median, mean, scale
 
 
-def _standardise(
+def standardise(
     values: np.ndarray, median: np.ndarray, mean: np.ndarray, scale: np.ndarray, clip: float
 ) -> np.ndarray:
+    """Imputed, centred, scaled and clipped values, (n, k)."""
     filled = np.where(np.isnan(values), median, values)
     return np.clip((filled - mean) / scale, -clip, clip)
 

@@ -25,7 +25,8 @@ class TrainingData:
     """Checked input of a fit; rows of weight zero are gone and weights have mean one.
 
     Weights are rescaled so that the strength of regularisation does not depend on the unit
-    in which they come.
+    in which they come; ``effective_rows`` is their sum before, the number of independent events
+    where they are average uniqueness.
     """
 
     features: tuple[str, ...]
@@ -33,6 +34,7 @@ class TrainingData:
     labels: np.ndarray
     weights: np.ndarray
     usable: np.ndarray
+    effective_rows: float
 
 
 def training_data(features: pd.DataFrame, labels: np.ndarray, weights: np.ndarray) -> TrainingData:
@@ -59,7 +61,8 @@ def training_data(features: pd.DataFrame, labels: np.ndarray, weights: np.ndarra
     usable = _varies(matrix)
     if not usable.any():
         raise PartitionSkipped(f"no usable feature: all {len(names)} are constant or missing")
-    return TrainingData(names, matrix, labels, weights / weights.mean(), usable)
+    total = float(weights.sum())
+    return TrainingData(names, matrix, labels, weights / weights.mean(), usable, total)
 
 
 def feature_matrix(features: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray:

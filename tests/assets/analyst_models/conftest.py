@@ -9,10 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ares_assets.analyst.dataset import Examples, MarketExamples
+from ares_assets.analyst.experts.base import REGIME_COLUMNS
+
 
 @dataclass
 class MadeEvents:
-    """Events with their features; `probability` is the truth that drew the labels."""
+    """Events with their features; `probability` is the truth that drew the labels.
+
+    The features end with the regimes' probabilities, which say nothing here.
+    """
 
     features: pd.DataFrame
     labels: np.ndarray
@@ -20,6 +26,14 @@ class MadeEvents:
     rows: np.ndarray
     t1_rows: np.ndarray
     probability: np.ndarray
+
+    def known(self, member: np.ndarray | None = None) -> MarketExamples:
+        """As what experts learn from; all events are the partition's own unless told."""
+        everything = Examples(
+            self.features, self.labels, self.weights, self.rows, self.t1_rows, self.rows * 60_000
+        )
+        own = np.ones(len(self.labels), bool) if member is None else member
+        return MarketExamples(everything, own)
 
 
 def _make(
@@ -33,6 +47,7 @@ def _make(
     rows = np.arange(count) * 10 + (np.arange(count) // 100) * 500
     t1_rows = rows + generator.integers(1, span * 10, count)
     features = pd.DataFrame(matrix, columns=[f"feature_{i}" for i in range(width)])
+    features[list(REGIME_COLUMNS)] = np.random.default_rng([seed, 1]).dirichlet((2, 1, 2), count)
     weights = generator.uniform(0.5, 1.5, count)
     return MadeEvents(features, labels, weights, rows, t1_rows, probability)
 

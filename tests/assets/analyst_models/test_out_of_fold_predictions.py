@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from ares_assets.analyst.baselines import base_rate_out_of_fold, coin, pooled_out_of_fold
+from ares_assets.analyst.baselines import base_rate_out_of_fold, coin
 from ares_assets.analyst.cross_validation import CombinatorialPurged, PurgedForward, PurgedKFold
+from ares_assets.analyst.dataset import Examples, MarketExamples
 from ares_assets.analyst.experts import EXPERT_KINDS, get_expert
 from ares_assets.analyst.out_of_fold import fold_seed, out_of_fold
 from ares_assets.analyst.scores import auc, log_loss
 from ares_resources.errors import BadInput, PartitionSkipped
 
 
-def predict(made, *, kind="linear", splitter, parameters=None, seed=3, **changed):
-    columns = {
-        name: changed.get(name, getattr(made, name))
-        for name in ("features", "labels", "weights", "rows", "t1_rows")
-    }
+def predict(made, *, kind="linear", splitter, parameters=None, seed=3, member=None, **changed):
     return out_of_fold(
         get_expert(kind),
-        *columns.values(),
+        replace(made, **changed).known(member),
         splitter=splitter,
         parameters=parameters or {},
         seed=seed,
@@ -80,13 +79,10 @@ def test_unpurged_folds_leak_through_overlapping_labels():
     parameters |= {"leaf_share": 0.01, "feature_share": 1.0, "row_share": 0.95}
 
     def area(t1_rows):
+        everything = Examples(features, labels, np.ones(len(rows)), rows, t1_rows, rows)
         found = out_of_fold(
             get_expert("gradient_boosting"),
-            features,
-            labels,
-            np.ones(len(rows)),
-            rows,
-            t1_rows,
+            MarketExamples(everything, np.ones(len(rows), bool)),
             splitter=splitter,
             parameters=parameters,
             seed=1,
@@ -141,8 +137,6 @@ def test_an_untrainable_fold_is_named(make_events):
     labels = np.concatenate([np.zeros(50), made.labels[50:]])
     with pytest.raises(PartitionSkipped, match=r"linear expert, fold 1: .* training labels"):
         predict(made, splitter=PurgedKFold(2, 10), labels=labels)
-    with pytest.raises(BadInput, match=r"labels of shape \(99,\)"):
-        predict(made, splitter=PurgedKFold(2), labels=labels[:99])
 
 
 def test_base_rate_is_that_of_the_training_part(make_events):
@@ -161,18 +155,14 @@ def test_base_rate_is_that_of_the_training_part(make_events):
 
 
 def pooled(made, member, splitter, labels=None):
-    return pooled_out_of_fold(
+    return out_of_fold(
         get_expert("linear"),
-        made.features,
-        made.labels if labels is None else labels,
-        made.weights,
-        made.rows,
-        made.t1_rows,
-        member=member,
+        replace(made, labels=made.labels if labels is None else labels).known(member),
         splitter=splitter,
         parameters={},
         seed=1,
         threads=1,
+        scope="market",
     )
 
 
@@ -181,15 +171,7 @@ def test_pooled_baseline_learns_from_the_other_regimes(make_events):
     member = np.arange(1000) // 50 % 5 == 0
     splitter = PurgedKFold(4, 20)
     found = pooled(made, member, splitter)
-    own = predict(
-        made,
-        splitter=splitter,
-        features=made.features[member],
-        labels=made.labels[member],
-        weights=made.weights[member],
-        rows=made.rows[member],
-        t1_rows=made.t1_rows[member],
-    )
+    own = predict(made, splitter=splitter, member=member)
     y, w = made.labels[member], made.weights[member]
     assert found.shape == (200,)
     assert log_loss(y, found, w) < log_loss(y, own, w)
@@ -215,6 +197,6 @@ def test_pooled_baseline_never_trains_across_the_tested_time(splitter, make_even
 
 def test_pooled_baseline_needs_a_mask(make_events):
     made = make_events(60)
-    for member in (np.zeros(60, bool), np.ones(60), np.ones(59, bool)):
+    for member in (np.ones(60), np.ones(59, bool)):
         with pytest.raises(BadInput, match="member"):
             pooled(made, member, PurgedKFold(2))

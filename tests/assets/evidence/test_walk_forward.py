@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ares_assets.evidence.walk_forward import run_walk_forward, walk_forward_blocks
+from ares_assets.evidence.walk_forward import ForwardBlock, run_walk_forward, walk_forward_blocks
 from ares_resources.errors import BadInput
 
 
@@ -75,8 +75,8 @@ def test_predictions_come_from_models_that_saw_only_the_past() -> None:
     blocks = walk_forward_blocks(rows, rows + 20, rows[60:], refits=4)
     seen: list[int] = []
 
-    def fit(train: np.ndarray) -> int:
-        seen.append(int((rows[train] + 20).max()))
+    def fit(block: ForwardBlock) -> int:
+        seen.append(int((rows[block.train] + 20).max()))
         return seen[-1]
 
     made = run_walk_forward(blocks, fit, lambda model, test: np.full(test.size, float(model)))
@@ -95,7 +95,7 @@ def test_replacing_later_labels_leaves_earlier_predictions() -> None:
 
     def predictions(values: np.ndarray) -> np.ndarray:
         return run_walk_forward(
-            blocks, lambda train: values[train].mean(), lambda m, t: np.full(t.size, m)
+            blocks, lambda block: values[block.train].mean(), lambda m, t: np.full(t.size, m)
         ).prediction
 
     base = predictions(labels)
@@ -134,6 +134,6 @@ def test_predictions_of_another_length_are_refused() -> None:
     rows = np.arange(10)
     blocks = walk_forward_blocks(rows, rows, rows[5:], refits=1)
     with pytest.raises(BadInput, match="block 0"):
-        run_walk_forward(blocks, lambda train: None, lambda model, test: np.zeros(2))
+        run_walk_forward(blocks, lambda block: None, lambda model, test: np.zeros(2))
     with pytest.raises(BadInput, match="at least one"):
-        run_walk_forward([], lambda train: None, lambda model, test: np.zeros(2))
+        run_walk_forward([], lambda block: None, lambda model, test: np.zeros(2))

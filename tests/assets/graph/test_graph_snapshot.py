@@ -15,7 +15,7 @@ GRAPH = {
     "market_data": [],
     "market_regimes": ["market_data"],
     "regime_dataset": ["market_data", "market_regimes"],
-    "analyst_dataset": ["market_data", "regime_dataset"],
+    "analyst_dataset": ["market_data", "market_regimes", "regime_dataset"],
     "analyst_specialists": ["analyst_dataset"],
     "enhanced_analysts": ["analyst_dataset", "analyst_specialists"],
     "analyst_ensemble": ["analyst_dataset", "analyst_specialists", "enhanced_analysts"],
