@@ -57,20 +57,21 @@ def fold_scores(
 ) -> dict[str, list[list[float]]]:
     """By expert, AUC and its noise in each fold.
 
-    ``events`` has ``label``, ``weight`` and ``uniqueness``; ``predicted`` one column an expert,
-    rows aligned; a fold is the positions of the events that it tests.  Folds of one class are
-    left out.
+    ``events`` has ``label`` and ``uniqueness``, which weights them; ``predicted`` one column an
+    expert, rows aligned; a fold is the positions of the events that it tests.  Folds of one
+    class are left out.
     """
     found: dict[str, list[list[float]]] = {str(name): [] for name in predicted}
     for fold in folds:
         part = events.iloc[fold]
         labels = part["label"].to_numpy(float)
-        noise = noise_of_auc(labels, part["uniqueness"].to_numpy())
+        uniqueness = part["uniqueness"].to_numpy()
+        noise = noise_of_auc(labels, uniqueness)
         if not np.isfinite(noise):
             continue
         for name in predicted:
             values = predicted[name].to_numpy()[fold]
-            score = auc(labels, values, part["weight"].to_numpy())
+            score = auc(labels, values, uniqueness)
             found[str(name)].append([round(score, 5), round(noise, 5)])
     return found
 

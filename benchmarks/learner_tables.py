@@ -23,7 +23,6 @@ WANTED = {
 TITLES = {
     ENSEMBLE: "**ensemble**, the product's",
     ENHANCED: "what step 6 hands on",
-    POOLED: "pooled CatBoost",
 }
 KINDS = ("linear", "multilevel", "catboost", "gradient_boosting", "forest")
 Run = dict[str, Any]
@@ -49,7 +48,8 @@ def shares(runs: Sequence[Run]) -> str:
     for name in _names(runs):
         cells = [_share(each, name) for each in groups.values()]
         lines.append(_row([TITLES.get(name, name), *cells]))
-    lines.append(_row(["wanted of the ensemble", *(WANTED.get(key, "") for key in groups)]))
+    if any(key in WANTED for key in groups):
+        lines.append(_row(["wanted of the ensemble", *(WANTED.get(key, "") for key in groups)]))
     return "\n".join([_said(runs), "", _row(head), _rule(len(head)), *lines])
 
 
@@ -69,11 +69,9 @@ def folds(runs: Sequence[Run]) -> str:
     for (market, days), each in _groups(runs).items():
         for name in _ordered({name for run in each for name in run["folds"]}):
             lines.append(_row([f"{market} {days} days", name, *_noise(each, name)]))
-    head = ["market", "expert", "folds", "mean AUC", "mean noise of one fold"]
+    head = ["market", "expert", "folds", "mean AUC", "spread of folds", "noise expected"]
     head += ["outside the 95 % band", "expected"]
-    skipped = sum(len(run["skipped"]) for run in runs)
-    left = f" {skipped} partitions were skipped." if skipped else ""
-    title = f"Fold AUCs where nothing can be known; {_said(runs)}{left}"
+    title = f"Fold AUCs where nothing can be known; {_said(runs)}"
     return "\n".join([title, "", _row(head), _rule(len(head)), *lines])
 
 
@@ -85,6 +83,7 @@ def _noise(runs: Sequence[Run], name: str) -> list[str]:
     return [
         str(count),
         _plus_minus(seeds, 4),
+        f"{together[:, 0].std():.4f}",
         f"{together[:, 1].mean():.4f}",
         f"{outside} ({outside / count:.1%})",
         f"{0.05 * count:.1f} (5.0%)",
@@ -101,7 +100,7 @@ def _groups(runs: Sequence[Run]) -> dict[tuple[str, int], list[Run]]:
 def _names(runs: Sequence[Run]) -> list[str]:
     present = {name for run in runs for name in run["share"]}
     front = [name for name in (ENSEMBLE,) if name in present]
-    back = [name for name in (ENHANCED, POOLED) if name in present]
+    back = [name for name in (ENHANCED, *POOLED.values()) if name in present]
     return [*front, *_ordered(present - {*front, *back}), *back]
 
 
@@ -128,7 +127,11 @@ def _seconds(runs: Sequence[Run], name: str) -> str:
 
 def _said(runs: Sequence[Run]) -> str:
     seeds = sorted({run["seed"] for run in runs})
-    return f"{len(seeds)} seeds ({seeds[0]} to {seeds[-1]})."
+    skipped = sum(len(run["skipped"]) for run in runs)
+    span = (
+        f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds, {seeds[0]} to {seeds[-1]}"
+    )
+    return f"{span}; {skipped} of {3 * len(runs)} partitions skipped."
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -13,12 +13,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ares_assets.analyst.experts.base import FittedExpert, get_expert, load_expert
+from ares_assets.analyst.dataset import Examples, analyst_inputs, everything_of
+from ares_assets.analyst.experts.base import (
+    EXPERT_KINDS,
+    FittedExpert,
+    get_expert,
+    load_expert,
+)
 from ares_assets.analyst.features import compute_features
 from ares_assets.analyst.model import AnalystModel
 from ares_assets.engine import Request, Work, execute
 from ares_assets.market.classification import decode
-from ares_assets.market.regimes import PROBABILITY_COLUMNS, REGIMES
+from ares_assets.market.regimes import REGIMES
 from ares_assets.market.roles import first_row, roles_of
 from ares_assets.steps import STEPS
 from ares_resources.home import Home
@@ -28,7 +34,8 @@ from ares_resources.symbols import SymbolKey
 from ares_resources.timeframes import timeframe_ms
 from ares_resources.workspace import Workspace
 
-ENSEMBLE, ENHANCED, POOLED = "ensemble", "enhanced", "pooled CatBoost"
+ENSEMBLE, ENHANCED = "ensemble", "enhanced"
+POOLED = {"catboost": "pooled CatBoost", "linear": "pooled linear"}
 LAST_STEP = 7
 POOLED_SEED = 1
 
@@ -101,24 +108,16 @@ def _train(request: Request, workspace: Workspace, last_step: int) -> dict[str, 
 
 
 def known_bars(trained: Trained, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What the models read at each close of a market frame of n rows.
-
-    Returns
-    -------
-    The decoded regimes, and the features with the regimes' probabilities beside them; n rows
-    each.
-    """
+    """Decoded regimes and technical features at each close of a market frame; n rows each."""
     settings = trained.settings
     regimes = decode(frame, trained.regime_model, settings.regimes)
     features = compute_features(
         frame, timeframe=settings.data.timeframe, settings=settings.features
     )
-    for name in PROBABILITY_COLUMNS:
-        features[name] = regimes[name].to_numpy()
     return regimes, features
 
 
-def development_end(trained: Trained, frame: pd.DataFrame) -> tuple[np.ndarray, int]:
+def development_of(trained: Trained, frame: pd.DataFrame) -> tuple[np.ndarray, int]:
     """Development rows of step 1's frame, and the first row after development's span.
 
     Between them lie the purged bars.  ``frame`` may go on past step 1's window.
@@ -137,7 +136,7 @@ def members_of(found: Mapping[str, Artifact]) -> dict[str, Any]:
     """
     specialists = found["analyst_specialists"].load()
     enhanced = found["enhanced_analysts"].load()
-    kinds = [name for name in specialists["out_of_fold.parquet"] if _is_expert(name)]
+    kinds = [name for name in specialists["out_of_fold.parquet"] if name in EXPERT_KINDS]
     members: dict[str, Any] = {kind: _fitted(kind, kind, specialists) for kind in kinds}
     members[ENHANCED] = _fitted("enhanced", enhanced["enhancement.json"]["kind"], enhanced)
     members[ENSEMBLE] = AnalystModel.from_files(found["analyst_ensemble"].load())
@@ -155,44 +154,61 @@ def choices_of(found: Mapping[str, Artifact]) -> dict[str, Any]:
 
 
 def probabilities(
-    trained: Trained, regimes: np.ndarray, features: pd.DataFrame
+    trained: Trained, regimes: pd.DataFrame, features: pd.DataFrame, rows: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """P(up) of each model at n rows, pieced together by the decoded regime of each row.
+    """P(up) of each model at these rows (m,) of the n that :func:`known_bars` gives.
 
-    A skipped regime's rows say 1/2.
-
-    Parameters
-    ----------
-    regimes
-        Decoded names, (n,).
-    features
-        Features and probability columns of the same rows, (n, k).
+    The product's models are pieced together by the decoded regime of each row; a skipped
+    regime's rows say 1/2.  The pooled models answer for all rows.
 
     Returns
     -------
-    float64 (n,) by model.
+    float64 (m,) by model.
     """
+    inputs, decoded = analyst_inputs(features, regimes, rows), regimes["regime"].to_numpy()[rows]
     pieced: dict[str, np.ndarray] = {}
     for regime, found in trained.artifacts.items():
-        own = np.flatnonzero(regimes == regime)
-        if "analyst_ensemble" not in found or found["analyst_ensemble"].skipped is not None:
+        if not is_whole(found):
             continue
+        own = np.flatnonzero(decoded == regime)
         for name, model in members_of(found).items():
-            place = pieced.setdefault(name, np.full(len(regimes), 0.5))
-            place[own] = model.probability(features.iloc[own])
+            place = pieced.setdefault(name, np.full(len(rows), 0.5))
+            place[own] = model.probability(inputs.iloc[own])
+    known = all_examples(trained)
+    for kind, name in POOLED.items():
+        pieced[name] = _pooled(kind, known, trained.settings.threads).probability(inputs)
     return pieced
 
 
-def pooled_catboost(events: pd.DataFrame, features: pd.DataFrame, threads: int) -> FittedExpert:
-    """One CatBoost of the product's default parameters on the events of all regimes.
+def is_whole(found: Mapping[str, Artifact]) -> bool:
+    """Whether step 7 was reached and not skipped."""
+    return "analyst_ensemble" in found and found["analyst_ensemble"].skipped is None
+
+
+def all_examples(trained: Trained) -> Examples:
+    """The labelled development events of all regimes, as step 4 left them.
+
+    Raises
+    ------
+    ValueError
+        If step 4 was skipped in every regime.
+    """
+    for found in trained.artifacts.values():
+        if "analyst_dataset" in found and found["analyst_dataset"].skipped is None:
+            return everything_of(found["analyst_dataset"].load(), "development").everything
+    raise ValueError(f"no regime has a data set: {trained.skipped()}")
+
+
+def _pooled(kind: str, known: Examples, threads: int) -> FittedExpert:
+    """One expert of the product's default parameters on all regimes' events.
 
     It reads the regimes' probabilities among its features, so that it may tell them apart.
     """
-    expert = get_expert("catboost")
+    expert = get_expert(kind)
     return expert.fit(
-        features.reset_index(drop=True),
-        events["label"].to_numpy(),
-        events["weight"].to_numpy(),
+        known.features,
+        known.labels,
+        known.weights,
         parameters=expert.default_parameters(),
         seed=POOLED_SEED,
         threads=threads,
@@ -205,23 +221,15 @@ def out_of_fold_of(found: Mapping[str, Artifact]) -> tuple[pd.DataFrame, pd.Data
     Rows are aligned; the second frame has one column an expert.
     """
     events = found["analyst_dataset"].load()["events.parquet"]
-    own = events["role"].to_numpy() == "development"
-    if "member" in events:
-        own &= events["member"].to_numpy()
+    own = (events["role"] == "development") & events["member"]
     predicted = found["analyst_specialists"].load()["out_of_fold.parquet"]
-    kinds = [name for name in predicted if _is_expert(name)]
+    kinds = [name for name in predicted if name in EXPERT_KINDS]
     return events[own].reset_index(drop=True), predicted[kinds]
 
 
 def bar_step(trained: Trained) -> int:
     """Length of a base bar, ms."""
     return timeframe_ms(trained.settings.data.timeframe)
-
-
-def _is_expert(column: Any) -> bool:
-    from ares_assets.analyst.experts.base import EXPERT_KINDS
-
-    return column in EXPERT_KINDS
 
 
 def _fitted(name: str, kind: str, bundle: Mapping[str, Any]) -> FittedExpert:

@@ -37,13 +37,13 @@ from benchmarks.measuring import machine
 from benchmarks.pages import put_table, write_results
 from benchmarks.partitions import (
     ENSEMBLE,
-    POOLED,
     Trained,
+    all_examples,
     bar_step,
     choices_of,
-    development_end,
+    development_of,
+    is_whole,
     known_bars,
-    pooled_catboost,
     probabilities,
     train_regimes,
 )
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
             "trials": chosen.trials,
             "resamples": chosen.resamples,
             "mean_block_days": MEAN_BLOCK_DAYS,
-            "choices": {r: choices_of(f) for r, f in trained.artifacts.items() if _whole(f)},
+            "choices": {r: choices_of(f) for r, f in trained.artifacts.items() if is_whole(f)},
             "skipped": trained.skipped(),
             "seconds": trained.seconds(),
             **_judged(trained, chosen, began),
@@ -110,10 +110,6 @@ def _tell(began: float, what: str) -> None:
     print(f"{time.perf_counter() - began:.0f} s: {what}", file=sys.stderr, flush=True)
 
 
-def _whole(found: Mapping[str, Any]) -> bool:
-    return "analyst_ensemble" in found and found["analyst_ensemble"].skipped is None
-
-
 def _trained(chosen: argparse.Namespace, folder: Path) -> Trained:
     home = Home(folder)
     home.create()
@@ -142,19 +138,15 @@ def _ms(day: str) -> int:
 
 def _judged(trained: Trained, chosen: argparse.Namespace, began: float) -> dict[str, Any]:
     frame = trained.market.load()
-    _tell(began, "features, regimes and the pooled model")
+    _tell(began, "features, regimes and the pooled models")
     regimes, features = known_bars(trained, frame)
-    development, cut = development_end(trained, frame)
-    known = _events(trained, frame.iloc[:cut], development)
+    development, cut = development_of(trained, frame)
+    known = all_examples(trained)
     test = _events(trained, frame, np.arange(cut, len(frame)))
     rows = test["row"].to_numpy()
-    names = regimes["regime"].to_numpy()[rows]
-    at_test = features.iloc[rows].reset_index(drop=True)
-    pooled = pooled_catboost(known, features.iloc[known["row"]], chosen.threads)
     predicted = {
-        BASE_RATE: np.full(len(test), np.average(known["label"], weights=known["weight"])),
-        **probabilities(trained, names, at_test),
-        POOLED: pooled.probability(at_test),
+        BASE_RATE: np.full(len(test), np.average(known.labels, weights=known.weights)),
+        **probabilities(trained, regimes, features, rows),
     }
     _tell(began, "two models after FreqAI")
     later, claimed = _freqai(trained, frame, development, cut, test, chosen.threads)
@@ -169,7 +161,7 @@ def _judged(trained: Trained, chosen: argparse.Namespace, began: float) -> dict[
         },
         **_scores(test, predicted, drawn),
         "claimed": claimed,
-        "by_regime": _by(test, predicted, names),
+        "by_regime": _by(test, predicted, regimes["regime"].to_numpy()[rows]),
         "by_month": _by(test, predicted, _months(test)),
     }
 
@@ -228,7 +220,7 @@ def _scores(
     test: pd.DataFrame, predicted: Mapping[str, np.ndarray], drawn: Resamples
 ) -> dict[str, Any]:
     """Each row's AUC and log-loss, and the ensemble's lead over each, with intervals."""
-    labels, weights = test["label"].to_numpy(float), test["weight"].to_numpy()
+    labels, weights = test["label"].to_numpy(float), test["uniqueness"].to_numpy()
     area = {name: areas(labels, p, weights, drawn) for name, p in predicted.items()}
     loss = {name: log_losses(labels, p, weights, drawn) for name, p in predicted.items()}
     rows = {n: {"auc": interval(area[n]), "log_loss": interval(loss[n])} for n in predicted}
@@ -251,7 +243,7 @@ def _by(
     """AUC of each row in each group of events, and the group's count."""
     from ares_assets.analyst.scores import auc
 
-    labels, weights = test["label"].to_numpy(float), test["weight"].to_numpy()
+    labels, weights = test["label"].to_numpy(float), test["uniqueness"].to_numpy()
     found: dict[str, dict[str, float]] = {}
     for group in sorted(set(groups)):
         own = groups == group

@@ -21,8 +21,8 @@ TITLES = {
     SHUFFLED: "after FreqAI's example, split shuffled (its option)",
 }
 FRONT = (BASE_RATE, ENSEMBLE)
-BACK = (ENHANCED, POOLED, FREQAI, SHUFFLED)
-GROUPED = (ENSEMBLE, "linear", "multilevel", POOLED, FREQAI)
+BACK = (ENHANCED, *POOLED.values(), FREQAI, SHUFFLED)
+GROUPED = (ENSEMBLE, "linear", "multilevel", POOLED["catboost"], FREQAI)
 
 
 def markdown(results: Mapping[str, Any]) -> str:

@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 from ares_assets.analyst.cross_validation import PurgedKFold
-from ares_assets.analyst.events import labelled_events
 from ares_assets.market.bars import join_reference
 from ares_assets.release.partition_model import decision_rows
 from ares_resources.exchanges.simulated import simulate
@@ -31,12 +30,11 @@ from ares_resources.symbols import SymbolKey
 from ares_resources.timeframes import DAY_MS
 from benchmarks import learner_scores as scores
 from benchmarks.partitions import (
-    POOLED,
     Trained,
-    development_end,
+    choices_of,
+    development_of,
     known_bars,
     out_of_fold_of,
-    pooled_catboost,
     probabilities,
     train_regimes,
 )
@@ -92,12 +90,8 @@ def judged_year(market: str, days: int, seed: int, trials: int) -> dict[str, Any
     with tempfile.TemporaryDirectory(prefix="ares-bench-") as folder:
         trained = trained_on(market, days, seed, trials, Path(folder))
         frame, bars, funding = _bars_to_the_end(trained, market, seed)
-        names, features = known_bars(trained, frame)
         rows = _test_rows(trained, frame)
-        predicted = probabilities(
-            trained, names["regime"].to_numpy()[rows], features.iloc[rows].reset_index(drop=True)
-        )
-        predicted[POOLED] = _pooled(trained, frame, features).probability(features.iloc[rows])
+        predicted = probabilities(trained, *known_bars(trained, frame), rows)
         outcome, oracle = _truth(market, bars, funding, frame["timestamp"].to_numpy()[rows])
         best = scores.information_coefficient(oracle, outcome)
         found = {
@@ -164,19 +158,10 @@ def _bars_to_the_end(
 
 def _test_rows(trained: Trained, frame: pd.DataFrame) -> np.ndarray:
     """Decisions after development whose outcome is known."""
-    _, start = development_end(trained, frame)
+    _, start = development_of(trained, frame)
     rows = np.arange(start, len(frame) - HORIZON)
     settings = trained.settings
     return decision_rows(frame, rows, settings.labels, settings.data.timeframe)
-
-
-def _pooled(trained: Trained, frame: pd.DataFrame, features: pd.DataFrame) -> Any:
-    rows, end = development_end(trained, frame)
-    settings = trained.settings
-    events = labelled_events(
-        frame.iloc[:end], rows, settings=settings.labels, timeframe_ms=MINUTE_MS
-    )
-    return pooled_catboost(events, features.iloc[events["row"]], settings.threads)
 
 
 def _truth(
@@ -191,8 +176,6 @@ def _truth(
 
 
 def _record(trained: Trained) -> dict[str, Any]:
-    from benchmarks.partitions import choices_of
-
     skipped = trained.skipped()
     return {
         "choices": {

@@ -61,14 +61,12 @@ def test_outside_band_counts_by_each_folds_own_noise():
 
 def test_fold_scores_are_the_product_s_auc_in_each_fold():
     rng = np.random.default_rng(4)
-    events = pd.DataFrame(
-        {"label": rng.integers(0, 2, 60), "weight": rng.random(60), "uniqueness": 0.2}
-    )
+    events = pd.DataFrame({"label": rng.integers(0, 2, 60), "uniqueness": rng.random(60)})
     predicted = pd.DataFrame({"linear": rng.random(60)})
     folds = [np.arange(30), np.arange(30, 60)]
     (first, second) = scores.fold_scores(events, predicted, folds)["linear"]
     part = events.iloc[:30]
-    expected = auc(part["label"], predicted["linear"][:30], part["weight"])
+    expected = auc(part["label"], predicted["linear"][:30], part["uniqueness"])
     assert first[0] == pytest.approx(expected, abs=1e-5)
     assert first != second
 
