@@ -106,7 +106,7 @@ def _kept(path: Path, results: dict[str, Any], tasks: Sequence[Task]) -> list[di
         return []
     before = json.loads(path.read_text(encoding="utf-8"))
     if any(before.get(name) != results[name] for name in ("code", "trials")):
-        print(f"{path}: made by other code or options; all anew", file=sys.stderr)
+        _tell(f"{path}: made by other code or options; all anew")
         return []
     wanted = {(task.market, task.days, task.seed) for task in tasks}
     return [run for run in before["runs"] if _order(run) in wanted]
@@ -124,24 +124,24 @@ def _order(run: dict[str, Any]) -> tuple[str, int, int]:
 def _carried_out(tasks: Sequence[Task], workers: int) -> Iterator[dict[str, Any]]:
     """Each run as it finishes, telling on stderr how many are left and for how long."""
     began = time.perf_counter()
-    # A fresh process for each: OpenMP's threads and a fork do not go together.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        running = [pool.submit(carry_out, task) for task in tasks]
-        for done, future in enumerate(as_completed(running), 1):
-            run = future.result()
-            left = (time.perf_counter() - began) / done * (len(tasks) - done)
-            place = f"{run['market']} {run['days']} days, seed {run['seed']}"
-            print(
-                f"{done}/{len(tasks)} done, {left:,.0f} s left: {place}",
-                file=sys.stderr,
-                flush=True,
-            )
-            yield run
-
-
-def _one_thread() -> None:
+    # Read when numpy loads in the child, so it has to stand before that.
     os.environ["OMP_NUM_THREADS"] = "1"
+    # A fresh process for each worker: OpenMP's threads and a fork do not go together.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        running = [pool.submit(carry_out, task) for task in tasks]
+        try:
+            for done, future in enumerate(as_completed(running), 1):
+                run = future.result()
+                left = (time.perf_counter() - began) / done * (len(tasks) - done)
+                _tell(f"{done}/{len(tasks)} done, {left:,.0f} s left: {_order(run)}")
+                yield run
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def carry_out(task: Task) -> dict[str, Any]:

@@ -10,7 +10,17 @@ import pandas as pd
 import pytest
 
 from ares_assets.analyst.scores import auc, log_loss
-from benchmarks import freqai_like, intervals, learner_tables, learners, memory, pages, real_tables
+from ares_assets.market.windows import role_cuts
+from benchmarks import (
+    freqai_like,
+    intervals,
+    learner_tables,
+    learners,
+    memory,
+    pages,
+    real_tables,
+    simulated_year,
+)
 from benchmarks import learner_scores as scores
 
 ROOT = Path(__file__).parents[3]
@@ -117,6 +127,20 @@ def test_a_split_in_order_leaks_at_its_seam_and_a_shuffled_one_everywhere():
     r, t = rows[shuffled.train][:, None], ends[shuffled.train][:, None]
     shared = (rows[shuffled.test] < t) & (ends[shuffled.test] > r)
     assert leaking == int(shared.any(axis=1).sum()) > 1_300
+
+
+@pytest.mark.parametrize("days", [30, 60, 90, 180, 365])
+def test_development_is_exactly_so_many_days_and_ends_where_the_test_begins(days):
+    settings = simulated_year.settings_for(days, trials=3)
+    end = simulated_year.DEVELOPMENT_END_MS + (
+        simulated_year.window_minutes(days) * 60_000 - days * DAY_MS
+    )
+    # As step 1 cuts it: the first bar at or after the window's start.
+    start = -(-(end - int(settings.lookback_days * DAY_MS)) // 60_000) * 60_000
+    shares = settings.window.development, settings.window.calibration
+    cut, _ = role_cuts(start, end, 60_000, development=shares[0], calibration=shares[1])
+    assert cut == simulated_year.DEVELOPMENT_END_MS
+    assert cut - start == days * DAY_MS
 
 
 def test_finished_seeds_are_not_done_again_unless_code_or_options_changed(tmp_path):
