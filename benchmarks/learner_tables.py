@@ -59,8 +59,9 @@ def costs(runs: Sequence[Run], trials: int) -> str:
     names = list(dict.fromkeys(name for run in runs for name in run["seconds"]))
     head = [f"seconds, one thread, {trials} trials", *(f"{m} {d} days" for m, d in groups)]
     lines = [_row([n, *(_seconds(each, n) for each in groups.values())]) for n in names]
-    walls = (f"{np.mean([run['wall_seconds'] for run in each]):.0f}" for each in groups.values())
-    return "\n".join([_row(head), _rule(len(head)), *lines, _row(["with judging", *walls])])
+    for key, title in (("wall_seconds", "with judging"), ("processor_seconds", "of a processor")):
+        lines.append(_row([title, *(_average(each, key) for each in groups.values())]))
+    return "\n".join([_row(head), _rule(len(head)), *lines])
 
 
 def folds(runs: Sequence[Run]) -> str:
@@ -123,6 +124,10 @@ def _plus_minus(values: np.ndarray, digits: int) -> str:
 
 def _seconds(runs: Sequence[Run], name: str) -> str:
     return f"{np.mean([run['seconds'].get(name, 0.0) for run in runs]):.1f}"
+
+
+def _average(runs: Sequence[Run], key: str) -> str:
+    return f"{np.mean([run[key] for run in runs]):.0f}"
 
 
 def _said(runs: Sequence[Run]) -> str:
