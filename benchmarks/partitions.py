@@ -218,13 +218,17 @@ def _pooled(kind: str, known: Examples, threads: int) -> FittedExpert:
 def out_of_fold_of(found: Mapping[str, Artifact]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One regime's own development events, and each expert's out-of-fold probability of them.
 
-    Rows are aligned; the second frame has one column an expert.
+    Rows are aligned; the second frame has one column an expert, and one for the ensemble if
+    step 7 was carried out (its weights were chosen on these very predictions).
     """
     events = found["analyst_dataset"].load()["events.parquet"]
     own = (events["role"] == "development") & events["member"]
     predicted = found["analyst_specialists"].load()["out_of_fold.parquet"]
-    kinds = [name for name in predicted if name in EXPERT_KINDS]
-    return events[own].reset_index(drop=True), predicted[kinds]
+    votes = predicted[[name for name in predicted if name in EXPERT_KINDS]].copy()
+    if is_whole(found):
+        together = found["analyst_ensemble"].load()["out_of_fold.parquet"]
+        votes[ENSEMBLE] = together["probability"].to_numpy()
+    return events[own].reset_index(drop=True), votes
 
 
 def bar_step(trained: Trained) -> int:

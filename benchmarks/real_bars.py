@@ -15,7 +15,6 @@ import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,11 +31,10 @@ from ares_resources.storage.catalogue import Catalogue
 from ares_resources.symbols import SymbolKey
 from ares_resources.timeframes import DAY_MS
 from benchmarks import freqai_like
-from benchmarks.intervals import MEAN_BLOCK_DAYS, Resamples, areas, interval, log_losses, resamples
+from benchmarks.intervals import MEAN_BLOCK_DAYS, resamples
 from benchmarks.measuring import machine
 from benchmarks.pages import put_table, write_results
 from benchmarks.partitions import (
-    ENSEMBLE,
     Trained,
     all_examples,
     bar_step,
@@ -47,6 +45,7 @@ from benchmarks.partitions import (
     probabilities,
     train_regimes,
 )
+from benchmarks.real_scores import by_group, months, purged_claims, scored
 from benchmarks.real_tables import BASE_RATE, FREQAI, SHUFFLED, markdown
 
 MARKET = Path(__file__).resolve().parents[2] / "shared" / "market"
@@ -159,10 +158,10 @@ def _judged(trained: Trained, chosen: argparse.Namespace, began: float) -> dict[
             "test": len(test),
             "independent": round(float(test["uniqueness"].sum())),
         },
-        **_scores(test, predicted, drawn),
-        "claimed": claimed,
-        "by_regime": _by(test, predicted, regimes["regime"].to_numpy()[rows]),
-        "by_month": _by(test, predicted, _months(test)),
+        **scored(test, predicted, drawn),
+        "claimed": {**purged_claims(trained), **claimed},
+        "by_regime": by_group(test, predicted, regimes["regime"].to_numpy()[rows]),
+        "by_month": by_group(test, predicted, months(test)),
     }
 
 
@@ -214,46 +213,6 @@ def _joined(
     place = np.minimum(np.searchsorted(closes, moments), len(closes) - 1)
     met = closes[place] == moments
     return events[met].reset_index(drop=True), features.iloc[place[met]].reset_index(drop=True)
-
-
-def _scores(
-    test: pd.DataFrame, predicted: Mapping[str, np.ndarray], drawn: Resamples
-) -> dict[str, Any]:
-    """Each row's AUC and log-loss, and the ensemble's lead over each, with intervals."""
-    labels, weights = test["label"].to_numpy(float), test["uniqueness"].to_numpy()
-    area = {name: areas(labels, p, weights, drawn) for name, p in predicted.items()}
-    loss = {name: log_losses(labels, p, weights, drawn) for name, p in predicted.items()}
-    rows = {n: {"auc": interval(area[n]), "log_loss": interval(loss[n])} for n in predicted}
-    if ENSEMBLE not in predicted:
-        return {"rows": rows, "leads": {}}
-    leads = {
-        name: {
-            "auc": interval(area[ENSEMBLE] - area[name]),
-            "log_loss": interval(loss[name] - loss[ENSEMBLE]),
-        }
-        for name in predicted
-        if name != ENSEMBLE
-    }
-    return {"rows": rows, "leads": leads}
-
-
-def _by(
-    test: pd.DataFrame, predicted: Mapping[str, np.ndarray], groups: np.ndarray
-) -> dict[str, dict[str, float]]:
-    """AUC of each row in each group of events, and the group's count."""
-    from ares_assets.analyst.scores import auc
-
-    labels, weights = test["label"].to_numpy(float), test["uniqueness"].to_numpy()
-    found: dict[str, dict[str, float]] = {}
-    for group in sorted(set(groups)):
-        own = groups == group
-        scored = {n: round(auc(labels[own], p[own], weights[own]), 4) for n, p in predicted.items()}
-        found[str(group)] = {"events": int(own.sum()), **scored}
-    return found
-
-
-def _months(test: pd.DataFrame) -> np.ndarray:
-    return pd.to_datetime(test["timestamp"], unit="ms").dt.strftime("%Y-%m").to_numpy()
 
 
 if __name__ == "__main__":

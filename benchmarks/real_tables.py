@@ -63,8 +63,8 @@ def _claims(results: Mapping[str, Any]) -> str:
         true = results["rows"][name]
         cells = [f"{said['auc']:.4f}", f"{true['auc']['value']:.4f}", f"{said['log_loss']:.4f}"]
         cells += [f"{true['log_loss']['value']:.4f}", f"{said['trained_rows']:,}"]
-        cells += [f"{said['leaking_rows']:,}", str(said["trees"])]
-        lines.append(_row([TITLES[name], *cells]))
+        cells += [f"{said['leaking_rows']:,}", str(said.get("trees", ""))]
+        lines.append(_row([TITLES.get(name, name), *cells]))
     return "\n".join([_row(head), _rule(len(head)), *lines])
 
 
