@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
 from ares_assets.market.regimes.base import PROBABILITY_COLUMNS
 from ares_resources.errors import BadInput
+from ares_resources.settings import ExpertKind
 
 if TYPE_CHECKING:
     import optuna
@@ -23,13 +24,8 @@ Parameters: TypeAlias = dict[str, float | int]
 
 Scope: TypeAlias = Literal["regime", "market"]
 
-EXPERT_KINDS: tuple[str, ...] = (
-    "catboost",
-    "gradient_boosting",
-    "linear",
-    "forest",
-    "multilevel",
-)
+# A further expert is a module here and its name in ``ExpertKind``.
+EXPERT_KINDS: tuple[str, ...] = get_args(ExpertKind)
 REGIME_COLUMNS = PROBABILITY_COLUMNS
 
 
