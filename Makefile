@@ -87,8 +87,8 @@ bench-sample: $(READY) $(PEERS)/.ready ## Every benchmark once and small, to see
 		--out tmp/regimes.json
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.learners --seeds 1 --days 60 --trials 3 \
 		--out tmp/learners.json
-	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.real_bars --start 2023-01-01 --cut 2023-03-01 \
-		--end 2023-04-01 --trials 3 --resamples 200 --out tmp/real_bars.json
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.real_bars --start 2023-01-01 --cut 2023-02-15 \
+		--end 2023-03-01 --trials 3 --resamples 200 --out tmp/real_bars.json
 	@$(BIN)/python -m benchmarks.memory --mode blank --lookback-days 60 --out tmp/memory.json
 
 .PHONY: test-faults
