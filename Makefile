@@ -66,11 +66,30 @@ bench-regimes: $(READY) ## Regime algorithms on simulated truth beside the oracl
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regimes --first-seed 1001 --seeds 20 --fit-days 180 30 \
 		--out benchmarks/results/regimes.json --page docs/regimes.md
 
+.PHONY: bench-learners
+bench-learners: $(READY) ## Share of the oracle's forecast that the analysts find, simulated (two hours)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.learners --first-seed 2001 --seeds 20 --workers 2 \
+		--out benchmarks/results/learners.json --page docs/learners.md
+
+.PHONY: bench-real
+bench-real: $(READY) ## Every analyst and a FreqAI-like baseline on half a year of real bars (minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.real_bars \
+		--out benchmarks/results/real_bars.json --page docs/learners.md
+
+.PHONY: bench-memory
+bench-memory: $(READY) ## Peak memory of a full training on 365 days of real minutes (minutes)
+	@$(BIN)/python -m benchmarks.memory --out benchmarks/results/memory.json --page docs/learners.md
+
 .PHONY: bench-sample
 bench-sample: $(READY) $(PEERS)/.ready ## Every benchmark once and small, to see that they run
 	@$(BIN)/python -m benchmarks.ingest --rows 200000 --repeats 1 --out tmp/ingest.json
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regimes --seeds 1 --fit-days 30 --test-days 10 \
 		--out tmp/regimes.json
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.learners --seeds 1 --days 60 --trials 3 \
+		--out tmp/learners.json
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.real_bars --start 2023-01-01 --cut 2023-02-15 \
+		--end 2023-03-01 --trials 3 --resamples 200 --out tmp/real_bars.json
+	@$(BIN)/python -m benchmarks.memory --mode blank --lookback-days 60 --out tmp/memory.json
 
 .PHONY: test-faults
 test-faults: $(READY) ## 1,000 random fault sequences against the collector (minutes)
