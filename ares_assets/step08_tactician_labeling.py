@@ -47,7 +47,9 @@ def tactician_dataset(
     features = context.features(frame, regimes, signals, settled)
     labels["settled_row"] = settled["exit_row"]
     labels["probability"] = signals.probability
-    labels["weight"] = uniqueness_weights(labels["row"].to_numpy(), labels["t1_row"].to_numpy())
+    labels["weight"] = uniqueness_weights(
+        labels["row"].to_numpy(), labels["settled_row"].to_numpy()
+    )
     _add_targets(frame, labels, signals, context)
     value = {"labels.parquet": labels}
     value |= {f"features-{name}.parquet": part for name, part in features.items()}
@@ -96,7 +98,7 @@ def _figures(labels: pd.DataFrame) -> dict[str, Any]:
     from ares_assets.tactician.positions import CODES
 
     told = labels["management"]
-    uniqueness = average_uniqueness(labels["row"].to_numpy() + 1, labels["t1_row"].to_numpy())
+    uniqueness = average_uniqueness(labels["row"].to_numpy() + 1, labels["settled_row"].to_numpy())
     means = ("gross_return", "cost", "funding", "net_return", "delayed_net_return", "size_target")
     return {
         "signals": len(labels),

@@ -41,9 +41,20 @@ def labelled_events(
         volatility=spread,
         timeframe_ms=timeframe_ms,
     )
-    row, t1_row = events["row"].to_numpy(), events["t1_row"].to_numpy()
+    row = events["row"].to_numpy()
     events.insert(0, "timestamp", timestamps[row])
     events["volatility"] = spread[row]
-    events["uniqueness"] = average_uniqueness(row + 1, t1_row)
-    events["weight"] = uniqueness_weights(row, t1_row)
+    last_row = _window_ends(timestamps, row, settings.horizon_bars * timeframe_ms)
+    events["uniqueness"] = average_uniqueness(row + 1, last_row)
+    events["weight"] = uniqueness_weights(row, last_row)
     return events
+
+
+def _window_ends(timestamps: np.ndarray, row: np.ndarray, horizon_ms: int) -> np.ndarray:
+    """The row of the vertical barrier of each event.
+
+    Uniqueness counts labels over their whole window, not up to the bar where they end: else an
+    event weighs more the sooner its neighbours end, which depends on where the price goes, and
+    on a market without any edge trends seem to predict (AUC .515 where it is .5).
+    """
+    return np.searchsorted(timestamps, timestamps[row] + horizon_ms, side="right") - 1

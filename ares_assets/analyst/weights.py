@@ -38,18 +38,20 @@ def average_uniqueness(
 
 def uniqueness_weights(
     rows: NDArray[np.int64],
-    t1_rows: NDArray[np.int64],
+    last_rows: NDArray[np.int64],
     *,
     normalise_on: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
     """Sample weights: average uniqueness, scaled to mean 1.
 
-    A label is at work from the bar after its decision (the entry) to ``t1_row``.
+    A label is at work from the bar after its decision (the entry) to ``last_row``.
 
     Parameters
     ----------
-    rows, t1_rows
-        Decision row and the row at whose close the label is known, shape (m,).
+    rows, last_rows
+        Decision row and the last row of the label's window, shape (m,).  The row at which the
+        label became known would do for labels of fixed length only: it depends on the outcome,
+        and weights that do are not weights but a selection.
     normalise_on
         Events whose mean weight becomes 1, shape (m,); all when None.  Pass the development
         events when later ones are in the same frame, else their labels scale these weights.
@@ -59,7 +61,7 @@ def uniqueness_weights(
     BadInput
         If a label ends before its entry, or ``normalise_on`` selects nothing.
     """
-    uniqueness = average_uniqueness(np.asarray(rows) + 1, np.asarray(t1_rows))
+    uniqueness = average_uniqueness(np.asarray(rows) + 1, np.asarray(last_rows))
     base = uniqueness if normalise_on is None else uniqueness[np.asarray(normalise_on)]
     if len(uniqueness) and not len(base):
         raise BadInput("normalise_on selects no event; at least one is needed")

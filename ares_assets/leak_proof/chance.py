@@ -48,7 +48,7 @@ def coin_labels_give_chance(stored: Stored) -> Finding:
     splitter = _splitter(stored)
     if len(known) < splitter.folds:
         return Finding(True, f"not judged: {len(known)} events for {splitter.folds} folds")
-    uniqueness = _uniqueness(known)
+    uniqueness = known.weights
     tests = [test for _, test in splitter.split(known.rows, known.t1_rows)]
     draws = np.random.default_rng(int(stored["market_data"].sha256[:12], 16))
     scores = []
@@ -122,7 +122,7 @@ def _scores(stored: Stored, known: Examples) -> dict[str, tuple[float, float]]:
     """AUC within folds and its error by feature, and of the linear expert on all of them."""
     from ares_assets.leak_proof.coins import auc_within_folds, error_within_folds
 
-    splitter, uniqueness = _splitter(stored), _uniqueness(known)
+    splitter, uniqueness = _splitter(stored), known.weights
     splits = list(splitter.split(known.rows, known.t1_rows))
     votes = {
         str(name): _turned(values, known, uniqueness, splits)
@@ -146,12 +146,6 @@ def _splitter(stored: Stored) -> PurgedKFold:
 
     analyst = stored.settings.analyst
     return PurgedKFold(analyst.folds, analyst.embargo_bars)
-
-
-def _uniqueness(known: Examples) -> np.ndarray:
-    from ares_assets.analyst.weights import average_uniqueness
-
-    return average_uniqueness(known.rows + 1, known.t1_rows)
 
 
 def _predicted(
