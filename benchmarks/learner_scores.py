@@ -57,9 +57,9 @@ def fold_scores(
 ) -> dict[str, list[list[float]]]:
     """By expert, AUC and its noise in each fold.
 
-    ``events`` has ``label`` and ``uniqueness``, which weights them; ``predicted`` one column an
-    expert, rows aligned; a fold is the positions of the events that it tests.  Folds of one
-    class are left out.
+    ``events`` has ``label`` and ``uniqueness``; ``predicted`` one column an expert, rows aligned;
+    a fold is the positions of the events that it tests.  Folds of one class are left out.  Events
+    count alike: weights of uniqueness depend on the outcome, and would move the AUC off one half.
     """
     found: dict[str, list[list[float]]] = {str(name): [] for name in predicted}
     for fold in folds:
@@ -71,7 +71,7 @@ def fold_scores(
             continue
         for name in predicted:
             values = predicted[name].to_numpy()[fold]
-            score = auc(labels, values, uniqueness)
+            score = auc(labels, values, np.ones(len(labels)))
             found[str(name)].append([round(score, 5), round(noise, 5)])
     return found
 

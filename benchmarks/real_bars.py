@@ -6,7 +6,7 @@ with intervals (``intervals``), the baseline after FreqAI (``freqai_like``).
 ETHUSDT of Binance spot, minute bars.  Development is 2022-01-01 to 2023-07-01, the test the half
 year after it.  Steps 1 to 7 run as in the product; regimes are decoded by step 2's model.  All
 rows of the table answer for the same events: triple barriers, a decision every ten minutes, every
-regime, weighted by uniqueness.
+regime, all alike in weight.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def _judged(trained: Trained, chosen: argparse.Namespace, began: float) -> dict[
     test = _events(trained, frame, np.arange(cut, len(frame)))
     rows = test["row"].to_numpy()
     predicted = {
-        BASE_RATE: np.full(len(test), np.average(known.labels, weights=known.weights)),
+        BASE_RATE: np.full(len(test), known.labels.mean()),
         **probabilities(trained, regimes, features, rows),
     }
     _tell(began, "two models after FreqAI")
