@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from ares_assets.analyst.cross_validation import PurgedKFold
+from ares_assets.analyst.dataset import Examples, MarketExamples
 from ares_assets.analyst.events import labelled_events
 from ares_assets.analyst.experts.base import get_expert
 from ares_assets.analyst.features import compute_features
@@ -70,9 +71,9 @@ class Market:
         options = {"parameters": expert.default_parameters(), "seed": 1, "threads": 1}
         known = self.features.iloc[train]
         found = expert.fit(known, y, w, **options).probability(self.features)
-        found[train] = out_of_fold(
-            expert, known, y, w, rows, t1, splitter=PurgedKFold(FOLDS, 0), **options
-        )
+        examples = Examples(known, y, w, rows, t1, rows)
+        own = MarketExamples(examples, np.ones(len(y), bool))
+        found[train] = out_of_fold(expert, own, splitter=PurgedKFold(FOLDS, 0), **options)
         return found
 
 

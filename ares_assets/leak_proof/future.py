@@ -158,9 +158,9 @@ def _cut_labels(
     fault = _unlike(again, kept[passed], _LABELS)
     if fault is not None or passed.all():
         return fault
-    # A label that ends before the first lost event is entered overlaps none that is lost.
-    first_lost = int(kept["row"].to_numpy()[~passed][0])
-    then, now = (part[part["t1_row"] <= first_lost] for part in (kept[passed], again))
+    # A window that is over before the first lost event is entered overlaps none that is lost.
+    latest = int(kept["timestamp"].to_numpy()[~passed][0]) - horizon * step
+    then, now = (part[part["timestamp"] <= latest] for part in (kept[passed], again))
     return _unlike(now, then, ["uniqueness"])
 
 

@@ -136,8 +136,8 @@ def test_every_label_and_weight_that_is_known_by_a_row(case: Case) -> None:
         assert_same(now[list(KNOWN)], then[list(KNOWN)], rows, other.words)
         if other.cut:
             # A label is at work from the bar after its decision, so it may end on the next one.
-            lost = kept["row"][~passed].min()
-            now, then = (part[part["t1_row"] <= lost] for part in (now, then))
+            lost = kept["timestamp"][~passed].min() - LABELS.horizon_bars * 60_000
+            now, then = (part[part["timestamp"] <= lost] for part in (now, then))
         rows = then["row"].to_numpy()
         assert_same(now[["uniqueness"]], then[["uniqueness"]], rows, other.words)
 
