@@ -77,7 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--markets", nargs="+", choices=(*KNOWABLE, NULL), default=[*KNOWABLE, NULL]
     )
-    parser.add_argument("--days", type=int, nargs="+", choices=range(30, 366), default=[180, 365])
+    parser.add_argument(
+        "--days", type=int, nargs="+", choices=range(30, 366), metavar="DAYS", default=[180, 365]
+    )
     parser.add_argument("--seeds", type=int, default=20, help="how many markets, one a seed")
     parser.add_argument("--first-seed", type=int, default=907)
     parser.add_argument("--trials", type=int, default=TRIALS, help="n_trials of step 6")
