@@ -22,6 +22,7 @@ from ares_assets.evidence.calibrators import Calibrator, calibrator_from_dict
 from ares_assets.evidence.conformal import conformal_from_dict
 from ares_assets.tactician.model import Signals, TacticianContext, TacticianModel, Votes
 from ares_assets.tactician.trading import decision_arrays, market_arrays, strategy_parameters
+from ares_resources.errors import CorruptArtifact
 from ares_resources.settings import (
     CostSettings,
     FeatureSettings,
@@ -34,7 +35,7 @@ from ares_resources.timeframes import DAY_MS, timeframe_ms
 if TYPE_CHECKING:
     from ares_resources.backtesting.results import BacktestPath
 
-_FORMAT = 1
+_FORMAT = 2
 _SETS = ("none", "down", "up", "both")
 
 
@@ -215,8 +216,19 @@ class PartitionModel:
 
     @classmethod
     def from_files(cls, files: Mapping[str, Any]) -> PartitionModel:
-        """The inverse of :meth:`to_files`; hashes are checked by whoever read the files."""
+        """The inverse of :meth:`to_files`; hashes are checked by whoever read the files.
+
+        Raises
+        ------
+        CorruptArtifact
+            If another version of Ares, whose models had other parts, wrote the files.
+        """
         described, calibration = files["model.json"], files["calibration.json"]
+        if described["format"] != _FORMAT:
+            raise CorruptArtifact(
+                f"model.json has format {described['format']!r}; this Ares reads {_FORMAT}: "
+                "train the partition anew"
+            )
         return cls(
             regime=described["regime"],
             settings=ModelSettings.from_json(described["settings"]),
