@@ -59,7 +59,7 @@ def fold_scores(
 
     ``events`` has ``label`` and ``uniqueness``; ``predicted`` one column an expert, rows aligned;
     a fold is the positions of the events that it tests.  Folds of one class are left out.  Events
-    count alike: weights of uniqueness depend on the outcome, and would move the AUC off one half.
+    count alike; their uniqueness says how many are independent.
     """
     found: dict[str, list[list[float]]] = {str(name): [] for name in predicted}
     for fold in folds:
