@@ -78,10 +78,10 @@ def triple_barrier(
     The decision falls at the close of ``row``; entry is at the OPEN of the next bar present
     (one bar of latency).  Barriers stand at ``entry * (1 +/- width * volatility[row] *
     sqrt(horizon_bars))``.  A bar that opens beyond a barrier fills at its open; a bar that
-    touches both has met the lower, adverse one.  The vertical barrier is the close of the last
-    bar that opens no later than ``horizon_bars`` timeframes after ``row`` opened, so the
-    horizon is counted in time also where bars are missing; its label is the sign of the return
-    (1 when above 0).
+    touches both has met the lower, adverse one.  The vertical barrier is the close of the bar
+    that opens ``horizon_bars`` timeframes after ``row`` opened, so the horizon is counted in time
+    also where bars are missing; where that bar itself is missing, it is the open of the first one
+    after, as nobody could leave before.  Its label is the sign of the return (1 when above 0).
 
     Events without a label are left out; :func:`unlabelled` counts them by reason.  An event
     whose horizon passes the end of the data is left out even when a barrier was already

@@ -59,8 +59,11 @@ def walk_barriers(
                 break
             bar += 1
         if code == VERTICAL:
-            bar -= 1
-            leave = close[bar]
+            if timestamp[bar - 1] == deadline:
+                bar -= 1
+                leave = close[bar]
+            else:
+                leave = opens[bar]
         outcome[event] = code
         last_row[event] = bar
         gross[event] = leave / entry - 1.0

@@ -72,4 +72,7 @@ def _one_event(
         for touched, code, price in touches:
             if touched:
                 return code, bar, price / entry - 1.0
-    return VERTICAL, path[-1], close[path[-1]] / entry - 1.0
+    if timestamp[path[-1]] == deadline:
+        return VERTICAL, path[-1], close[path[-1]] / entry - 1.0
+    after = path[-1] + 1
+    return VERTICAL, after, opens[after] / entry - 1.0
