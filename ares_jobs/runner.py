@@ -221,11 +221,12 @@ def engine_request(request: TrainingRequest, regime: str, run_id: str) -> Reques
 def _execute_job(request: TrainingRequest, regime: str, home: Home) -> tuple[str, str | None]:
     """Run the mode's job; returns the run's id, and what failed, if anything did."""
     from ares_assets.partitions import SYMBOLS, partition_tags
+    from ares_jobs.dagster_noise import without_false_alarms
     from ares_jobs.definitions import defs
     from ares_jobs.jobs import JOBS
     from ares_jobs.setup import dagster_instance
 
-    with dagster_instance(home) as instance:
+    with dagster_instance(home) as instance, without_false_alarms():
         instance.add_dynamic_partitions(SYMBOLS, [str(request.symbol)])
         job = defs.resolve_job_def(JOBS[request.mode].name)
         result = job.execute_in_process(

@@ -108,9 +108,14 @@ def twelve() -> pd.DataFrame:
     ],
 )
 def test_bars_without_anything_in_them_are_refused_in_one_line(
-    frame: Callable[[], pd.DataFrame], status: str, reason: str, tmp_path: Path
+    frame: Callable[[], pd.DataFrame],
+    status: str,
+    reason: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     found = outcome(tmp_path, frame())
+    assert "without gating" not in caplog.text
     assert found.status == status
     assert reason in found.reason
     assert "\n" not in found.reason
