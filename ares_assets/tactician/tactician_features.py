@@ -9,17 +9,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ares_assets.market.regimes.base import PROBABILITY_COLUMNS
 from ares_assets.tactician.meta_labels import side_cost
 from ares_assets.tactician.multi_timeframe import decision_times
 from ares_resources.errors import BadInput
 from ares_resources.settings import CostSettings
 from ares_resources.timeframes import DAY_MS
 
-REGIME_COLUMNS = ("p_bull", "p_bear", "p_sideways")
 FEATURE_COLUMNS = (
     "analyst_probability",
     "conviction",
-    *REGIME_COLUMNS,
+    *PROBABILITY_COLUMNS,
     "volatility",
     "cost_to_volatility",
     "hour_sin",
@@ -83,7 +83,7 @@ def tactician_features(
     columns = {
         "analyst_probability": given,
         "conviction": np.abs(given - 0.5),
-        **{name: regime_probability[name].to_numpy(float)[row] for name in REGIME_COLUMNS},
+        **{name: regime_probability[name].to_numpy(float)[row] for name in PROBABILITY_COLUMNS},
         "volatility": np.log(scale),
         "cost_to_volatility": np.minimum(2.0 * side_cost(costs) / scale, 100.0),
         "hour_sin": np.sin(angle),

@@ -20,7 +20,7 @@ def markets() -> list[Market]:
 def test_out_of_fold_scores_are_at_chance_and_nothing_is_earned(markets: list[Market]) -> None:
     found = [scores(m, analyst="linear", tactician="linear", nested=False) for m in markets]
     # Over 300 seeds one market's AUC has mean 0.50 and standard deviation 0.04.
-    assert np.mean([one["auc"] for one in found]) < 0.5 + 3 * 0.04 / np.sqrt(len(found))
+    assert abs(np.mean([one["auc"] for one in found]) - 0.5) < 3 * 0.04 / np.sqrt(len(found))
     assert np.mean([one["utility"] for one in found]) < 1e-5
     assert np.mean([one["trades"] for one in found]) < 0.5
 
