@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ares_assets import market_checks
-from ares_assets.leak_proof import chance, folds, future, release
+from ares_assets.leak_proof import chance, folds, future, outcomes, release
 from ares_assets.stored import Finding, Stored
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ CHECKS: tuple[CheckSpec, ...] = (
     ),
     _proven(
         "tactician_dataset",
-        future.tactician_sees_no_future,
+        outcomes.tactician_sees_no_future,
         "Features and outcomes of signals stay the same when later bars are cut or replaced.",
     ),
     _proven(
