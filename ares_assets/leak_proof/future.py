@@ -18,7 +18,6 @@ from ares_assets.stored import Stored
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ares_assets.leak_proof.other_future import OtherBars
 
 _FEATURE_ROWS = 2
 _REGIME_ROWS = 3
