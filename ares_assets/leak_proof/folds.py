@@ -73,7 +73,7 @@ def folds_are_purged(stored: Stored) -> tuple[bool, str]:
         for seen in both:
             fault = _first_meeting(seen, known.own.rows, embargo)
             if fault is None and isinstance(splitter, PurgedForward):
-                fault = _first_too_late(seen)
+                fault = _first_too_late(seen, embargo)
             if fault is not None:
                 return False, f"{name}, {fault}"
             count += len(seen)
@@ -107,11 +107,11 @@ def _first_meeting(
     return None
 
 
-def _first_too_late(seen: Iterable[tuple[Spans, Spans]]) -> str | None:
+def _first_too_late(seen: Iterable[tuple[Spans, Spans]], embargo_bars: int) -> str | None:
     from ares_assets.leak_proof.spans import known_too_late
 
     for number, (train, test) in enumerate(seen):
-        fault = known_too_late(train, test)
+        fault = known_too_late(train, test, embargo_bars)
         if fault is not None:
             return f"fold {number}: {fault}"
     return None

@@ -136,35 +136,32 @@ def purged_events(
 
     ``spans`` are those of all regimes' events and ``member`` marks the partition's own, whose
     equal runs are tested (positions among the own).  In the scope of a regime the own train; in
-    that of the market all may whose span is apart from the tested one, but none that is later
-    where no own event is, and there the embargo lies before the test.
+    that of the market all do whose span is apart from the tested one.
     """
     rows, t1_rows = spans
     own = np.flatnonzero(member)
     train, tested = purged_training(rows[own], t1_rows[own], folds, embargo_bars)[number]
-    first, last = int(rows[own][tested].min()), int(t1_rows[own][tested].max())
+    if scope == "market":
+        first, last = int(rows[own][tested].min()), int(t1_rows[own][tested].max())
+        return (t1_rows < first) | (rows > last + embargo_bars), tested
     chosen = np.zeros(len(rows), bool)
-    if scope == "regime":
-        chosen[own[train]] = True
-    elif (rows[own][train] > first).any():
-        chosen = (t1_rows < first) | (rows > last + embargo_bars)
-    else:
-        chosen = t1_rows + embargo_bars < first
+    chosen[own[train]] = True
     return chosen, tested
 
 
-def known_too_late(train: Spans, test: Spans) -> str | None:
-    """The first training label that is not known before all tested rows; None where none is.
+def known_too_late(train: Spans, test: Spans, embargo_bars: int) -> str | None:
+    """The first training label that is not known, and the embargo over, before all tested rows.
 
-    For folds that go forward: what lies behind the test may not train, however far away.
+    None where none is.  For folds that go forward: what lies behind the test may not train,
+    however far away.
     """
     rows, t1_rows = train
     first = int(test[0].min())
-    late = np.flatnonzero(t1_rows >= first)
+    late = np.flatnonzero(t1_rows + embargo_bars >= first)
     if not late.size:
         return None
     at = int(late[0])
     return (
         f"{late.size} training labels, the first over rows {rows[at]}..{t1_rows[at]}, are not "
-        f"known before row {first}, the first that is tested forward"
+        f"known {embargo_bars} bars before row {first}, the first that is tested forward"
     )
