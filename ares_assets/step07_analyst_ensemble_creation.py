@@ -7,10 +7,13 @@ Does not belong here: choosing weights (``analyst/ensemble.py``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Result, StepSpec, Work
 from ares_resources.storage.artifacts import Artifact
+
+if TYPE_CHECKING:
+    from ares_assets.analyst.dataset import Examples
 
 
 def analyst_ensemble(
@@ -19,22 +22,28 @@ def analyst_ensemble(
     analyst_specialists: Artifact,
     enhanced_analysts: Artifact,
 ) -> Result:
-    """Weights, the members that carry one, and their joint out-of-fold probability."""
+    """Weights, the members that carry one, and their joint out-of-fold probability.
+
+    Weights are chosen on the specialists of step 5.  A model that step 6 kept takes the seat of
+    its kind: it was admitted on the later events, so choosing its weight there too would count
+    the same luck twice.
+    """
     import pandas as pd
 
     from ares_assets.analyst.dataset import examples_of
-    from ares_assets.analyst.ensemble import combine, select_ensemble
+    from ares_assets.analyst.ensemble import combine, seated_votes, select_ensemble
     from ares_assets.analyst.model import AnalystModel
     from ares_assets.analyst.scores import auc
 
     known, settings = examples_of(analyst_dataset.load(), "development"), work.settings.analyst
     specialists, enhanced = analyst_specialists.load(), enhanced_analysts.load()
-    kinds = sorted(settings.experts)
-    votes = {kind: specialists["out_of_fold.parquet"][kind].to_numpy() for kind in kinds}
-    if enhanced["enhancement.json"]["kept"]:
-        votes["enhanced"] = enhanced["out_of_fold.parquet"]["enhanced"].to_numpy()
+    found = enhanced["enhancement.json"]
+    votes = {
+        kind: specialists["out_of_fold.parquet"][kind].to_numpy()
+        for kind in sorted(settings.experts)
+    }
     chosen = select_ensemble(
-        _judged(votes, settings.search_share),
+        votes,
         known.labels,
         known.weights,
         known.rows,
@@ -43,20 +52,16 @@ def analyst_ensemble(
         maximum_q=settings.maximum_q_statistic,
         embargo_bars=settings.embargo_bars,
     )
-    described = _members(
-        chosen.weights,
-        enhanced["enhancement.json"],
-        specialists["recipes.json"],
-        known.features.columns,
-    )
-    model = AnalystModel(
-        {name: _fitted(name, described[name], specialists, enhanced) for name in described},
-        chosen.weights,
-    )
+    seat = found["kind"] if found["kept"] and found["kind"] in chosen.weights else None
+    if seat is not None:
+        better = enhanced["out_of_fold.parquet"]["enhanced"].to_numpy()
+        votes = seated_votes(votes, better, seat, settings.search_share)
+    described = _members(chosen.weights, found, specialists["recipes.json"], seat, known)
+    fitted = {
+        kind: _fitted(kind, enhanced if kind == seat else specialists, seat) for kind in described
+    }
+    model = AnalystModel(fitted, chosen.weights)
     together = combine(votes, chosen.weights)
-    out_of_fold = pd.DataFrame(
-        {"row": known.rows, "timestamp": known.timestamps, "probability": together}
-    )
     metadata = {
         "weights": {name: round(weight, 4) for name, weight in sorted(chosen.weights.items())},
         "members": len(chosen.weights),
@@ -67,68 +72,49 @@ def analyst_ensemble(
         "best_member_log_loss": chosen.member_scores[chosen.best_member]["log_loss"],
         "single_member": chosen.fallback or "none: the vote held up",
         "refused": len(chosen.refused),
+        "enhanced": _seating(found, seat),
     }
+    columns = {"row": known.rows, "timestamp": known.timestamps, "probability": together}
     value = {
         **model.to_files(),
         "members.json": described,
-        "selection.json": chosen.as_dict(),
-        "out_of_fold.parquet": out_of_fold,
+        "selection.json": {**chosen.as_dict(), "enhanced_seat": seat},
+        "out_of_fold.parquet": pd.DataFrame(columns),
     }
     return Result(value, metadata)
 
 
-def _judged(votes: Mapping[str, Any], search_share: float) -> dict[str, Any]:
-    """The votes on which weights may be chosen.
-
-    The enhanced member's parameters were chosen on the first part of development, so there
-    it would look better than it is; weights are chosen on what came later.
-    """
-    import numpy as np
-
-    from ares_assets.analyst.cross_validation import initial_count
-
-    judged = dict(votes)
-    if "enhanced" in judged:
-        searched = initial_count(len(judged["enhanced"]), search_share)
-        judged["enhanced"] = np.concatenate(
-            [np.full(searched, np.nan), judged["enhanced"][searched:]]
-        )
-    return judged
+def _seating(found: Mapping[str, Any], seat: str | None) -> str:
+    if seat is not None:
+        return f"in the seat of {seat}"
+    return "not kept" if not found["kept"] else f"kept, but {found['kind']} carries no weight"
 
 
 def _members(
     weights: Mapping[str, float],
     enhancement: Mapping[str, Any],
     recipes: Mapping[str, Any],
-    names: Any,
+    seat: str | None,
+    known: Examples,
 ) -> dict[str, dict[str, Any]]:
     """The recipe of every member that carries a weight: what a refit needs."""
-    described = {}
-    for name in sorted(weights):
-        if name == "enhanced":
-            parts = ("kind", "parameters", "features")
-            described[name] = {part: enhancement[part] for part in parts}
-        else:
-            described[name] = {
-                "kind": name,
-                "parameters": recipes[name],
-                "features": list(names),
-            }
+    everything = list(known.features.columns)
+    described = {
+        kind: {"kind": kind, "parameters": recipes[kind], "features": everything}
+        for kind in sorted(weights)
+    }
+    if seat is not None:
+        parts = ("kind", "parameters", "features")
+        described[seat] = {part: enhancement[part] for part in parts}
     return described
 
 
-def _fitted(
-    name: str,
-    described: Mapping[str, Any],
-    specialists: Mapping[str, Any],
-    enhanced: Mapping[str, Any],
-) -> Any:
+def _fitted(kind: str, source: Mapping[str, Any], seat: str | None) -> Any:
     from ares_assets.analyst.experts.base import load_expert
 
-    source = enhanced if name == "enhanced" else specialists
-    prefix = f"{name}-"
+    prefix = "enhanced-" if kind == seat else f"{kind}-"
     files = {n[len(prefix) :]: data for n, data in source.items() if n.startswith(prefix)}
-    return load_expert(described["kind"], files)
+    return load_expert(kind, files)
 
 
 SPEC = StepSpec(

@@ -56,7 +56,7 @@ def ab_test_report(
     returns = walk_forward_report.load()["returns.parquet"]
     stamps = returns["timestamp"].to_numpy()
     days, daily = aggregate_returns(returns["net_return"].to_numpy(), stamps)
-    rivals, notes = _rivals(work, market_data, walk_forward_report, stamps)
+    rivals, notes, remark = _rivals(work, market_data, walk_forward_report, stamps)
     comparisons, tests = [], {}
     for name, rival in rivals.items():
         comparison, test = _compare(work, daily, rival, against=name)
@@ -73,6 +73,7 @@ def ab_test_report(
         "gate": gate.table(),
         "tests": tests,
         "champion": work.outside,
+        "champion_remark": remark,
         "days": len(days),
         "rollout": RolloutPlan(work.settings.tactician.drawdown_brake).as_dict()
         if gate.verdict == "promote"
@@ -82,6 +83,7 @@ def ab_test_report(
         "verdict": gate.verdict,
         "reason": reason,
         "champion": work.outside,
+        "champion_remark": remark,
         "gate_passed": sum(row.passed for row in gate.rows if row.required),
         "gate_rows": sum(row.required for row in gate.rows),
         "p_value": min(c.p_value for c in comparisons if c.required),
@@ -91,8 +93,9 @@ def ab_test_report(
 
 def _rivals(
     work: Work, market_data: Artifact, walk: Artifact, stamps: np.ndarray
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Daily returns of the rivals over the same bars; the first is the one to beat."""
+) -> tuple[dict[str, np.ndarray], list[str], str]:
+    """Daily returns of the rivals over the same bars, the first being the one to beat; what
+    degrades the comparison; and a remark on a champion that cannot take part."""
     import numpy as np
 
     from ares_assets.evidence.performance import aggregate_returns
@@ -101,22 +104,30 @@ def _rivals(
     close, first = frame["close"].to_numpy(), frame["open"].to_numpy()[0]
     held = close / np.concatenate([[first], close[:-1]]) - 1.0
     idle = np.zeros(len(np.unique(stamps // 86_400_000)))
-    champion, notes = _champion_returns(work, market_data, walk)
+    champion, notes, remark = _champion_returns(work, market_data, walk)
     rivals = {} if champion is None else {"champion": aggregate_returns(champion, stamps)[1]}
     rivals["no trade"] = idle
     rivals["buy and hold"] = aggregate_returns(held, stamps)[1]
-    return rivals, notes
+    return rivals, notes, remark
 
 
 def _champion_returns(
     work: Work, market_data: Artifact, walk: Artifact
-) -> tuple[np.ndarray | None, list[str]]:
+) -> tuple[np.ndarray | None, list[str], str]:
+    from ares_resources.errors import ObsoleteFormat
+
     if work.outside == NO_CHAMPION:
-        return None, []
+        return None, [], "there is none yet"
     champion = release_store(work).find(work.outside)
     if champion is None:
-        return None, [f"the champion {work.outside[:16]} is not in the release store"]
-    return _replayed(work, champion, market_data, walk), []
+        lost = f"the champion {work.outside[:16]} is not in the release store"
+        return None, [lost], lost
+    try:
+        return _replayed(work, champion, market_data, walk), [], "replayed on the same bars"
+    except ObsoleteFormat as reason:
+        # Nothing is wrong with the challenger, so this must not bar its promotion: else no
+        # partition could ever leave an old version behind.
+        return None, [], f"cannot be replayed, so only the baselines count: {reason}"
 
 
 def _replayed(work: Work, champion: Release, market_data: Artifact, walk: Artifact) -> np.ndarray:

@@ -57,6 +57,10 @@ class CorruptArtifact(AresError):
     """A stored file no longer matches the hash that was recorded with it."""
 
 
+class ObsoleteFormat(CorruptArtifact):
+    """A sound file that another version of Ares wrote in a form this one does not read."""
+
+
 class MemoryExceeded(AresError):
     """A step would pass the memory threshold even after caches were freed."""
 

@@ -1,7 +1,7 @@
 """What the experts must beat without any feature.
 
 Belongs here: naive predictions, out of fold.  Does not belong here: experts trained on all
-regimes (`scopes`), and verdicts.
+regimes (`out_of_fold`), and verdicts.
 """
 
 from __future__ import annotations

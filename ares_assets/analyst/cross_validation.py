@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
 import numpy as np
 
@@ -30,6 +30,10 @@ class Splitter(Protocol):
     def embargo_bars(self) -> int:
         """Bars after each test block in which no training event may start."""
 
+    @property
+    def forward(self) -> bool:
+        """Whether training always lies before the test; then the embargo lies between them."""
+
     def split(self, rows: np.ndarray, t1_rows: np.ndarray) -> Iterator[Split]:
         """Split the n events with these rows (n,) and label ends (n,)."""
 
@@ -40,6 +44,7 @@ class PurgedKFold:
 
     folds: int
     embargo_bars: int = 0
+    forward: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _check_count("folds", self.folds, 2)
@@ -64,12 +69,15 @@ class PurgedKFold:
 class PurgedForward:
     """Expanding window: each test block is predicted from purged earlier events only.
 
+    The embargo lies before the block here, between the last training label and it.
+
     The first `initial_share` of the events is never tested; the rest makes `folds` blocks.
     """
 
     folds: int
     initial_share: float
     embargo_bars: int = 0
+    forward: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _check_count("folds", self.folds, 1)
@@ -84,7 +92,8 @@ class PurgedForward:
         for block in _blocks(len(rows) - first, self.folds):
             test = block + first
             earlier = np.arange(test[0])
-            yield earlier[t1_rows[: test[0]] < rows[test[0]]], test
+            known = t1_rows[: test[0]] + self.embargo_bars < rows[test[0]]
+            yield earlier[known], test
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,7 @@ class CombinatorialPurged:
     groups: int
     test_groups: int
     embargo_bars: int = 0
+    forward: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _check_count("groups", self.groups, 2)

@@ -22,7 +22,9 @@ from ares_resources.errors import BadInput
 class Examples:
     """n labelled events: features (n, k), labels, weights, rows, label ends (n,).
 
-    Weights are average uniqueness, so their sum is the number of independent events.
+    Weights are average uniqueness, so their sum is the number of independent events.  ``t1_rows``
+    is where each label's window is over: purging by the bar where it happened to end would
+    choose events by their outcome.
     """
 
     features: pd.DataFrame
@@ -113,7 +115,7 @@ def from_events(events: pd.DataFrame, features: pd.DataFrame) -> Examples:
         labels=events["label"].to_numpy(np.int64),
         weights=events["uniqueness"].to_numpy(np.float64),
         rows=events["row"].to_numpy(np.int64),
-        t1_rows=events["t1_row"].to_numpy(np.int64),
+        t1_rows=events["last_row"].to_numpy(np.int64),
         timestamps=events["timestamp"].to_numpy(np.int64),
     )
 

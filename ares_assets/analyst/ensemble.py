@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ares_assets.analyst.cross_validation import PurgedKFold
+from ares_assets.analyst.cross_validation import PurgedKFold, initial_count
 from ares_assets.analyst.scores import auc, log_loss
 from ares_resources.errors import BadInput, PartitionSkipped
 
@@ -120,6 +120,19 @@ def combine(probabilities: Mapping[str, np.ndarray], weights: Mapping[str, float
         )
     votes = [np.asarray(probabilities[name], np.float64) * (weights[name] / total) for name in used]
     return np.sum(votes, axis=0)
+
+
+def seated_votes(
+    votes: Mapping[str, np.ndarray], enhanced: np.ndarray, kind: str, search_share: float
+) -> dict[str, np.ndarray]:
+    """The votes with the enhanced model in the seat of its kind, where it may be believed.
+
+    Its parameters were searched on the first ``search_share`` of the events, where its
+    predictions look better than they are: there its kind's own votes stay.
+    """
+    searched = initial_count(len(enhanced), search_share)
+    seated = np.concatenate([votes[kind][:searched], enhanced[searched:]])
+    return {**votes, kind: seated}
 
 
 def q_statistic(

@@ -24,8 +24,9 @@ def labelled_events(
 
     Returns
     -------
-    ``timestamp, row, t1_row, label, barrier, gross_return, volatility, uniqueness, weight``;
-    weights have mean 1 over the frame returned.
+    ``timestamp, row, t1_row, label, barrier, gross_return, volatility, last_row, uniqueness,
+    weight``: ``t1_row`` is the row at whose close the label is known, ``last_row`` (never before
+    it) the one by which its window is over; weights have mean 1 over the frame returned.
     """
     timestamps = frame["timestamp"].to_numpy()
     chosen = sample_events(
@@ -44,17 +45,18 @@ def labelled_events(
     row = events["row"].to_numpy()
     events.insert(0, "timestamp", timestamps[row])
     events["volatility"] = spread[row]
-    last_row = _window_ends(timestamps, row, settings.horizon_bars * timeframe_ms)
-    events["uniqueness"] = average_uniqueness(row + 1, last_row)
-    events["weight"] = uniqueness_weights(row, last_row)
+    events["last_row"] = _window_ends(timestamps, row, settings.horizon_bars * timeframe_ms)
+    events["uniqueness"] = average_uniqueness(row + 1, events["last_row"].to_numpy())
+    events["weight"] = uniqueness_weights(row, events["last_row"].to_numpy())
     return events
 
 
 def _window_ends(timestamps: np.ndarray, row: np.ndarray, horizon_ms: int) -> np.ndarray:
-    """The row of the vertical barrier of each event.
+    """The row by which each event's label is known however it ends: that of its deadline.
 
-    Uniqueness counts labels over their whole window, not up to the bar where they end: else an
-    event weighs more the sooner its neighbours end, which depends on where the price goes, and
-    on a market without any edge trends seem to predict (AUC .515 where it is .5).
+    Overlap and purging go by whole windows, not by the bar where labels end, which depends on
+    where the price goes.  Uniqueness up to the outcome makes an event weigh more the sooner its
+    neighbours end, and on a market without any edge trends seem to predict (AUC .515 where it is
+    .5); purging by the outcome keeps the quick ones of the events before a test.
     """
-    return np.searchsorted(timestamps, timestamps[row] + horizon_ms, side="right") - 1
+    return np.searchsorted(timestamps, timestamps[row] + horizon_ms, side="left")

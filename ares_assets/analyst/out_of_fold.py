@@ -79,7 +79,12 @@ def out_of_fold(
     total, count = np.zeros(len(own)), np.zeros(len(own), dtype=np.int64)
     for fold, (train, test) in enumerate(splitter.split(own.rows, own.t1_rows)):
         part = training_part(
-            known, train, test, scope=scope or expert.scope, embargo_bars=splitter.embargo_bars
+            known,
+            train,
+            test,
+            scope=scope or expert.scope,
+            embargo_bars=splitter.embargo_bars,
+            forward=splitter.forward,
         )
         try:
             model = _fit(expert, part, features, parameters, fold_seed(seed, fold), threads)
@@ -97,13 +102,15 @@ def training_part(
     *,
     scope: Scope,
     embargo_bars: int,
+    forward: bool,
 ) -> Examples:
     """The events that may train for one fold.
 
     ``train`` and ``test`` are positions among the partition's own events.  With scope "market"
     all events may, but for those whose span meets a run of tested events, from its first row to
-    its last label end plus embargo; where training lies before the test, only the stretch that
-    it covers may: neither later events nor, in a rolling window, those that have left it.
+    its last label end plus embargo; in ``forward`` folds only the stretch before the test that
+    ``train`` covers may: neither later events, nor labels within the embargo before it, nor, in
+    a rolling window, those that have left it.
     """
     if scope == "regime":
         return known.own.part(train)
@@ -114,8 +121,8 @@ def training_part(
     for run in np.split(test, np.flatnonzero(np.diff(test) > 1) + 1):
         first, last = block_bounds(own.rows[run], own.t1_rows[run], embargo_bars)
         allowed &= (t1_rows < first) | (rows > last)
-    if not len(train) or train[-1] < test[0]:
-        allowed &= rows < own.rows[test[0]]
+    if forward:
+        allowed &= t1_rows + embargo_bars < own.rows[test[0]]
         if len(train) and train[0] > 0:
             allowed &= rows >= own.rows[train[0]]
     return everything.part(np.flatnonzero(allowed))

@@ -219,13 +219,16 @@ def _fit_members(
     *,
     seed: int,
     threads: int,
+    forward: bool,
     memory: RefitMemory | None = None,
 ) -> dict[str, Any]:
     """The members trained for one block; positions are among the regime's own events."""
     fitted = {}
     for name, member in sorted(case.members.items()):
         scope = get_expert(member["kind"]).scope
-        part = training_part(known, train, test, scope=scope, embargo_bars=embargo_bars)
+        part = training_part(
+            known, train, test, scope=scope, embargo_bars=embargo_bars, forward=forward
+        )
         learner = MemberLearner(member, seed, threads)
         fitted[name] = learner.fit(part) if memory is None else memory.fit(name, learner, part)
     return fitted
@@ -250,6 +253,7 @@ def _walked(
             block.test,
             seed=seed,
             threads=threads,
+            forward=True,
             memory=memory,
         )
 
@@ -300,7 +304,9 @@ def _combinatorial(
     known = past.own
     predictions = []
     for train, test in splitter.split(known.rows, known.t1_rows):
-        models = _fit_members(case, past, embargo_bars, train, test, seed=seed, threads=threads)
+        models = _fit_members(
+            case, past, embargo_bars, train, test, seed=seed, threads=threads, forward=False
+        )
         predictions.append(_vote(case, models, known.part(test)))
     paths = splitter.paths(known.rows, predictions)
     scores = [auc(known.labels, path, known.weights) for path in paths]

@@ -23,7 +23,7 @@ from ares_assets.evidence.conformal import conformal_from_dict
 from ares_assets.tactician.model import Signals, TacticianContext, TacticianModel, Votes
 from ares_assets.tactician.outcomes import annual_volatility
 from ares_assets.tactician.trading import decision_arrays, market_arrays, strategy_parameters
-from ares_resources.errors import CorruptArtifact
+from ares_resources.errors import ObsoleteFormat
 from ares_resources.settings import (
     CostSettings,
     FeatureSettings,
@@ -221,12 +221,12 @@ class PartitionModel:
 
         Raises
         ------
-        CorruptArtifact
+        ObsoleteFormat
             If another version of Ares, whose models had other parts, wrote the files.
         """
         described, calibration = files["model.json"], files["calibration.json"]
         if described["format"] != _FORMAT:
-            raise CorruptArtifact(
+            raise ObsoleteFormat(
                 f"model.json has format {described['format']!r}; this Ares reads {_FORMAT}: "
                 "train the partition anew"
             )

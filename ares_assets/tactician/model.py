@@ -160,8 +160,9 @@ class TacticianModel:
     ) -> pd.DataFrame:
         """What is decided for (n,) signals in time order; see ``decisions.decide``.
 
-        The drawdown brake follows the account that these very decisions would have made, by
-        the outcomes in ``settled`` (``row, net_return, exit_row``).
+        The drawdown brake follows the account that these decisions would have made, one position
+        at a time, by the outcomes in ``settled`` (``row, net_return, exit_row``): entered at
+        once and held to a barrier, whether or not the signal waits or is managed.
         """
         decided = decide(
             probability,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 import pandas as pd
+import pytest
 
 from ares_assets.release.served_model import ServedModel
 from ares_assets.steps import STEPS
@@ -230,3 +231,28 @@ def test_asked_for_again_a_result_is_the_latest_again(trained: Trained, tmp_path
     assert {row.until for row in home_status(home).partitions} >= {"2023-12-30 00:00"}
     train(bear, home=home)
     assert {row.until for row in home_status(home).partitions} == {"2024-01-01 00:00"}
+
+
+def test_a_champion_of_another_version_does_not_bar_its_partition(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ares_assets.release import partition_model
+
+    home = Home(tmp_path / "home")
+    shutil.copytree(trained.home.root, home.root)
+    store = ReleaseStore(home.releases, "ETHUSDT.SIM", "bear")
+    before = {o.partition: o for o in trained.outcomes}["bear|ETHUSDT.SIM"]
+    assert before.release is not None
+    champion = store.find(before.release["bundle_sha256"])
+    assert champion is not None
+    assert store.promote(champion, identity="an earlier challenger", judged_against=None)
+    # What is released from now on has another format than the champion, and none reads both.
+    monkeypatch.setattr(partition_model, "_FORMAT", 99)
+    changed = {**REQUEST.overrides, "seed": 8}
+    (outcome,) = train(replace(REQUEST, regimes=("bear",), overrides=changed), home=home)
+    assert outcome.status != "failed"
+    remark = outcome.metrics["ab_test_report/champion_remark"]
+    assert "cannot be replayed" in remark
+    assert "format 2" in remark
+    tested = artifacts(Trained(home, [outcome]), "bear")["ab_test_report"].load()["tests"]
+    assert sorted(tested) == ["buy and hold", "no trade"]

@@ -82,6 +82,19 @@ def test_nothing_to_find_leaves_the_base_rate():
     assert np.mean(found) == pytest.approx(labels.mean(), abs=0.03)
 
 
+@pytest.mark.parametrize("rate", [0.05, 0.3, 0.9])
+def test_rare_classes_keep_their_base_rate(rate):
+    """Asymmetric barriers make one class rare; noise must not pull the answer towards a half."""
+    generator = np.random.default_rng(8)
+    features, _, _ = drawn((0.0, 0.0, 0.0), seed=6)
+    labels = (generator.random(len(features)) < rate).astype(float)
+    found = fit(features, labels).probability(features)
+    assert found.mean() == pytest.approx(labels.mean(), abs=0.01)
+    one = np.ones(len(labels))
+    even = np.full(len(labels), labels.mean())
+    assert log_loss(labels, found, one) < log_loss(labels, even, one) + 1e-3
+
+
 def test_soft_routing_mixes_and_hard_routing_takes_the_likeliest():
     features, labels, _ = drawn((0.8, 0.8, -0.8))
     torn = features.iloc[:1].assign(p_bull=0.55, p_bear=0.0, p_sideways=0.45, feature_0=2.0)
