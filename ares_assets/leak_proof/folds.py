@@ -29,12 +29,12 @@ _TOLERANCE = 1e-9  # Of a probability; a refit of the same events gives the same
 
 
 def holdout_is_unseen(stored: Stored) -> tuple[bool, str]:
-    """Every label of a role is known before the next role begins."""
+    """Every label of a role is known, however it ends, before the next role begins."""
     from ares_assets.leak_proof.evidence import FOLLOWING, events_of, role_ends
 
     events = events_of(stored)
     for role, end in role_ends(stored).items():
-        last = events.loc[events["role"] == role, "t1_row"].max()
+        last = events.loc[events["role"] == role, ["t1_row", "last_row"]].max().max()
         if last >= end:
             return False, f"a {role} label ends at row {last}, inside {FOLLOWING[role]}"
     others = sorted(set(events["role"]) - set(FOLLOWING))

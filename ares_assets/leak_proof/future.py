@@ -23,7 +23,7 @@ _FEATURE_ROWS = 2
 _REGIME_ROWS = 3
 _LABEL_ROWS = {"development": 5, "calibration": 3}
 _LABELS = ("timestamp", "t1_row", "label", "barrier", "gross_return", "volatility")
-# Of all events, as only times may count; ``last_row`` where step 4 says when a window is over.
+# Of all events: only times may count.
 _BY_TIME = ("last_row", "uniqueness", "weight")
 
 
@@ -121,7 +121,7 @@ def _made_otherwise(again: pd.DataFrame, kept: pd.DataFrame) -> str | None:
     rows = kept["row"].to_numpy()
     fault = other_rows(again["row"].to_numpy(), rows)
     if fault is None:
-        fault = first_difference(again, kept, rows, [*_LABELS, *_by_time(kept)])
+        fault = first_difference(again, kept, rows, [*_LABELS, *_BY_TIME])
     return fault and f"labelled from the role's bars alone, the events are others: {fault}"
 
 
@@ -154,7 +154,7 @@ def _weighed_otherwise(stored: Stored, again: pd.DataFrame, kept: pd.DataFrame) 
     """
     from ares_assets.leak_proof.differences import first_difference
 
-    names = _by_time(kept)
+    names = list(_BY_TIME)
     unlike = sorted(set(kept["timestamp"]) ^ set(again["timestamp"]))
     if unlike:
         # Where a price stood still there is no label, and labels weigh on their neighbours.
@@ -172,10 +172,6 @@ def _over_before(stored: Stored, timestamp: int, *parts: pd.DataFrame) -> list[p
     return [part[part["timestamp"] <= latest] for part in parts]
 
 
-def _by_time(kept: pd.DataFrame) -> list[str]:
-    return [name for name in _BY_TIME if name in kept]
-
-
 def _cut_labels(
     stored: Stored, bars: pd.DataFrame, kept: pd.DataFrame, again: pd.DataFrame, cut: int
 ) -> str | None:
@@ -186,8 +182,7 @@ def _cut_labels(
     step = timeframe_ms(stored["market_data"].metadata["timeframe"])
     stamps, horizon = bars["timestamp"].to_numpy(), stored.settings.labels.horizon_bars
     passed = kept["timestamp"].to_numpy() + horizon * step <= stamps[cut - 1]
-    known = [name for name in ("last_row", *_LABELS) if name in kept]
-    fault = unlike(again, kept[passed], known)
+    fault = unlike(again, kept[passed], [*_LABELS, "last_row"])
     if fault is not None or passed.all():
         return fault
     # A window that is over before the first lost event is entered overlaps none that is lost.

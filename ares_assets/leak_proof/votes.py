@@ -72,7 +72,7 @@ def _voted_otherwise(stored: Stored, own: Examples) -> str | None:
     if not np.array_equal(table["row"].to_numpy(), own.rows):
         return f"{len(table)} probabilities are stored for other rows than the {len(own)} events"
     kept = table["probability"].to_numpy()
-    again = combine(_votes(stored, own), value["analyst.json"]["weights"])
+    again = combine(_votes(stored, own), _weights(stored))
     wrong = np.flatnonzero(~same(again, kept))
     if not wrong.size:
         return None
@@ -85,27 +85,42 @@ def _voted_otherwise(stored: Stored, own: Examples) -> str | None:
 
 def _votes(stored: Stored, own: Examples) -> dict[str, np.ndarray]:
     """The members' votes as step 7 puts them together."""
-    enhanced = stored["enhanced_analysts"].load()
+    from ares_assets.analyst.ensemble import seated_votes
+
+    analyst = stored.settings.analyst
     votes = {
-        kind: _column(stored, "analyst_specialists", kind, own)
-        for kind in sorted(stored.settings.analyst.experts)
+        kind: _column(stored, "analyst_specialists", kind, own) for kind in sorted(analyst.experts)
     }
-    if enhanced["enhancement.json"]["kept"]:
-        votes["enhanced"] = _column(stored, "enhanced_analysts", "enhanced", own)
-    return votes
+    seat = _seat(stored)
+    if seat is None:
+        return votes
+    better = _column(stored, "enhanced_analysts", "enhanced", own)
+    return seated_votes(votes, better, seat, analyst.search_share)
+
+
+def _weights(stored: Stored) -> dict[str, float]:
+    return stored["analyst_ensemble"].load()["analyst.json"]["weights"]
+
+
+def _seat(stored: Stored) -> str | None:
+    """The kind whose later votes are those of step 6's model; None where it was not kept."""
+    found = stored["enhanced_analysts"].load()["enhancement.json"]
+    voting = found["kept"] and _weights(stored).get(found["kind"], 0.0) > 0
+    return found["kind"] if voting else None
 
 
 def _voters(stored: Stored, own: Examples) -> Iterator[_Voter]:
-    """Every column that takes part in the vote: of step 5 by weight, of step 6 where kept."""
-    weights = stored["analyst_ensemble"].load()["analyst.json"]["weights"]
-    recipes = stored["analyst_specialists"].load()["recipes.json"]
-    names, step = [str(name) for name in own.features.columns], "analyst_specialists"
+    """Every column that takes part: of the members by weight, and of step 6 where it is seated."""
+    weights, step = _weights(stored), "analyst_specialists"
+    recipes = stored[step].load()["recipes.json"]
+    names = [str(name) for name in own.features.columns]
     for kind in sorted(recipes):
         if weights.get(kind, 0.0) > 0:
             column = _column(stored, step, kind, own)
             yield _Voter(kind, step, kind, recipes[kind], names, column)
-    found, step = stored["enhanced_analysts"].load()["enhancement.json"], "enhanced_analysts"
-    if found["kept"]:
+    if _seat(stored) is not None:
+        step = "enhanced_analysts"
+        found = stored[step].load()["enhancement.json"]
         how = found["kind"], found["parameters"], list(found["features"])
         yield _Voter("enhanced", step, *how, _column(stored, step, "enhanced", own))
 
