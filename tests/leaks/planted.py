@@ -350,6 +350,10 @@ def _unique_until_known(found: pd.DataFrame) -> dict[str, Any]:
     return {"uniqueness": uniqueness, "weight": uniqueness / uniqueness.mean()}
 
 
+def _purged_by_outcome(found: pd.DataFrame) -> dict[str, Any]:
+    return {"last_row": found["t1_row"]}
+
+
 def _without_vertical(found: pd.DataFrame) -> dict[str, Any]:
     weight = found["uniqueness"] * (found["barrier"] != "vertical")
     return {"uniqueness": weight, "weight": weight / weight.mean()}
@@ -401,6 +405,18 @@ def _market_without_rows_before(patch: Patch) -> None:
     patch.setattr(out_of_fold, "training_part", around)
 
 
+def _market_trained_on_everything(patch: Patch) -> None:
+    """Experts of market scope learn the tested events, too."""
+    honest = out_of_fold.training_part
+
+    def whole(known: MarketExamples, *arguments: Any, scope: str, **options: Any) -> Examples:
+        if scope == "market":
+            return known.everything
+        return honest(known, *arguments, scope="regime", **options)
+
+    patch.setattr(out_of_fold, "training_part", whole)
+
+
 def _forward_by_k_fold(patch: Patch) -> None:
     def split(self: Any, rows: np.ndarray, t1_rows: np.ndarray) -> Iterator[Any]:
         yield from cross_validation.PurgedKFold(self.folds, self.embargo_bars).split(rows, t1_rows)
@@ -439,6 +455,7 @@ LEAKS = (
         Leak(name, _changed_events(change), 4, 4, "labels_see_no_future")
         for name, change in (
             ("unique until the label is known", _unique_until_known),
+            ("purged by when labels ended", _purged_by_outcome),
             ("no weight without a barrier", _without_vertical),
             ("weight by the size of the move", _by_size_of_move),
         )
@@ -456,6 +473,13 @@ LEAKS = (
         "coin_labels_give_chance",
     ),
     Leak("judged on what it learnt", _judged_on_what_it_learnt, 4, 4, "coin_labels_give_chance"),
+    Leak(
+        "market judged on what it learnt",
+        _market_trained_on_everything,
+        4,
+        4,
+        "coin_labels_give_chance",
+    ),
     Leak("unpurged in step 5 alone", _unpurged, 5, 5, "predictions_are_out_of_fold", True),
     Leak(
         "scaled before the folds",

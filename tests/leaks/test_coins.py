@@ -26,11 +26,10 @@ EAGER = {"prior_variance": 1.0, "clip": 8.0}
 
 
 def spans(events: int, draws: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A decision every 10 bars with leaps between stays; some labels end early."""
+    """A decision every 10 bars with leaps between stays, and where each window is over."""
     leaps = np.cumsum(np.where(draws.random(events) < 0.02, 600, 0))
     rows = 10 * np.arange(events) + leaps
-    early = draws.random(events) < 0.35
-    return rows, rows + np.where(early, draws.integers(5, 60, events), 60)
+    return rows, rows + 60
 
 
 def slow_features(rows: np.ndarray, draws: np.random.Generator, count: int = 15) -> pd.DataFrame:
