@@ -6,9 +6,12 @@ Belongs here: comparing, bit for bit.  Does not belong here: making what is comp
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
+
+Pair: TypeAlias = tuple[pd.DataFrame, pd.DataFrame]
 
 
 def first_difference(
@@ -61,9 +64,9 @@ def unlike(again: pd.DataFrame, kept: pd.DataFrame, columns: Sequence[str]) -> s
     return fault if fault is not None else first_difference(again, kept, rows, columns)
 
 
-def known_before(again: pd.DataFrame, kept: pd.DataFrame, row: int) -> list[pd.DataFrame]:
+def known_before(again: pd.DataFrame, kept: pd.DataFrame, row: int) -> Pair:
     """Of both, those whose ``t1_row`` lies before the row."""
-    return [part[part["t1_row"] < row] for part in (again, kept)]
+    return again[again["t1_row"] < row], kept[kept["t1_row"] < row]
 
 
 def unchanged(what: str, rows: list[int], of: int) -> str:

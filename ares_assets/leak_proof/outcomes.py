@@ -13,6 +13,7 @@ from ares_assets.stored import Stored
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ares_assets.leak_proof.differences import Pair
     from ares_assets.leak_proof.other_future import OtherBars
 
 _SIGNAL_ROWS, _OUTCOME_ROWS = 2, 6
@@ -29,7 +30,7 @@ _TIMED = ("settled_row", "weight")
 def tactician_sees_no_future(stored: Stored) -> tuple[bool, str]:
     """What a tactician reads at a signal, and outcomes known by a row, need no bar after it.
 
-    The signals themselves are the analyst's out-of-fold ones, which ``folds.py`` proves.
+    The signals themselves are the analyst's out-of-fold ones, which ``votes.py`` proves.
     Neither may a signal's weight depend on any outcome, nor an outcome on that of another signal.
     Catches a slower timeframe's bar that is joined before it closed, outcomes of earlier
     signals that count before they are settled, and outcomes that look past their end.
@@ -81,15 +82,15 @@ def _changed_outcomes(stored: Stored, labels: pd.DataFrame, other: OtherBars) ->
         there = labels[labels["row"].isin(again["row"])]
         return (
             unlike(*known_before(again, there, other.row), _OUTCOMES)
-            or unlike(*_before(again, there, other.row), _DECIDED)
+            or unlike(*_decided_before(again, there, other.row), _DECIDED)
             or unlike(again, there, ["settled_row"])
         )
     return (
         unlike(*known_before(again, labels, other.row), [*_OUTCOMES, "managed_return"])
-        or unlike(*_before(again, labels, other.row), _DECIDED)
+        or unlike(*_decided_before(again, labels, other.row), _DECIDED)
         or unlike(again, labels, _TIMED)
     )
 
 
-def _before(again: pd.DataFrame, kept: pd.DataFrame, row: int) -> list[pd.DataFrame]:
-    return [part[part["row"] < row] for part in (again, kept)]
+def _decided_before(again: pd.DataFrame, kept: pd.DataFrame, row: int) -> Pair:
+    return again[again["row"] < row], kept[kept["row"] < row]

@@ -88,7 +88,7 @@ def _votes(stored: Stored, own: Examples) -> dict[str, np.ndarray]:
     from ares_assets.analyst.ensemble import seated_votes
 
     analyst = stored.settings.analyst
-    votes = {
+    votes: dict[str, np.ndarray] = {
         kind: _column(stored, "analyst_specialists", kind, own) for kind in sorted(analyst.experts)
     }
     seat = _seat(stored)

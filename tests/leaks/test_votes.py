@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.partition_runs import again
 
-from ares_assets.analyst import out_of_fold
+from ares_assets.analyst import enhancement, ensemble, out_of_fold
 from ares_assets.analyst.cross_validation import PurgedKFold
 from ares_assets.analyst.dataset import Examples, MarketExamples, everything_of
+from ares_assets.analyst.enhancement_study import Choice
 from ares_assets.analyst.experts.base import get_expert
 from ares_assets.leak_proof.votes import votes_are_out_of_fold
 from ares_assets.stored import Stored
@@ -88,6 +91,32 @@ def test_another_regimes_overlapping_events_in_training_are_noticed(
     passed, words = votes_are_out_of_fold(voted_by(honest, "multilevel", table))
     assert not passed
     assert "multilevel of analyst_specialists, fold" in words
+
+
+def kept_whatever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Step 6 keeps a linear expert of a few features, whatever its study says."""
+
+    def few(_: Any, ranking: Any) -> Choice:
+        return Choice("linear", {"prior_variance": 1.0, "clip": 8.0}, tuple(ranking.columns[:9]))
+
+    monkeypatch.setattr(enhancement, "choice_of", few)
+    monkeypatch.setattr(enhancement, "_judge", lambda *_: (True, "kept for the test", None))
+
+
+def test_an_enhanced_model_in_its_seat_is_refitted_and_counts_on_later_events_alone(
+    honest: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept_whatever(monkeypatch)
+    seated = again(honest, tmp_path / "seated", 6, 7)
+    passed, words = votes_are_out_of_fold(seated)
+    assert passed, words
+    assert "enhanced (fold" in words
+    monkeypatch.setattr(ensemble, "seated_votes", lambda votes, new, kind, _: {**votes, kind: new})
+    everywhere = again(honest, tmp_path / "everywhere", 6, 7)
+    monkeypatch.undo()
+    passed, words = votes_are_out_of_fold(everywhere)
+    assert not passed
+    assert "the members' votes make" in words
 
 
 def test_other_weights_than_those_released_are_noticed(honest: Stored) -> None:
