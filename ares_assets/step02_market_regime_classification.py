@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ares_assets.engine import Result, StepSpec, Work
+from ares_resources.errors import BadInput, PartitionSkipped
 from ares_resources.storage.artifacts import Artifact
 
 FIT_NUMBERS = ("converged", "iterations", "evidence_power")
@@ -26,14 +27,19 @@ def market_regimes(work: Work, market_data: Artifact) -> Result:
 
     frame = market_data.load()
     settings = work.settings
-    roles = roles_of(frame, market_data.metadata, settings.window, settings.labels.horizon_bars)
-    decided, model = classify(
-        frame,
-        fit_rows=roles == "development",
-        timeframe=market_data.metadata["timeframe"],
-        settings=settings.regimes,
-        seed=work.seed,
-    )
+    try:
+        roles = roles_of(frame, market_data.metadata, settings.window, settings.labels.horizon_bars)
+        decided, model = classify(
+            frame,
+            fit_rows=roles == "development",
+            timeframe=market_data.metadata["timeframe"],
+            settings=settings.regimes,
+            seed=work.seed,
+        )
+    except BadInput as reason:
+        # The request was checked before the run: what is left is that these bars are too few,
+        # or do not move.
+        raise PartitionSkipped(f"no regimes can be told apart: {reason}") from reason
     shares = decided["regime"].value_counts(normalize=True)
     inside, stamps = decided["regime"].to_numpy(), frame["timestamp"].to_numpy()
     switches = int((inside[1:] != inside[:-1]).sum())

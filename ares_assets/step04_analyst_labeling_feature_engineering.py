@@ -46,7 +46,14 @@ def analyst_dataset(
         "features.parquet": inputs[[*kept, *PROBABILITY_COLUMNS]],
         "summary.json": {"features": list(kept), "dropped": dropped},
     }
-    counts = {"features": len(kept), "dropped_features": len(dropped)}
+    reasons: dict[str, list[str]] = {}
+    for name, reason in dropped.items():
+        reasons.setdefault(reason, []).append(name)
+    counts = {
+        "features": len(kept),
+        "dropped_features": len(dropped),
+        "dropped_because": {reason: ", ".join(names) for reason, names in reasons.items()},
+    }
     figures = {**_described(events, learnt), **counts}
     return Result(value, figures, cost={"features": features_were})
 

@@ -6,6 +6,7 @@ Does not belong here: choosing weights (``analyst/ensemble.py``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ from ares_resources.storage.artifacts import Artifact
 
 if TYPE_CHECKING:
     from ares_assets.analyst.dataset import Examples
+
+
+_POOLED_LOSS = "pooled_.*_log_loss"
 
 
 def analyst_ensemble(
@@ -72,6 +76,8 @@ def analyst_ensemble(
         "best_member_log_loss": chosen.member_scores[chosen.best_member]["log_loss"],
         "single_member": chosen.fallback or "none: the vote held up",
         "refused": len(chosen.refused),
+        "largest_q": max(chosen.q_statistics.values(), default=None),
+        **_beside(analyst_specialists.metadata),
         "enhanced": _seating(found, seat),
     }
     columns = {"row": known.rows, "timestamp": known.timestamps, "probability": together}
@@ -82,6 +88,15 @@ def analyst_ensemble(
         "out_of_fold.parquet": pd.DataFrame(columns),
     }
     return Result(value, metadata)
+
+
+def _beside(specialists: Mapping[str, Any]) -> dict[str, Any]:
+    """What the ensemble has to be better than."""
+    pooled = [value for name, value in specialists.items() if re.fullmatch(_POOLED_LOSS, name)]
+    return {
+        "base_rate_log_loss": specialists["base_rate_log_loss"],
+        "best_pooled_log_loss": min(pooled),
+    }
 
 
 def _seating(found: Mapping[str, Any], seat: str | None) -> str:

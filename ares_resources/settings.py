@@ -37,7 +37,26 @@ Timeframe = Annotated[str, AfterValidator(_usable_timeframe)]
 
 
 class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
+
+
+def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError("the first number must not be above the second")
+    return pair
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("each may be named once")
+    return names
+
+
+Range: TypeAlias = Annotated[tuple[float, float], AfterValidator(_ascending)]
+# Bars of a hundred years of minutes: beyond it nothing is meant, and arithmetic overflows.
+MOST_BARS = 52_560_000
 
 
 class BlankMode(_Group):
@@ -110,7 +129,10 @@ class DataSettings(_Group):
         "1m", description="Length of a bar: 1w, 1d, or hours, minutes, seconds that divide a day."
     )
     warmup_bars: int = Field(
-        14_400, ge=0, description="Bars read before the window so that indicators settle, bars."
+        14_400,
+        ge=0,
+        le=MOST_BARS,
+        description="Bars read before the window so that indicators settle, bars.",
     )
     request_timeout_seconds: float = Field(10, gt=0, description="One request, seconds.")
     deadline_seconds: float = Field(900, gt=0, description="The whole collection, seconds.")
@@ -137,7 +159,7 @@ class RegimeSettings(_Group):
         "filtered_hmm", description="How regimes are told apart."
     )
     volatility_halflife_bars: float = Field(
-        60, gt=0, description="Half-life of the realised-volatility average, bars."
+        60, gt=0, le=MOST_BARS, description="Half-life of the realised-volatility average, bars."
     )
     baseline_halflife_bars: float = Field(
         10_080,
@@ -145,11 +167,15 @@ class RegimeSettings(_Group):
         description="Half-life of the slow baseline that volatility is measured against where the "
         "development bars call for one, bars; 0: never.",
     )
-    trend_halflife_bars: float = Field(720, gt=0, description="Half-life of the trend, bars.")
+    trend_halflife_bars: float = Field(
+        720, gt=0, le=MOST_BARS, description="Half-life of the trend, bars."
+    )
     enter_probability: float = Field(
         0.75, gt=0.34, lt=1, description="Posterior above which a new regime is entered."
     )
-    minimum_dwell_bars: int = Field(60, ge=0, description="Least stay in a regime, bars.")
+    minimum_dwell_bars: int = Field(
+        60, ge=0, le=MOST_BARS, description="Least stay in a regime, bars."
+    )
     shortest_mean_dwell_bars: float = Field(
         1080,
         ge=8,
@@ -170,8 +196,12 @@ class RegimeSettings(_Group):
 class LabelSettings(_Group):
     """Step 4: triple-barrier labels."""
 
-    horizon_bars: int = Field(60, ge=2, description="Vertical barrier, bars after the decision.")
-    event_every_bars: int = Field(10, ge=1, description="Distance between decisions, bars.")
+    horizon_bars: int = Field(
+        60, ge=2, le=MOST_BARS, description="Vertical barrier, bars after the decision."
+    )
+    event_every_bars: int = Field(
+        10, ge=1, le=MOST_BARS, description="Distance between decisions, bars."
+    )
     upper_width: float = Field(
         1.5, gt=0, description="Upper barrier, multiples of the horizon's expected volatility."
     )
@@ -179,14 +209,17 @@ class LabelSettings(_Group):
         1.5, gt=0, description="Lower barrier, multiples of the horizon's expected volatility."
     )
     volatility_halflife_bars: float = Field(
-        240, gt=0, description="Half-life of the volatility that scales the barriers, bars."
+        240,
+        gt=0,
+        le=MOST_BARS,
+        description="Half-life of the volatility that scales the barriers, bars.",
     )
 
 
 class FeatureSettings(_Group):
     """Step 4: features."""
 
-    timeframes: tuple[Timeframe, ...] = Field(
+    timeframes: Annotated[tuple[Timeframe, ...], AfterValidator(_each_once)] = Field(
         ("15m", "1h"), description="Slower timeframes joined backward to the base one."
     )
     maximum_nan_share: float = Field(
@@ -197,16 +230,26 @@ class FeatureSettings(_Group):
 ExpertKind: TypeAlias = Literal["catboost", "gradient_boosting", "linear", "forest", "multilevel"]
 
 
+def _with_linear(kinds: tuple[ExpertKind, ...]) -> tuple[ExpertKind, ...]:
+    if "linear" not in kinds:
+        raise ValueError("linear must be among them: it is a candidate of every ensemble")
+    return kinds
+
+
 class AnalystSettings(_Group):
     """Steps 5-7."""
 
-    experts: tuple[ExpertKind, ...] = Field(
+    experts: Annotated[
+        tuple[ExpertKind, ...], AfterValidator(_each_once), AfterValidator(_with_linear)
+    ] = Field(
         ("catboost", "gradient_boosting", "linear", "forest", "multilevel"),
         min_length=1,
-        description="Experts of step 5.",
+        description="Experts of step 5, linear always among them.",
     )
-    folds: int = Field(5, ge=2, description="Purged cross-validation folds.")
-    embargo_bars: int = Field(60, ge=0, description="Bars dropped after each test fold.")
+    folds: int = Field(5, ge=2, le=50, description="Purged cross-validation folds.")
+    embargo_bars: int = Field(
+        60, ge=0, le=MOST_BARS, description="Bars dropped after each test fold."
+    )
     search_share: float = Field(
         0.6, gt=0.2, lt=0.9, description="First share of development that step 6 searches on."
     )
@@ -222,8 +265,10 @@ class AnalystSettings(_Group):
 class TacticianSettings(_Group):
     """Steps 8-10."""
 
-    delay_bars: int = Field(5, ge=1, description="The wait that the timing label compares, bars.")
-    timeframes: tuple[Timeframe, ...] = Field(
+    delay_bars: int = Field(
+        5, ge=1, le=MOST_BARS, description="The wait that the timing label compares, bars."
+    )
+    timeframes: Annotated[tuple[Timeframe, ...], AfterValidator(_each_once)] = Field(
         ("5m", "1h"), description="Timeframes a tactician is trained at, besides the base one."
     )
     kelly_fraction: float = Field(0.25, gt=0, le=1, description="Share of the Kelly size taken.")
@@ -239,7 +284,9 @@ class CostSettings(_Group):
 
     fee_bp: float = Field(4.0, ge=0, description="Taker fee a side, basis points.")
     slippage_bp: float = Field(1.0, ge=0, description="Slippage a side, basis points.")
-    latency_bars: int = Field(1, ge=1, description="Bars from decision to fill, at the open.")
+    latency_bars: int = Field(
+        1, ge=1, le=MOST_BARS, description="Bars from decision to fill, at the open."
+    )
 
 
 class CalibrationSettings(_Group):
@@ -258,11 +305,11 @@ class SearchSettings(_Group):
     """Step 12: what is searched and what must hold."""
 
     batch: int = Field(10, ge=1, description="Trials asked for and evaluated at once.")
-    enter_margin: tuple[float, float] = Field(
+    enter_margin: Range = Field(
         (0.0, 0.12), description="Range of |probability - 1/2| needed to enter."
     )
-    stop_width: tuple[float, float] = Field((1.0, 8.0), description="Range of stops, ATR.")
-    target_width: tuple[float, float] = Field((1.0, 12.0), description="Range of targets, ATR.")
+    stop_width: Range = Field((1.0, 8.0), description="Range of stops, ATR.")
+    target_width: Range = Field((1.0, 12.0), description="Range of targets, ATR.")
     minimum_trades: int = Field(10, ge=1, description="A parameter set must trade this often.")
 
 
@@ -288,7 +335,9 @@ class ValidationSettings(_Group):
     bootstrap_paths: int = Field(2000, ge=100, description="Stationary-bootstrap paths.")
     jitter_share: float = Field(0.1, ge=0, lt=1, description="Relative jitter of parameters.")
     cost_stress: float = Field(2.0, ge=1, description="Multiple of costs in the stress test.")
-    latency_stress_bars: int = Field(1, ge=0, description="Extra bars of latency in the stress.")
+    latency_stress_bars: int = Field(
+        1, ge=0, le=MOST_BARS, description="Extra bars of latency in the stress."
+    )
     ruin_drawdown: float = Field(0.5, gt=0, lt=1, description="Drawdown that counts as ruin.")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the sequential test.")
 
@@ -321,7 +370,10 @@ class CheckSettings(_Group):
         12, gt=0, description="Longest stand-still of the price before training stops, hours."
     )
     maximum_age_bars: int = Field(
-        10, ge=0, description="Age of the last bar at the asked time before a warning, bars."
+        10,
+        ge=0,
+        le=MOST_BARS,
+        description="Age of the last bar at the asked time before a warning, bars.",
     )
     minimum_regime_share: float = Field(
         0.05,
@@ -332,7 +384,7 @@ class CheckSettings(_Group):
     minimum_regime_episodes: int = Field(
         3, ge=1, description="Fewest stays in each regime in development, else a warning."
     )
-    switches_per_30_days: tuple[float, float] = Field(
+    switches_per_30_days: Range = Field(
         (2, 200),
         description="Range of regime switches in 30 days outside which there is a warning.",
     )

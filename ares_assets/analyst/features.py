@@ -29,11 +29,9 @@ def slow_timeframes(settings: FeatureSettings, timeframe: str) -> tuple[str, ...
     Raises
     ------
     BadInput
-        If one is unknown, repeated, or slower but not a whole multiple of the base one.
+        If one is slower but not a whole multiple of the base one.
     """
     base = timeframe_ms(timeframe)
-    if len(set(settings.timeframes)) < len(settings.timeframes):
-        raise BadInput(f"features.timeframes {settings.timeframes} must not repeat one")
     slower = tuple(name for name in settings.timeframes if timeframe_ms(name) > base)
     for name in slower:
         if timeframe_ms(name) % base:

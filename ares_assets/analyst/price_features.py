@@ -124,7 +124,8 @@ TREND = (
     ),
     Feature(
         "trend_slope_60",
-        "least-squares slope of the log close over 60 bars, over volatility_60; 0 where that is 0",
+        "least-squares slope of the log close over 60 bars, over the root mean square of their "
+        "one-bar log returns; 0 where that is 0",
         "standard deviations per bar",
         60,
         _CLOSE,

@@ -81,7 +81,8 @@ VOLATILITY = (
     ),
     Feature(
         "parkinson_ratio_60",
-        "root mean of (ln h/l)^2 / (4 ln 2) over 60 bars, over volatility_60; 1 where that is 0",
+        "root mean of (ln h/l)^2 / (4 ln 2) over 60 bars, over the root mean square of their "
+        "one-bar log returns; 1 where that is 0",
         "ratio",
         60,
         _CANDLE,

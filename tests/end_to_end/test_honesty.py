@@ -129,10 +129,10 @@ def test_a_planted_scaler_fitted_on_everything_is_noticed(
 
 def test_a_walk_with_continued_refits_repeats_to_the_byte(tmp_path: Path) -> None:
     spec = STEPS[12]
-    # Only boosted members can be continued, so the ensemble has nothing else here.
+    # Only boosted members can be continued, so the ensemble has few others here.
     overrides = {
         **OVERRIDES,
-        "analyst": {"experts": ["catboost", "gradient_boosting"]},
+        "analyst": {"experts": ["catboost", "gradient_boosting", "linear"]},
         "validation": {"incremental": True, "refits": 6},
     }
     true_results = results(tmp_path / "trained", simulated_bars(), overrides)
