@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ares_assets import market_checks
-from ares_assets.leak_proof import chance, folds, future, outcomes, release, votes
+from ares_assets.leak_proof import admission, chance, folds, future, outcomes, release, votes
 from ares_assets.stored import Finding, Stored
 
 if TYPE_CHECKING:
@@ -193,6 +193,11 @@ CHECKS: tuple[CheckSpec, ...] = (
         "enhanced_analysts",
         folds.search_saw_no_later_event,
         "The search looked at no event whose label ends in the part that judged its winner.",
+    ),
+    _proven(
+        "enhanced_analysts",
+        admission.gain_is_of_later_events,
+        "The gain that admitted an enhanced model is that of forecasts from earlier events.",
     ),
     _proven(
         "analyst_ensemble",

@@ -155,7 +155,7 @@ def _predicted_otherwise(
         everything.labels[train],
         everything.weights[train],
         parameters=voter.parameters,
-        seed=fold_seed(_seed(stored, voter.step), number),
+        seed=fold_seed(seed_of(stored, voter.step), number),
         threads=stored.settings.threads,
     )
     again = model.probability(own.features.iloc[tested][voter.features])
@@ -170,7 +170,8 @@ def _predicted_otherwise(
     )
 
 
-def _seed(stored: Stored, step: str) -> int:
+def seed_of(stored: Stored, step: str) -> int:
+    """The seed with which a step was run."""
     from ares_assets.engine import Work
     from ares_assets.steps import STEPS
 

@@ -14,6 +14,7 @@ from ares_assets.analyst.cross_validation import PurgedKFold
 from ares_assets.analyst.dataset import Examples, MarketExamples, everything_of
 from ares_assets.analyst.enhancement_study import Choice
 from ares_assets.analyst.experts.base import get_expert
+from ares_assets.leak_proof.admission import gain_is_of_later_events
 from ares_assets.leak_proof.votes import votes_are_out_of_fold
 from ares_assets.stored import Stored
 from leaks.test_all_regimes_events import Held
@@ -99,8 +100,12 @@ def kept_whatever(monkeypatch: pytest.MonkeyPatch) -> None:
     def few(_: Any, ranking: Any) -> Choice:
         return Choice("linear", {"prior_variance": 1.0, "clip": 8.0}, tuple(ranking.columns[:9]))
 
+    def admitted(*arguments: Any) -> Any:
+        return True, *judge(*arguments)[1:]
+
+    judge = enhancement._judge
     monkeypatch.setattr(enhancement, "choice_of", few)
-    monkeypatch.setattr(enhancement, "_judge", lambda *_: (True, "kept for the test", None))
+    monkeypatch.setattr(enhancement, "_judge", admitted)
 
 
 def test_an_enhanced_model_in_its_seat_is_refitted_and_counts_on_later_events_alone(
@@ -111,12 +116,32 @@ def test_an_enhanced_model_in_its_seat_is_refitted_and_counts_on_later_events_al
     passed, words = votes_are_out_of_fold(seated)
     assert passed, words
     assert "enhanced (fold" in words
+    passed, words = gain_is_of_later_events(seated)
+    assert passed, words
+    assert "the gain of" in words
     monkeypatch.setattr(ensemble, "seated_votes", lambda votes, new, kind, _: {**votes, kind: new})
     everywhere = again(honest, tmp_path / "everywhere", 6, 7)
     monkeypatch.undo()
     passed, words = votes_are_out_of_fold(everywhere)
     assert not passed
     assert "the members' votes make" in words
+
+
+def test_a_gain_from_folds_that_look_ahead_is_noticed(
+    honest: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "nothing was admitted" in gain_is_of_later_events(honest)[1]
+    kept_whatever(monkeypatch)
+
+    def ahead(folds: int, _: float, embargo_bars: int) -> PurgedKFold:
+        return PurgedKFold(folds, embargo_bars)
+
+    monkeypatch.setattr(enhancement, "PurgedForward", ahead)
+    leaking = again(honest, tmp_path, 6, 6)
+    monkeypatch.undo()
+    passed, words = gain_is_of_later_events(leaking)
+    assert not passed
+    assert "forecasts from earlier events give" in words
 
 
 def test_other_weights_than_those_released_are_noticed(honest: Stored) -> None:
