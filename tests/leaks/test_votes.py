@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.partition_runs import again
 
-from ares_assets.analyst import enhancement, ensemble, out_of_fold
+from ares_assets.analyst import enhancement, enhancement_study, ensemble, out_of_fold
 from ares_assets.analyst.cross_validation import PurgedKFold
 from ares_assets.analyst.dataset import Examples, MarketExamples, everything_of
 from ares_assets.analyst.enhancement_study import Choice
@@ -104,7 +104,8 @@ def kept_whatever(monkeypatch: pytest.MonkeyPatch) -> None:
         return True, *judge(*arguments)[1:]
 
     judge = enhancement._judge
-    monkeypatch.setattr(enhancement, "choice_of", few)
+    for module in (enhancement, enhancement_study):
+        monkeypatch.setattr(module, "choice_of", few)
     monkeypatch.setattr(enhancement, "_judge", admitted)
 
 
@@ -142,6 +143,20 @@ def test_a_gain_from_folds_that_look_ahead_is_noticed(
     passed, words = gain_is_of_later_events(leaking)
     assert not passed
     assert "forecasts from earlier events give" in words
+
+
+def test_a_study_that_looks_at_all_events_is_noticed(
+    honest: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept_whatever(monkeypatch)
+    study = enhancement.run_study
+    known = everything_of(honest["analyst_dataset"].load(), "development")
+    monkeypatch.setattr(enhancement, "run_study", lambda _, *others: study(known, *others))
+    leaking = again(honest, tmp_path, 6, 6)
+    monkeypatch.undo()
+    passed, words = gain_is_of_later_events(leaking)
+    assert not passed
+    assert "on events before the later part it scores" in words
 
 
 def test_other_weights_than_those_released_are_noticed(honest: Stored) -> None:
