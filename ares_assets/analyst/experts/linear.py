@@ -170,7 +170,7 @@ def _ridge(
         C=prior_variance, l1_ratio=0.0, solver="newton-cholesky", tol=1e-8, max_iter=100
     )
     with threadpool_limits(limits=useful_threads(len(data.labels), threads)):
-        solver.fit(standardised[:, data.usable], data.labels, sample_weight=data.weights)
+        solver.fit(standardised[:, data.usable], data.labels, sample_weight=data.evidence)
     coefficient = np.zeros(len(data.features))
     coefficient[data.usable] = solver.coef_[0]
     return coefficient, float(solver.intercept_[0])

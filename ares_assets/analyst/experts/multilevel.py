@@ -229,8 +229,7 @@ def _learnt(
     groups = np.concatenate(
         [np.zeros(REGIMES, np.int64), 1 + numbers, *[1 + used + numbers] * REGIMES]
     )
-    # Weights that sum to the number of independent events, of which the labels' uniqueness tells.
-    weight = data.weights * (data.effective_rows / len(data.labels) * power)
+    weight = data.evidence * power
     weighted = design * weight[:, None]
     # One thread: the order of additions, and so the last bits, depend on their number.
     with threadpool_limits(limits=1):

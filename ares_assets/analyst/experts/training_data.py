@@ -36,6 +36,12 @@ class TrainingData:
     usable: np.ndarray
     effective_rows: float
 
+    @property
+    def evidence(self) -> np.ndarray:
+        """Weights that sum to the number of independent events, (n,): what a prior is held
+        against.  Counting overlapping events one by one would believe them six times over."""
+        return self.weights * (self.effective_rows / len(self.labels))
+
 
 def training_data(features: pd.DataFrame, labels: np.ndarray, weights: np.ndarray) -> TrainingData:
     """Check and convert: matrix float64 (n, k), labels and weights float64 (n,).

@@ -295,3 +295,11 @@ def test_trading_measures_its_stops_in_talibs_true_range():
 def test_missing_columns_read_as_missing_values():
     bars = BarSeries(random_market(5, seed=1).drop(columns="open_interest"), 60_000)
     assert np.isnan(bars.column("open_interest")).all()
+
+
+def test_the_kernel_orders_columns_as_the_features_read_them():
+    from ares_assets.analyst import element_columns, element_kernel
+
+    names = [name for name in vars(element_columns) if name.isupper()]
+    assert len(names) == 12
+    assert all(getattr(element_kernel, n) == getattr(element_columns, n) for n in names)

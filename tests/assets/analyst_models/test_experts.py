@@ -238,8 +238,8 @@ def test_weights_matter_and_their_unit_does_not(kind, make_events):
     # A power of two, so that rounding is no excuse for a difference.
     same = fit(kind, made, weights=made.weights * 1024).probability(made.features)
     other = fit(kind, made, weights=np.where(made.labels == 1, 3.0, 1.0))
-    # The multilevel expert reads the sum of weights as the number of independent events.
-    assert np.array_equal(base, same) == (kind != "multilevel")
+    # The linear ones hold their priors against the sum of weights, the independent events.
+    assert np.array_equal(base, same) == (kind not in ("linear", "multilevel"))
     assert other.probability(made.features).mean() > base.mean() + 0.1
 
 
@@ -283,8 +283,7 @@ def test_linear_agrees_with_scikit_learn(make_events):
     made = make_events(500)
     model = fit("linear", made, parameters={"prior_variance": 0.01, "clip": 8.0})
     reference = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, tol=1e-10))
-    weights = made.weights / made.weights.mean()
-    reference.fit(made.features, made.labels, logisticregression__sample_weight=weights)
+    reference.fit(made.features, made.labels, logisticregression__sample_weight=made.weights)
     expected = reference.predict_proba(made.features)[:, 1]
     np.testing.assert_allclose(model.probability(made.features), expected, atol=1e-6)
 

@@ -420,3 +420,11 @@ def test_unusable_signals_are_named():
         MarketArrays(*(getattr(market, name)[:0] for name in market.__dataclass_fields__))
     with pytest.raises(BadInput, match="not inside"):
         market.rows(5, 5)
+
+
+def test_the_kernel_names_exits_as_results_do() -> None:
+    from ares_resources.backtesting import kernel, results
+
+    names = [name for name in vars(results) if name.startswith("EXIT_") and name != "EXIT_NAMES"]
+    assert len(names) == 6
+    assert all(getattr(kernel, name) == getattr(results, name) for name in names)
