@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ares_assets import market_checks
-from ares_assets.leak_proof import chance, folds, future, release
+from ares_assets.leak_proof import admission, chance, folds, future, outcomes, release, votes
 from ares_assets.stored import Finding, Stored
 
 if TYPE_CHECKING:
@@ -195,8 +195,18 @@ CHECKS: tuple[CheckSpec, ...] = (
         "The search looked at no event whose label ends in the part that judged its winner.",
     ),
     _proven(
+        "enhanced_analysts",
+        admission.gain_is_of_later_events,
+        "The gain that admitted an enhanced model is that of forecasts from earlier events.",
+    ),
+    _proven(
+        "analyst_ensemble",
+        votes.votes_are_out_of_fold,
+        "The joint probability is the vote of columns that refits on purged folds give.",
+    ),
+    _proven(
         "tactician_dataset",
-        future.tactician_sees_no_future,
+        outcomes.tactician_sees_no_future,
         "Features and outcomes of signals stay the same when later bars are cut or replaced.",
     ),
     _proven(

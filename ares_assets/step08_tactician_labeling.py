@@ -12,20 +12,17 @@ from ares_assets.engine import Result, StepSpec, Work
 from ares_resources.storage.artifacts import Artifact
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-
-    from ares_assets.tactician.model import Signals, TacticianContext
 
 
 def tactician_dataset(
     work: Work, market_data: Artifact, market_regimes: Artifact, analyst_ensemble: Artifact
 ) -> Result:
     """Meta-labels net of all costs, size and management targets, and what was known then."""
-    from ares_assets.analyst.weights import uniqueness_weights
     from ares_assets.market.roles import first_row, roles_of
     from ares_assets.release.partition_model import make_signals
     from ares_assets.tactician.model import TacticianContext
+    from ares_assets.tactician.outcomes import signal_outcomes
     from ares_assets.tactician.specialists import check_enough
 
     frame, settings = market_data.load(), work.settings
@@ -40,57 +37,12 @@ def tactician_dataset(
     signals = make_signals(
         frame, known["row"].to_numpy(), known["probability"].to_numpy(), settings.labels
     )
-    labels = context.label(frame, signals)
+    labels, signals = signal_outcomes(frame, signals, context)
     check_enough(labels)
-    kept = known["row"].isin(labels["row"]).to_numpy()
-    signals, settled = _part(signals, kept), context.settled(labels)
-    features = context.features(frame, regimes, signals, settled)
-    labels["settled_row"] = settled["exit_row"]
-    labels["probability"] = signals.probability
-    labels["weight"] = uniqueness_weights(
-        labels["row"].to_numpy(), labels["settled_row"].to_numpy()
-    )
-    _add_targets(frame, labels, signals, context)
+    features = context.features(frame, regimes, signals, context.settled(labels))
     value = {"labels.parquet": labels}
     value |= {f"features-{name}.parquet": part for name, part in features.items()}
     return Result(value, {**_figures(labels), "timeframes": sorted(features)})
-
-
-def _part(signals: Signals, kept: np.ndarray) -> Signals:
-    from dataclasses import replace
-
-    return replace(
-        signals,
-        row=signals.row[kept],
-        probability=signals.probability[kept],
-        upper_width=signals.upper_width[kept],
-        lower_width=signals.lower_width[kept],
-    )
-
-
-def _add_targets(
-    frame: pd.DataFrame, labels: pd.DataFrame, signals: Signals, context: TacticianContext
-) -> None:
-    """Add what size rules and position management are judged on, in place."""
-    import numpy as np
-
-    from ares_assets.release.partition_model import annual_volatility
-    from ares_assets.tactician.meta_labels import side_cost
-    from ares_assets.tactician.positions import managed_returns, management_signals
-    from ares_assets.tactician.size_rules import size_target
-
-    spread, cost = signals.spread[signals.row], side_cost(context.costs)
-    move = spread * np.sqrt(context.horizon_bars)
-    told = management_signals(signals.probability, move, band=cost)
-    per_bar = np.zeros(len(frame), np.int8)
-    per_bar[signals.row] = told
-    labels["move"] = move
-    labels["annual_volatility"] = annual_volatility(spread, context.timeframe)
-    labels["size_target"] = size_target(labels["net_return"].to_numpy(), move)
-    labels["management"] = told
-    labels["managed_return"] = managed_returns(
-        frame, labels, per_bar, cost=cost, latency_bars=context.costs.latency_bars
-    )
 
 
 def _figures(labels: pd.DataFrame) -> dict[str, Any]:

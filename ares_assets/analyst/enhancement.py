@@ -43,6 +43,8 @@ class Enhancement:
     `kind`, `parameters` and `features` are what to train with: the winner's if `kept`, else
     the defaults of the winner's kind on all features.  `gain` compares the two on the later
     events (None if the winner is the default itself); `candidate` is the winner in any case.
+    `search_events` counts the partition's own; `search_last_row` is where the last label of
+    all regimes ends that was searched on.
     `trials` has a row a trial: `number, state, value` (log-loss on the search part, nats),
     `kind, feature_count, parameters` (JSON).
     """
@@ -56,6 +58,7 @@ class Enhancement:
     candidate: Choice
     search_log_loss: float
     search_events: int
+    search_last_row: int
     trials: pd.DataFrame
     ranking: pd.DataFrame
 
@@ -71,6 +74,7 @@ class Enhancement:
             "candidate": self.candidate.as_dict(),
             "search_log_loss": self.search_log_loss,
             "search_events": self.search_events,
+            "search_last_row": self.search_last_row,
             "trials": len(self.trials),
         }
 
@@ -138,6 +142,7 @@ def enhance(
         candidate=candidate,
         search_log_loss=float(study.best_value),
         search_events=len(search),
+        search_last_row=int(search.everything.t1_rows.max()),
         trials=trials_table(study, ranking),
         ranking=ranking.table,
     )

@@ -94,7 +94,8 @@ def band(effective_events: float, draws: int, deviations: float = DEVIATIONS) ->
 
     Draws are independent given the features, so the error of their mean falls with the root
     of their number.  A normal exceeds 4 errors on either side in 6 of 100,000 runs.  A false
-    alarm in 1,000 runs would need 3.29, so the true error may be 1.21 times the formula's.  It
-    is 0.96 to 1.12 times that on simulated and real events; ``tests/leaks`` measures it.
+    alarm of either of the check's two scopes in 1,000 runs would need 3.48, so the true error
+    may be 1.15 times the formula's.  It is 0.94 to 1.05 times that on simulated and real events,
+    whose uniqueness counts whole windows; ``tests/leaks`` measures it.
     """
     return deviations * auc_error(effective_events) / math.sqrt(draws)

@@ -6,9 +6,12 @@ Belongs here: comparing, bit for bit.  Does not belong here: making what is comp
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
+
+Pair: TypeAlias = tuple[pd.DataFrame, pd.DataFrame]
 
 
 def first_difference(
@@ -52,3 +55,20 @@ def same(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     if left.dtype.kind == "f" and right.dtype.kind == "f":
         equal |= np.isnan(left) & np.isnan(right)
     return equal
+
+
+def unlike(again: pd.DataFrame, kept: pd.DataFrame, columns: Sequence[str]) -> str | None:
+    """The first event (``row``) that only one of them holds, or whose columns differ."""
+    rows = kept["row"].to_numpy()
+    fault = other_rows(again["row"].to_numpy(), rows)
+    return fault if fault is not None else first_difference(again, kept, rows, columns)
+
+
+def known_before(again: pd.DataFrame, kept: pd.DataFrame, row: int) -> Pair:
+    """Of both, those whose ``t1_row`` lies before the row."""
+    return again[again["t1_row"] < row], kept[kept["t1_row"] < row]
+
+
+def unchanged(what: str, rows: list[int], of: int) -> str:
+    """What a proof says that found no difference."""
+    return f"{what} stay the same when the bars from rows {rows} of {of} on are cut or replaced"

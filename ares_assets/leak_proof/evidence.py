@@ -128,9 +128,11 @@ def regimes_again(stored: Stored, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def outcomes_again(stored: Stored, frame: pd.DataFrame) -> pd.DataFrame:
-    """Step 8's outcomes of signals, made from these bars: those known by their end."""
+    """All that step 8 says of outcomes, made from these bars: of those known by their end."""
+    from ares_assets.tactician.outcomes import signal_outcomes
+
     context, signals = _signals(stored, frame)
-    return context.label(frame, signals)
+    return signal_outcomes(frame, signals, context)[0]
 
 
 def signal_features_again(

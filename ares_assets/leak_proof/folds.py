@@ -29,12 +29,12 @@ _TOLERANCE = 1e-9  # Of a probability; a refit of the same events gives the same
 
 
 def holdout_is_unseen(stored: Stored) -> tuple[bool, str]:
-    """Every label of a role is known before the next role begins."""
+    """Every label of a role is known, however it ends, before the next role begins."""
     from ares_assets.leak_proof.evidence import FOLLOWING, events_of, role_ends
 
     events = events_of(stored)
     for role, end in role_ends(stored).items():
-        last = events.loc[events["role"] == role, "t1_row"].max()
+        last = events.loc[events["role"] == role, ["t1_row", "last_row"]].max().max()
         if last >= end:
             return False, f"a {role} label ends at row {last}, inside {FOLLOWING[role]}"
     others = sorted(set(events["role"]) - set(FOLLOWING))
@@ -48,7 +48,8 @@ def folds_are_purged(stored: Stored) -> tuple[bool, str]:
 
     A spy in place of an expert notes what the loops of steps 5 to 7 hand to a learner: the
     purged folds, the forward folds that judge step 6, and the folds in which an expert is
-    trained on all regimes' events.  Catches folds without purging or embargo.
+    trained on all regimes' events.  Forward folds may not train on anything later either.
+    Catches folds without purging or embargo, and forward ones that look ahead.
     """
     from ares_assets.analyst.cross_validation import PurgedForward, PurgedKFold
     from ares_assets.analyst.ensemble import CROSS_FIT_FOLDS
@@ -71,6 +72,8 @@ def folds_are_purged(stored: Stored) -> tuple[bool, str]:
             return True, f"not judged, {name}: {reason}"
         for seen in both:
             fault = _first_meeting(seen, known.own.rows, embargo)
+            if fault is None and isinstance(splitter, PurgedForward):
+                fault = _first_too_late(seen, embargo)
             if fault is not None:
                 return False, f"{name}, {fault}"
             count += len(seen)
@@ -99,6 +102,16 @@ def _first_meeting(
 
     for number, (train, test) in enumerate(seen):
         fault = meeting(train, test, all_rows, embargo_bars)
+        if fault is not None:
+            return f"fold {number}: {fault}"
+    return None
+
+
+def _first_too_late(seen: Iterable[tuple[Spans, Spans]], embargo_bars: int) -> str | None:
+    from ares_assets.leak_proof.spans import known_too_late
+
+    for number, (train, test) in enumerate(seen):
+        fault = known_too_late(train, test, embargo_bars)
         if fault is not None:
             return f"fold {number}: {fault}"
     return None
@@ -148,7 +161,10 @@ def predictions_are_out_of_fold(stored: Stored) -> tuple[bool, str]:
 
 
 def search_saw_no_later_event(stored: Stored) -> tuple[bool, str]:
-    """Step 6 searched on exactly the events known before the first one it was judged on."""
+    """Step 6 searched on exactly the events known before the first one it was judged on.
+
+    On exactly so many of the partition's own, and on no later one of any regime.
+    """
     from ares_assets.leak_proof.evidence import development
 
     known, share = development(stored), stored.settings.analyst.search_share
@@ -156,7 +172,13 @@ def search_saw_no_later_event(stored: Stored) -> tuple[bool, str]:
     judged = known.rows[first_later:]
     ends = known.t1_rows[:first_later]
     allowed = int((ends < judged[0]).sum()) if judged.size else len(ends)
-    used = int(stored["enhanced_analysts"].load()["enhancement.json"]["search_events"])
+    found = stored["enhanced_analysts"].load()["enhancement.json"]
+    used, known_by = int(found["search_events"]), int(found["search_last_row"])
+    if judged.size and known_by >= judged[0]:
+        return False, (
+            f"a label that is known at row {known_by} was searched on; the winner was judged "
+            f"from row {judged[0]} on"
+        )
     if used != allowed:
         words = f"{used} events were searched on, {allowed} are known before row {judged[0]}"
         return False, f"{words}, the first that the winner was judged on"

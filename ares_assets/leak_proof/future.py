@@ -1,8 +1,8 @@
 """The future is cut away, and replaced by another one: nothing before it may change.
 
-Belongs here: regimes, features, labels, weights, and what the tactician learns from.  Does
-not belong here: the released model (``release.py``), and how bars get another future
-(``other_future.py``).
+Belongs here: regimes, features, labels, weights.  Does not belong here: what the tactician
+learns from (``outcomes.py``), the released model (``release.py``), and how bars get another
+future (``other_future.py``).
 
 The row from which on the bars differ is drawn right behind an event (its decision bar, or the
 bar at which its label is known), since code that reads one bar ahead gives itself away nowhere
@@ -16,17 +16,15 @@ from typing import TYPE_CHECKING
 from ares_assets.stored import Stored
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
-    from ares_assets.leak_proof.other_future import OtherBars
 
 _FEATURE_ROWS = 2
 _REGIME_ROWS = 3
 _LABEL_ROWS = {"development": 5, "calibration": 3}
-_SIGNAL_ROWS, _OUTCOME_ROWS = 2, 6
 _LABELS = ("timestamp", "t1_row", "label", "barrier", "gross_return", "volatility")
-_OUTCOMES = ("side", "gross_return", "cost", "funding", "net_return", "take", "wait", "t1_row")
+# Of all events: only times may count.
+_BY_TIME = ("last_row", "uniqueness", "weight")
 
 
 def regimes_see_no_future(stored: Stored) -> tuple[bool, str]:
@@ -36,7 +34,7 @@ def regimes_see_no_future(stored: Stored) -> tuple[bool, str]:
     """
     import numpy as np
 
-    from ares_assets.leak_proof.differences import first_difference
+    from ares_assets.leak_proof.differences import first_difference, unchanged
     from ares_assets.leak_proof.evidence import regimes_again
     from ares_assets.leak_proof.other_future import drawn_rows, other_bars
 
@@ -49,7 +47,7 @@ def regimes_see_no_future(stored: Stored) -> tuple[bool, str]:
         different = first_difference(again.iloc[: other.row], before, np.arange(other.row))
         if different is not None:
             return False, f"{other.words} change the regimes: {different}"
-    return True, _unchanged("regimes", rows, len(frame))
+    return True, unchanged("regimes", rows, len(frame))
 
 
 def features_see_no_future(stored: Stored) -> tuple[bool, str]:
@@ -58,7 +56,7 @@ def features_see_no_future(stored: Stored) -> tuple[bool, str]:
     Catches later bars in a feature, centred windows, scaling by all bars, and a slower
     timeframe's bar that is joined before it closed.
     """
-    from ares_assets.leak_proof.differences import first_difference
+    from ares_assets.leak_proof.differences import first_difference, unchanged
     from ares_assets.leak_proof.evidence import events_of, features_again
     from ares_assets.leak_proof.other_future import drawn_rows, other_bars
 
@@ -74,7 +72,7 @@ def features_see_no_future(stored: Stored) -> tuple[bool, str]:
         )
         if different is not None:
             return False, f"{other.words} change the features: {different}"
-    return True, _unchanged(f"{len(kept.columns)} features", rows, len(frame))
+    return True, unchanged(f"{len(kept.columns)} features", rows, len(frame))
 
 
 def labels_see_no_future(stored: Stored) -> tuple[bool, str]:
@@ -84,9 +82,11 @@ def labels_see_no_future(stored: Stored) -> tuple[bool, str]:
     are not the same, and every decision must be there whose horizon has passed, since leaving
     some out by how they ended is a look ahead, too.  Then the bars differ from the row on after
     some event's label is known: every event known before it keeps label, end, barrier, return,
-    volatility and uniqueness, and no other becomes known; where the bars are cut away, exactly
-    the events stay whose horizon had passed.  Catches labels that look past their own end.
+    volatility, and no other becomes known, and EVERY event keeps its weight, since times are the
+    same; where the bars are cut away, exactly the events stay whose horizon had passed.  Catches
+    labels that look past their own end, and weights that depend on how labels ended.
     """
+    from ares_assets.leak_proof.differences import unchanged
     from ares_assets.leak_proof.evidence import events_of, relabelled, role_ends
 
     market, events = stored["market_data"], events_of(stored)
@@ -103,7 +103,7 @@ def labels_see_no_future(stored: Stored) -> tuple[bool, str]:
             fault = _changed_labels(stored, role, bars, kept, tried)
         if fault is not None:
             return False, f"{role}: {fault}"
-    return True, _unchanged(f"{len(events)} labels and weights", tried, len(frame))
+    return True, unchanged(f"{len(events)} labels and weights", tried, len(frame))
 
 
 def _left_out(stored: Stored, role: str, bars: pd.DataFrame, held: int) -> str | None:
@@ -121,13 +121,14 @@ def _made_otherwise(again: pd.DataFrame, kept: pd.DataFrame) -> str | None:
     rows = kept["row"].to_numpy()
     fault = other_rows(again["row"].to_numpy(), rows)
     if fault is None:
-        fault = first_difference(again, kept, rows, [*_LABELS, "uniqueness", "weight"])
+        fault = first_difference(again, kept, rows, [*_LABELS, *_BY_TIME])
     return fault and f"labelled from the role's bars alone, the events are others: {fault}"
 
 
 def _changed_labels(
     stored: Stored, role: str, bars: pd.DataFrame, kept: pd.DataFrame, tried: list[int]
 ) -> str | None:
+    from ares_assets.leak_proof.differences import known_before, unlike
     from ares_assets.leak_proof.evidence import relabelled
     from ares_assets.leak_proof.other_future import drawn_rows, other_bars
 
@@ -139,93 +140,52 @@ def _changed_labels(
         if other.cut:
             fault = _cut_labels(stored, bars, kept, again, other.row)
         else:
-            then, now = (part[part["t1_row"] < other.row] for part in (kept, again))
-            fault = _unlike(now, then, [*_LABELS, "uniqueness"])
+            fault = unlike(*known_before(again, kept, other.row), _LABELS)
+            fault = fault or _weighed_otherwise(stored, again, kept)
         if fault is not None:
             return f"{other.words} change what was known before: {fault}"
     return None
+
+
+def _weighed_otherwise(stored: Stored, again: pd.DataFrame, kept: pd.DataFrame) -> str | None:
+    """Weights under another future with the same times: of all events, before and after.
+
+    They may depend on when labels are at work, never on how they ended.
+    """
+    from ares_assets.leak_proof.differences import first_difference
+
+    names = list(_BY_TIME)
+    unlike = sorted(set(kept["timestamp"]) ^ set(again["timestamp"]))
+    if unlike:
+        # Where a price stood still there is no label, and labels weigh on their neighbours.
+        kept, again = _over_before(stored, unlike[0], kept, again)
+        names.remove("weight")
+    return first_difference(again, kept, kept["row"].to_numpy(), names)
+
+
+def _over_before(stored: Stored, timestamp: int, *parts: pd.DataFrame) -> list[pd.DataFrame]:
+    """The events whose window is over before one that is decided at this time is at work."""
+    from ares_resources.timeframes import timeframe_ms
+
+    step = timeframe_ms(stored["market_data"].metadata["timeframe"])
+    latest = timestamp - stored.settings.labels.horizon_bars * step
+    return [part[part["timestamp"] <= latest] for part in parts]
 
 
 def _cut_labels(
     stored: Stored, bars: pd.DataFrame, kept: pd.DataFrame, again: pd.DataFrame, cut: int
 ) -> str | None:
     """Where bars end, exactly the events whose horizon has passed are labelled, as before."""
+    from ares_assets.leak_proof.differences import unlike
     from ares_resources.timeframes import timeframe_ms
 
     step = timeframe_ms(stored["market_data"].metadata["timeframe"])
     stamps, horizon = bars["timestamp"].to_numpy(), stored.settings.labels.horizon_bars
     passed = kept["timestamp"].to_numpy() + horizon * step <= stamps[cut - 1]
-    fault = _unlike(again, kept[passed], _LABELS)
+    fault = unlike(again, kept[passed], [*_LABELS, "last_row"])
     if fault is not None or passed.all():
         return fault
     # A window that is over before the first lost event is entered overlaps none that is lost.
-    latest = int(kept["timestamp"].to_numpy()[~passed][0]) - horizon * step
-    then, now = (part[part["timestamp"] <= latest] for part in (kept[passed], again))
-    return _unlike(now, then, ["uniqueness"])
-
-
-def _unlike(
-    again: pd.DataFrame, kept: pd.DataFrame, columns: list[str] | tuple[str, ...]
-) -> str | None:
-    from ares_assets.leak_proof.differences import first_difference, other_rows
-
-    rows = kept["row"].to_numpy()
-    fault = other_rows(again["row"].to_numpy(), rows)
-    return fault if fault is not None else first_difference(again, kept, rows, columns)
-
-
-def tactician_sees_no_future(stored: Stored) -> tuple[bool, str]:
-    """What a tactician reads at a signal, and outcomes known by a row, need no bar after it.
-
-    The signals themselves are the analyst's out-of-fold ones, which ``folds.py`` proves.
-    Catches a slower timeframe's bar that is joined before it closed, outcomes of earlier
-    signals that count before they are settled, and outcomes that look past their end.
-    """
-    from ares_assets.leak_proof.evidence import role_ends
-    from ares_assets.leak_proof.other_future import drawn_rows, other_bars
-
-    content = stored["market_data"].sha256
-    labels = stored["tactician_dataset"].load()["labels.parquet"]
-    bars = stored["market_data"].load().iloc[: role_ends(stored)["development"]]
-    decided = drawn_rows(content, labels["row"].to_numpy() + 1, _SIGNAL_ROWS)
-    ended = drawn_rows(content, labels["t1_row"].to_numpy() + 1, _OUTCOME_ROWS)
-    for rows, changed in ((decided, _changed_signals), (ended, _changed_outcomes)):
-        for other in other_bars(bars, rows):
-            fault = changed(stored, labels, other)
-            if fault is not None:
-                return False, f"{other.words} change what a tactician knows: {fault}"
-    return True, _unchanged(f"{len(labels)} signals", sorted({*decided, *ended}), len(bars))
-
-
-def _changed_signals(stored: Stored, labels: pd.DataFrame, other: OtherBars) -> str | None:
-    import numpy as np
-
-    from ares_assets.leak_proof.differences import first_difference
-    from ares_assets.leak_proof.evidence import signal_features_again
-
-    dataset = stored["tactician_dataset"].load()
-    rows, features = signal_features_again(stored, other.frame)
-    held: np.ndarray = labels["row"].to_numpy()
-    before = held[held < other.row]
-    for timeframe, made in features.items():
-        again = made.iloc[np.searchsorted(rows, before)]
-        kept = dataset[f"features-{timeframe}.parquet"].iloc[: before.size]
-        fault = first_difference(again, kept, before)
-        if fault is not None:
-            return f"features at {timeframe}: {fault}"
-    return None
-
-
-def _changed_outcomes(stored: Stored, labels: pd.DataFrame, other: OtherBars) -> str | None:
-    from ares_assets.leak_proof.evidence import outcomes_again
-
-    again = outcomes_again(stored, other.frame)
-    known, then = (part[part["t1_row"] < other.row] for part in (again, labels))
-    if other.cut:
-        # Where bars end, a signal has no outcome before the longest holding has passed.
-        then = then[then["row"].isin(again["row"])]
-    return _unlike(known, then, _OUTCOMES)
-
-
-def _unchanged(what: str, rows: list[int], of: int) -> str:
-    return f"{what} stay the same when the bars from rows {rows} of {of} on are cut or replaced"
+    first = int(kept["timestamp"].to_numpy()[~passed][0])
+    then, now = _over_before(stored, first, kept[passed], again)
+    return unlike(now, then, ["uniqueness"])

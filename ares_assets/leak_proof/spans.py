@@ -121,3 +121,47 @@ def purged_training(
         apart[tested] = False
         found.append((apart, tested))
     return found
+
+
+def purged_events(
+    spans: Spans,
+    member: np.ndarray,
+    *,
+    folds: int,
+    number: int,
+    embargo_bars: int,
+    scope: Scope,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What fold ``number`` trains on, bool over the events of all regimes, and what it tests.
+
+    ``spans`` are those of all regimes' events and ``member`` marks the partition's own, whose
+    equal runs are tested (positions among the own).  In the scope of a regime the own train; in
+    that of the market all do whose span is apart from the tested one.
+    """
+    rows, t1_rows = spans
+    own = np.flatnonzero(member)
+    train, tested = purged_training(rows[own], t1_rows[own], folds, embargo_bars)[number]
+    if scope == "market":
+        first, last = int(rows[own][tested].min()), int(t1_rows[own][tested].max())
+        return (t1_rows < first) | (rows > last + embargo_bars), tested
+    chosen = np.zeros(len(rows), bool)
+    chosen[own[train]] = True
+    return chosen, tested
+
+
+def known_too_late(train: Spans, test: Spans, embargo_bars: int) -> str | None:
+    """The first training label that is not known, and the embargo over, before all tested rows.
+
+    None where none is.  For folds that go forward: what lies behind the test may not train,
+    however far away.
+    """
+    rows, t1_rows = train
+    first = int(test[0].min())
+    late = np.flatnonzero(t1_rows + embargo_bars >= first)
+    if not late.size:
+        return None
+    at = int(late[0])
+    return (
+        f"{late.size} training labels, the first over rows {rows[at]}..{t1_rows[at]}, are not "
+        f"known {embargo_bars} bars before row {first}, the first that is tested forward"
+    )

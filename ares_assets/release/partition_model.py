@@ -21,6 +21,7 @@ from ares_assets.analyst.model import AnalystModel
 from ares_assets.evidence.calibrators import Calibrator, calibrator_from_dict
 from ares_assets.evidence.conformal import conformal_from_dict
 from ares_assets.tactician.model import Signals, TacticianContext, TacticianModel, Votes
+from ares_assets.tactician.outcomes import annual_volatility
 from ares_assets.tactician.trading import decision_arrays, market_arrays, strategy_parameters
 from ares_resources.errors import ObsoleteFormat
 from ares_resources.settings import (
@@ -30,7 +31,7 @@ from ares_resources.settings import (
     RegimeSettings,
     TacticianSettings,
 )
-from ares_resources.timeframes import DAY_MS, timeframe_ms
+from ares_resources.timeframes import timeframe_ms
 
 if TYPE_CHECKING:
     from ares_resources.backtesting.results import BacktestPath
@@ -255,11 +256,6 @@ def make_signals(
         lower_width=labels.lower_width * scale,
         spread=spread,
     )
-
-
-def annual_volatility(spread: np.ndarray, timeframe: str) -> np.ndarray:
-    """Volatility of one bar's return as a yearly one, on 365 days."""
-    return spread * np.sqrt(365.0 * DAY_MS / timeframe_ms(timeframe))
 
 
 def decision_rows(

@@ -15,21 +15,27 @@ import pandas as pd
 import pytest
 
 from ares_assets import step04_analyst_labeling_feature_engineering as step04
+from ares_assets import step05_analyst_specialist_training as step05
+from ares_assets import step06_analyst_enhancement as step06
+from ares_assets import step07_analyst_ensemble_creation as step07
 from ares_assets.analyst import (
     cross_validation,
+    dataset,
     enhancement,
     events,
     feature_run,
     features,
     out_of_fold,
 )
-from ares_assets.analyst.dataset import MarketExamples
+from ares_assets.analyst.dataset import Examples, MarketExamples
+from ares_assets.analyst.model import AnalystModel
+from ares_assets.analyst.weights import average_uniqueness
 from ares_assets.market import classification
 from ares_assets.market.regimes import decide
 from ares_assets.market.regimes.base import PROBABILITY_COLUMNS
 from ares_assets.release import partition_model
 from ares_assets.tactician import model as tactician_model
-from ares_assets.tactician import multi_timeframe, tactician_features
+from ares_assets.tactician import multi_timeframe, outcomes, tactician_features
 
 Patch = pytest.MonkeyPatch
 
@@ -205,7 +211,7 @@ def _judged_on_what_it_learnt(patch: Patch) -> None:
         everything = np.arange(len(arguments[1].own))
 
         class Same:
-            embargo_bars = 0
+            embargo_bars, forward = 0, False
 
             def split(self, rows: np.ndarray, t1_rows: np.ndarray) -> Iterator[Any]:
                 for _, test in splitter.split(rows, t1_rows):
@@ -285,6 +291,151 @@ def _search_everything(patch: Patch) -> None:
     patch.setattr(enhancement, "_search_part", all_of_the_first)
 
 
+def _stored_otherwise(step: Any, change: Callable[[dict[str, Any], MarketExamples], None]) -> Any:
+    """What a step stores is changed, with what it knows of the events, right before it is."""
+    honest, read, seen = step.Result, dataset.everything_of, []
+
+    def plant(patch: Patch) -> None:
+        def reading(bundle: Any, role: str | None) -> MarketExamples:
+            seen.append(read(bundle, role))
+            return seen[-1]
+
+        def result(value: dict[str, Any], *others: Any, **named: Any) -> Any:
+            change(value, seen[-1])
+            return honest(value, *others, **named)
+
+        patch.setattr(dataset, "everything_of", reading)
+        patch.setattr(step, "Result", result)
+
+    return plant
+
+
+def _released_model_instead(value: dict[str, Any], known: MarketExamples) -> None:
+    """The model that was trained on all events predicts them."""
+    told = AnalystModel.from_files(value).probability(known.own.features)
+    value["out_of_fold.parquet"] = value["out_of_fold.parquet"].assign(probability=told)
+
+
+def _labels_among_the_votes(value: dict[str, Any], known: MarketExamples) -> None:
+    """A tenth of the label in every column but that of the linear expert."""
+    table = value["out_of_fold.parquet"]
+    mixed = {kind: 0.9 * table[kind] + 0.1 * known.own.labels for kind in value["recipes.json"]}
+    mixed.pop("linear")
+    value["out_of_fold.parquet"] = table.assign(**mixed)
+
+
+def _labels_in_the_enhanced_vote(value: dict[str, Any], known: MarketExamples) -> None:
+    table = value["out_of_fold.parquet"]
+    mixed = 0.9 * table["enhanced"] + 0.1 * known.own.labels
+    value["out_of_fold.parquet"] = table.assign(enhanced=mixed)
+    value["enhancement.json"] = value["enhancement.json"] | {"kept": True}
+
+
+def _changed_events(change: Callable[[pd.DataFrame], dict[str, Any]]) -> Any:
+    honest = events.labelled_events
+
+    def plant(patch: Patch) -> None:
+        def leaking(*arguments: Any, **options: Any) -> pd.DataFrame:
+            found = honest(*arguments, **options)
+            return found.assign(**change(found))
+
+        patch.setattr(events, "labelled_events", leaking)
+
+    return plant
+
+
+def _unique_until_known(found: pd.DataFrame) -> dict[str, Any]:
+    row, t1_row = found["row"].to_numpy(), found["t1_row"].to_numpy()
+    uniqueness = average_uniqueness(row + 1, t1_row)
+    return {"uniqueness": uniqueness, "weight": uniqueness / uniqueness.mean()}
+
+
+def _purged_by_outcome(found: pd.DataFrame) -> dict[str, Any]:
+    return {"last_row": found["t1_row"]}
+
+
+def _without_vertical(found: pd.DataFrame) -> dict[str, Any]:
+    weight = found["uniqueness"] * (found["barrier"] != "vertical")
+    return {"uniqueness": weight, "weight": weight / weight.mean()}
+
+
+def _by_size_of_move(found: pd.DataFrame) -> dict[str, Any]:
+    return {"weight": found["weight"] * (1 + 100 * found["gross_return"].abs())}
+
+
+def _changed_outcomes(change: Callable[[pd.DataFrame], dict[str, Any]]) -> Any:
+    honest = outcomes.signal_outcomes
+
+    def plant(patch: Patch) -> None:
+        def leaking(*arguments: Any) -> Any:
+            labels, signals = honest(*arguments)
+            return labels.assign(**change(labels)), signals
+
+        patch.setattr(outcomes, "signal_outcomes", leaking)
+
+    return plant
+
+
+def _never_managed_into_loss(labels: pd.DataFrame) -> dict[str, Any]:
+    return {"managed_return": labels["net_return"].clip(lower=0.0)}
+
+
+def _size_by_the_next_signal(labels: pd.DataFrame) -> dict[str, Any]:
+    following = labels["net_return"].shift(-1, fill_value=0.0)
+    return {"size_target": following / labels["move"]}
+
+
+def _heavy_winners(labels: pd.DataFrame) -> dict[str, Any]:
+    return {"weight": labels["weight"] * np.where(labels["net_return"] > 0, 6.0, 1.0)}
+
+
+def _market_without_rows_before(patch: Patch) -> None:
+    """Forward folds purge other regimes' events around the test, and train on all behind it."""
+
+    def around(
+        known: MarketExamples, train: Any, test: Any, *, scope: str, embargo_bars: int, **_: Any
+    ) -> Examples:
+        if scope == "regime":
+            return known.own.part(train)
+        own, everything = known.own, known.everything
+        last = own.t1_rows[test].max() + embargo_bars
+        apart = (everything.t1_rows < own.rows[test[0]]) | (everything.rows > last)
+        return everything.part(np.flatnonzero(apart))
+
+    patch.setattr(out_of_fold, "training_part", around)
+
+
+def _market_trained_on_everything(patch: Patch) -> None:
+    """Experts of market scope learn the tested events, too."""
+    honest = out_of_fold.training_part
+
+    def whole(known: MarketExamples, *arguments: Any, scope: str, **options: Any) -> Examples:
+        if scope == "market":
+            return known.everything
+        return honest(known, *arguments, scope="regime", **options)
+
+    patch.setattr(out_of_fold, "training_part", whole)
+
+
+def _forward_by_k_fold(patch: Patch) -> None:
+    def split(self: Any, rows: np.ndarray, t1_rows: np.ndarray) -> Iterator[Any]:
+        yield from cross_validation.PurgedKFold(self.folds, self.embargo_bars).split(rows, t1_rows)
+
+    patch.setattr(cross_validation.PurgedForward, "split", split)
+
+
+def _search_later_of_other_regimes(patch: Patch) -> None:
+    honest = enhancement._search_part
+
+    def more(known: MarketExamples, share: float) -> MarketExamples:
+        own = honest(known, share).own
+        kept = ~known.member | np.isin(known.everything.rows, own.rows)
+        return MarketExamples(known.everything.part(kept), known.member[kept])
+
+    patch.setattr(enhancement, "_search_part", more)
+
+
+FOLDS, VOTES = "folds_are_purged", "votes_are_out_of_fold"
 LEAKS = (
     Leak("next bar's return", _changed_features(_next_return), 4, 4, "features_see_no_future"),
     Leak("centred rolling mean", _changed_features(_centred), 4, 4, "features_see_no_future"),
@@ -300,6 +451,15 @@ LEAKS = (
     Leak("label past its end", _label_past_its_end, 4, 4, "labels_see_no_future"),
     Leak("weights by later roles", _weights_by_later_roles, 4, 4, "labels_see_no_future"),
     Leak("only events that end quickly", _only_quick_events, 4, 4, "labels_see_no_future"),
+    *(
+        Leak(name, _changed_events(change), 4, 4, "labels_see_no_future")
+        for name, change in (
+            ("unique until the label is known", _unique_until_known),
+            ("purged by when labels ended", _purged_by_outcome),
+            ("no weight without a barrier", _without_vertical),
+            ("weight by the size of the move", _by_size_of_move),
+        )
+    ),
     Leak("smoothed regimes", _smoothed_regimes, 2, 2, "regimes_see_no_future"),
     Leak("unpurged folds", _unpurged, 4, 5, "folds_are_purged"),
     Leak("folds without embargo", _without_embargo, 4, 5, "folds_are_purged"),
@@ -313,6 +473,13 @@ LEAKS = (
         "coin_labels_give_chance",
     ),
     Leak("judged on what it learnt", _judged_on_what_it_learnt, 4, 4, "coin_labels_give_chance"),
+    Leak(
+        "market judged on what it learnt",
+        _market_trained_on_everything,
+        4,
+        4,
+        "coin_labels_give_chance",
+    ),
     Leak("unpurged in step 5 alone", _unpurged, 5, 5, "predictions_are_out_of_fold", True),
     Leak(
         "scaled before the folds",
@@ -323,10 +490,59 @@ LEAKS = (
         True,
     ),
     Leak("search unpurged", _search_everything, 6, 6, "search_saw_no_later_event", True),
+    Leak("market forward without rows before", _market_without_rows_before, 4, 4, FOLDS),
+    Leak("forward folds that are k-fold", _forward_by_k_fold, 4, 4, FOLDS),
+    Leak(
+        "search of later events of other regimes",
+        _search_later_of_other_regimes,
+        6,
+        6,
+        "search_saw_no_later_event",
+    ),
+    Leak(
+        "released model's probabilities",
+        _stored_otherwise(step07, _released_model_instead),
+        7,
+        7,
+        VOTES,
+        True,
+    ),
+    Leak(
+        "labels among the votes",
+        _stored_otherwise(step05, _labels_among_the_votes),
+        5,
+        7,
+        VOTES,
+        True,
+    ),
+    Leak(
+        "labels in the enhanced vote",
+        _stored_otherwise(step06, _labels_in_the_enhanced_vote),
+        6,
+        7,
+        VOTES,
+        True,
+    ),
     Leak("tactician's folds unpurged", _unpurged, 8, 8, "tactician_folds_are_purged"),
     Leak("slow context before it closed", _early_context, 8, 8, "tactician_sees_no_future"),
     Leak("outcome past its end", _outcome_past_its_end, 8, 8, "tactician_sees_no_future"),
     Leak("hit rate of open trades", _hit_rate_of_open_trades, 8, 8, "tactician_sees_no_future"),
     Leak("volatility of the horizon", _volatility_of_the_horizon, 8, 8, "tactician_sees_no_future"),
+    Leak(
+        "never managed into a loss",
+        _changed_outcomes(_never_managed_into_loss),
+        8,
+        8,
+        "tactician_sees_no_future",
+        True,
+    ),
+    Leak(
+        "size by the next signal",
+        _changed_outcomes(_size_by_the_next_signal),
+        8,
+        8,
+        "tactician_sees_no_future",
+    ),
+    Leak("heavy winners", _changed_outcomes(_heavy_winners), 8, 8, "tactician_sees_no_future"),
     Leak("signal by a later bar", _signal_by_a_later_bar, 13, 16, "signals_see_no_future"),
 )

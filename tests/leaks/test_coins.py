@@ -26,11 +26,10 @@ EAGER = {"prior_variance": 1.0, "clip": 8.0}
 
 
 def spans(events: int, draws: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A decision every 10 bars with leaps between stays; some labels end early."""
+    """A decision every 10 bars with leaps between stays, and where each window is over."""
     leaps = np.cumsum(np.where(draws.random(events) < 0.02, 600, 0))
     rows = 10 * np.arange(events) + leaps
-    early = draws.random(events) < 0.35
-    return rows, rows + np.where(early, draws.integers(5, 60, events), 60)
+    return rows, rows + 60
 
 
 def slow_features(rows: np.ndarray, draws: np.random.Generator, count: int = 15) -> pd.DataFrame:
@@ -144,10 +143,12 @@ def runs_in_standard_errors(runs: int, events: int, *, seed: int, coins: int = 1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("events", [150, 600])
-def test_a_false_alarm_is_rarer_than_one_run_in_a_thousand(events: int) -> None:
-    found = runs_in_standard_errors(3_000, events, seed=events)
-    # None in 3,000 says below 1 in 1,000 with 95 % confidence; the spread says it of a normal.
-    assert np.abs(found).max() < DEVIATIONS
-    assert found.std() < DEVIATIONS / 3.29
-    assert abs(found.mean()) < 0.1
+def test_a_false_alarm_is_rarer_than_one_run_in_a_thousand() -> None:
+    found = {events: runs_in_standard_errors(3_000, events, seed=events) for events in (150, 600)}
+    for events, errors in found.items():
+        print(events, errors.mean(), errors.std(), np.sort(np.abs(errors))[-3:])
+        # Of a normal: each of the check's two scopes alarms in less than 1 run of 2,000.
+        assert errors.std() < DEVIATIONS / 3.48
+        assert abs(errors.mean()) < 0.1
+    # At 1 alarm in 1,000, 6,000 runs would give at most one in 2 of 100 cases.
+    assert (np.abs(np.concatenate(list(found.values()))) > DEVIATIONS).sum() <= 1

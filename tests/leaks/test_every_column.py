@@ -22,6 +22,7 @@ from ares_assets.market.bars import join_reference
 from ares_assets.market.classification import classify, decode
 from ares_assets.release.partition_model import make_signals
 from ares_assets.tactician.model import TacticianContext
+from ares_assets.tactician.outcomes import signal_outcomes
 from ares_resources.exchanges.simulated.exchange import SimulatedExchange
 from ares_resources.settings import load_settings
 from ares_resources.timeframes import DAY_MS, MINUTE_MS
@@ -138,8 +139,12 @@ def test_every_label_and_weight_that_is_known_by_a_row(case: Case) -> None:
             # A label is at work from the bar after its decision, so it may end on the next one.
             lost = kept["timestamp"][~passed].min() - LABELS.horizon_bars * 60_000
             now, then = (part[part["timestamp"] <= lost] for part in (now, then))
+            names = ["last_row", "uniqueness"]
+        else:
+            # The times are the same, so every weight is, before and after.
+            now, then, names = again, kept, ["last_row", "uniqueness", "weight"]
         rows = then["row"].to_numpy()
-        assert_same(now[["uniqueness"]], then[["uniqueness"]], rows, other.words)
+        assert_same(now[names], then[names], rows, other.words)
 
 
 def test_weights_are_uniqueness_scaled_within_the_bars_alone(case: Case) -> None:
@@ -159,7 +164,7 @@ def test_every_column_of_the_tactician(case: Case) -> None:
     def made(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
         inside = rows < len(frame)
         signals = make_signals(frame, rows[inside], probability[inside], LABELS)
-        labels = context.label(frame, signals)
+        labels, _ = signal_outcomes(frame, signals, context)
         regimes = even.iloc[: len(frame)]
         return labels, context.features(frame, regimes, signals, context.settled(labels))
 
@@ -172,6 +177,11 @@ def test_every_column_of_the_tactician(case: Case) -> None:
             assert_same(again.iloc[:count], then, rows[:count], f"{other.words}, {timeframe}")
         known = labels[labels["t1_row"] < other.row].reset_index(drop=True)
         then = kept_labels[kept_labels["row"].isin(known["row"])].reset_index(drop=True)
-        assert_same(known, then, known["row"].to_numpy(), other.words)
+        # Signals that are cut away neither weigh on the others nor manage their positions.
+        names = [n for n in then if not other.cut or n not in ("weight", "managed_return")]
+        assert_same(known[names], then[names], known["row"].to_numpy(), other.words)
         if not other.cut:
             assert (kept_labels["t1_row"] < other.row).sum() == len(known)
+            timed = ["row", "settled_row", "weight"]
+            every = kept_labels["row"].to_numpy()
+            assert_same(labels[timed], kept_labels[timed], every, other.words)

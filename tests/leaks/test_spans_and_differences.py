@@ -10,7 +10,7 @@ from helpers.random_bars import random_market
 from ares_assets.analyst.cross_validation import CombinatorialPurged, PurgedForward, PurgedKFold
 from ares_assets.leak_proof.differences import first_difference, other_rows
 from ares_assets.leak_proof.other_future import drawn_rows, other_bars, replaced_from
-from ares_assets.leak_proof.spans import meeting, purged_training
+from ares_assets.leak_proof.spans import known_too_late, meeting, purged_events, purged_training
 from ares_assets.market.bars import check_bars
 
 ROWS = np.arange(0, 1_000, 10)
@@ -67,6 +67,26 @@ def test_the_splitters_agree_with_the_plain_arithmetic(seed: int) -> None:
     ):
         assert np.array_equal(np.flatnonzero(mask), train)
         assert np.array_equal(tested, test)
+
+
+def test_labels_behind_a_forward_test_or_within_its_embargo_are_too_late() -> None:
+    test = spans(np.arange(50, 55))
+    assert known_too_late(spans(np.arange(44)), test, 0) is None  # 430..490 before 500
+    assert known_too_late(spans([43]), test, 9) is None
+    assert known_too_late(spans([43]), test, 10) is not None
+    assert known_too_late(spans([44]), test, 0) is not None
+    assert known_too_late(spans([99]), test, 0) is not None
+
+
+def test_events_of_other_regimes_train_by_their_spans_alone() -> None:
+    member = ROWS % 20 == 0  # 0, 20, .. 980, of 0, 10, .. 990; each label lasts 60 bars
+    chosen = {"folds": 5, "number": 1, "embargo_bars": 5}
+    own, tested = purged_events((ROWS, ENDS), member, scope="regime", **chosen)  # type: ignore[arg-type]
+    market, _ = purged_events((ROWS, ENDS), member, scope="market", **chosen)  # type: ignore[arg-type]
+    assert list(ROWS[member][tested]) == list(range(200, 400, 20))
+    assert not own[~member].any()
+    assert set(ROWS[own]) == {*range(0, 140, 20), *range(460, 1_000, 20)}
+    assert set(ROWS[market]) == {*range(0, 140, 10), *range(450, 1_000, 10)}
 
 
 def test_a_difference_names_column_row_and_both_values() -> None:
