@@ -20,7 +20,10 @@ def tactician_specialists(work: Work, tactician_dataset: Artifact) -> Result:
     data, settings = tactician_dataset.load(), work.settings
     labels = data["labels.parquet"]
     splits = purged_splits(
-        labels, folds=settings.analyst.folds, embargo_bars=settings.analyst.embargo_bars
+        labels["row"],
+        labels["settled_row"],
+        folds=settings.analyst.folds,
+        embargo_bars=settings.analyst.embargo_bars,
     )
     specialists = train_take_specialists(
         labels,

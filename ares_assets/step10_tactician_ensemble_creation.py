@@ -32,7 +32,9 @@ def tactician_ensemble(
     data, trained = tactician_dataset.load(), tactician_specialists.load()
     labels, votes = data["labels.parquet"], trained["out_of_fold.parquet"]
     analyst = work.settings.analyst
-    splits = purged_splits(labels, folds=analyst.folds, embargo_bars=analyst.embargo_bars)
+    splits = purged_splits(
+        labels["row"], labels["settled_row"], folds=analyst.folds, embargo_bars=analyst.embargo_bars
+    )
     names = tactician_dataset.metadata["timeframes"]
     features = {name: data[f"features-{name}.parquet"] for name in names}
     ensemble = combine_tacticians(

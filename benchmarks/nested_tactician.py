@@ -97,7 +97,7 @@ def scores(market: Market, *, analyst: str, tactician: str, nested: bool) -> dic
     """AUC of the take probability and net utility of cross-fitted thresholds, out of fold."""
     everything = np.arange(len(market.events))
     labels, features = market.tactician_data(market.analyst(analyst, everything))
-    splits = purged_splits(labels, folds=FOLDS, embargo_bars=0)
+    splits = purged_splits(labels["row"], labels["t1_row"], folds=FOLDS, embargo_bars=0)
     weights = np.ones(len(labels))
     if nested:
         labels, p = _nested(market, labels, splits, analyst=analyst, tactician=tactician)

@@ -192,8 +192,10 @@ def tactician_folds_are_purged(stored: Stored) -> tuple[bool, str]:
     from ares_assets.tactician.specialists import purged_splits
 
     labels, analyst = stored["tactician_dataset"].load()["labels.parquet"], stored.settings.analyst
-    rows, t1_rows = labels["row"].to_numpy(np.int64), labels["t1_row"].to_numpy(np.int64)
-    splits = purged_splits(labels, folds=analyst.folds, embargo_bars=analyst.embargo_bars)
+    rows, t1_rows = labels["row"].to_numpy(np.int64), labels["settled_row"].to_numpy(np.int64)
+    splits = purged_splits(
+        labels["row"], labels["settled_row"], folds=analyst.folds, embargo_bars=analyst.embargo_bars
+    )
     seen = [tuple((rows[part], t1_rows[part]) for part in split) for split in splits]
     fault = _first_meeting(seen, rows, analyst.embargo_bars)  # type: ignore[arg-type]
     words = f"in {len(splits)} folds over {len(rows)} signals no outcome meets a tested span"

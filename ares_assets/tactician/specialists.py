@@ -6,7 +6,7 @@ belong here: the wait classifier (``timing.py``), thresholds (``utility.py``), c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -61,20 +61,25 @@ class TakeSpecialist:
         }
 
 
-def purged_splits(labels: pd.DataFrame, *, folds: int, embargo_bars: int) -> list[Split]:
-    """Purged folds over the meta-labels' own ``t1_row`` (the delayed variant included).
+def purged_splits(
+    rows: np.ndarray, known_rows: np.ndarray, *, folds: int, embargo_bars: int
+) -> list[Split]:
+    """Purged folds over (n,) signals, decided at ``rows`` and settled by ``known_rows``.
+
+    The latter are where the whole window is over, the delayed variant's included, however the
+    signal ended: purging by its end would keep the quick ones before each test.
 
     Raises
     ------
     PartitionSkipped
         Too few signals to learn from.
     """
-    check_enough(labels)
-    rows, t1_rows = labels["row"].to_numpy(np.int64), labels["t1_row"].to_numpy(np.int64)
-    return list(PurgedKFold(folds, embargo_bars).split(rows, t1_rows))
+    check_enough(rows)
+    decided, known = (np.asarray(values, dtype=np.int64) for values in (rows, known_rows))
+    return list(PurgedKFold(folds, embargo_bars).split(decided, known))
 
 
-def check_enough(labels: pd.DataFrame) -> None:
+def check_enough(labels: Sized) -> None:
     """Raise PartitionSkipped, with both numbers, where a tactician cannot be trained."""
     if len(labels) < MINIMUM_EVENTS:
         raise PartitionSkipped(

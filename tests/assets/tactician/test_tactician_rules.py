@@ -64,7 +64,7 @@ def judged(labels: pd.DataFrame, p: np.ndarray, taken: np.ndarray, **changes: fl
         taken=taken,
         move=labels["move"].to_numpy(),
         annual_volatility=labels["annual_volatility"].to_numpy(),
-        splits=purged_splits(labels, folds=5, embargo_bars=0),
+        splits=purged_splits(labels["row"], labels["t1_row"], folds=5, embargo_bars=0),
         settings=SETTINGS.model_copy(update=changes),
         confidence=0.9,
     )
@@ -118,7 +118,7 @@ def test_kelly_stays_where_the_caps_decide_or_nothing_pays() -> None:
 
 def test_stakes_of_a_fold_do_not_know_its_own_outcomes() -> None:
     labels, p = labelled()
-    splits = purged_splits(labels, folds=5, embargo_bars=0)
+    splits = purged_splits(labels["row"], labels["t1_row"], folds=5, embargo_bars=0)
     _, test = splits[2]
     changed = labels.copy()
     changed.loc[test, ["net_return", "size_target"]] *= -3.0
@@ -207,7 +207,7 @@ def planted(edge: float):
         {"1m": pd.DataFrame({"noise": np.random.default_rng(5).standard_normal(len(p))})},
         ensemble,
         base_timeframe="1m",
-        splits=purged_splits(labels, folds=5, embargo_bars=0),
+        splits=purged_splits(labels["row"], labels["t1_row"], folds=5, embargo_bars=0),
         costs=CostSettings(),
         settings=SETTINGS,
         confidence=0.9,

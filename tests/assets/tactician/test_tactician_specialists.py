@@ -37,7 +37,7 @@ def world(n: int = 900, *, skill: float = 0.8, seed: int = 1, wait_skill: float 
 
 
 def train(labels, features, weights, **options):
-    splits = purged_splits(labels, folds=4, embargo_bars=20)
+    splits = purged_splits(labels["row"], labels["t1_row"], folds=4, embargo_bars=20)
     return train_take_specialists(
         labels, features, weights, splits=splits, seed=3, threads=1, **options
     )
@@ -69,7 +69,7 @@ def test_same_in_same_out() -> None:
 
 def test_a_fold_never_sees_its_own_or_overlapping_labels() -> None:
     labels, features, weights = world(300)
-    splits = purged_splits(labels, folds=3, embargo_bars=20)
+    splits = purged_splits(labels["row"], labels["t1_row"], folds=3, embargo_bars=20)
     train_rows, test = splits[1]
     blind = np.setdiff1d(np.arange(300), train_rows)
     assert blind.size > test.size  # something was purged
@@ -91,7 +91,7 @@ def test_a_fold_never_sees_its_own_or_overlapping_labels() -> None:
 def test_too_few_signals_are_skipped_with_the_numbers(n: int) -> None:
     labels, features, weights = world(n)
     with pytest.raises(PartitionSkipped, match=f"{n} signals with an outcome; .* at least 60"):
-        purged_splits(labels, folds=4, embargo_bars=20)
+        purged_splits(labels["row"], labels["t1_row"], folds=4, embargo_bars=20)
     with pytest.raises(PartitionSkipped, match=f"{n} signals"):
         train_take_specialists(labels, {"1m": features}, weights, splits=[], seed=1)
 
@@ -151,7 +151,7 @@ def timing_of(labels, features, weights, taken):
         features,
         weights,
         taken=taken,
-        splits=purged_splits(labels, folds=4, embargo_bars=20),
+        splits=purged_splits(labels["row"], labels["t1_row"], folds=4, embargo_bars=20),
         confidence=0.9,
         seed=3,
         threads=1,
