@@ -204,16 +204,18 @@ def test_a_registry_made_anew_gets_the_model_again(trained: Trained, tmp_path: P
     assert names == {"ares-ETHUSDT.SIM-bear"}
 
 
-def test_a_challenger_faces_the_champion_as_it_is_served(trained: Trained, tmp_path: Path) -> None:
+def test_a_challenger_faces_the_champion_as_it_is_served(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
-    shutil.copytree(trained.home.root, home.root)
+    # Without costs there is something to trade, so the champion has days to differ by.
+    free = {**REQUEST.overrides, "costs": {"fee_bp": 0.0, "slippage_bp": 0.0}}
+    request = replace(REQUEST, regimes=("bear",), overrides=free)
+    (before,) = train(request, home=home)
     store = ReleaseStore(home.releases, "ETHUSDT.SIM", "bear")
-    before = {o.partition: o for o in trained.outcomes}["bear|ETHUSDT.SIM"]
     assert before.release is not None
     champion = store.find(before.release["bundle_sha256"])
     assert champion is not None
     assert store.promote(champion, identity="an earlier challenger", judged_against=None)
-    (outcome,) = train(replace(REQUEST, regimes=("bear",)), home=home)
+    (outcome,) = train(request, home=home)
     assert outcome.metrics["ab_test_report/champion"] == champion.sha256
     assert outcome.metrics["walk_forward_report/trades"] > 0
     tested = artifacts(Trained(home, [outcome]), "bear")["ab_test_report"].load()["tests"]

@@ -39,8 +39,11 @@ def managed(trained: Trained) -> tuple[ServedModel, pd.DataFrame, dict[str, int]
     assert release is not None
     files = release.files()
     described = json.loads(files["tactician.json"])
-    described["parameters"]["management"]["kept"] = True
+    # A narrow band, so that what little the analyst expects moves positions.
+    described["parameters"]["management"] = {"kept": True, "band": 1e-5}
     described["parameters"]["ensemble"]["threshold"] = 0.0
+    # Payoffs that make Kelly's rule stake something on each signal, whatever was learnt.
+    described["parameters"]["payoffs"] = {"average_win": 0.01, "average_loss": 0.001}
     model = json.loads(files["model.json"])
     model["parameters"] = {"enter_margin": 0.0, "stop_width": 50.0, "target_width": 50.0}
     files |= {
