@@ -28,6 +28,7 @@ import psutil
 
 from ares_assets.engine import Request
 from ares_assets.plan import latest_results
+from ares_resources.errors import BadInput
 from ares_resources.exchanges.files.ingest import ingest
 from ares_resources.home import Home
 from ares_resources.provenance import code_fingerprint, library_versions
@@ -204,4 +205,8 @@ def markdown(results: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except BadInput as error:
+        print(f"benchmarks.memory: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from ares_assets.analyst.events import labelled_events
+from ares_resources.errors import BadInput
 from ares_resources.exchanges.files.ingest import ingest
 from ares_resources.home import Home
 from ares_resources.provenance import code_fingerprint, library_versions
@@ -216,4 +217,8 @@ def _joined(
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except BadInput as error:
+        print(f"benchmarks.real_bars: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
