@@ -86,6 +86,7 @@ bench-sample: $(READY) $(PEERS)/.ready ## Every benchmark once and small, to see
 	@$(BIN)/python -m benchmarks.ingest --rows 200000 --repeats 1 --out tmp/ingest.json
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regimes --seeds 1 --fit-days 30 --test-days 10 \
 		--out tmp/regimes.json
+	@$(BIN)/python -m benchmarks.features 50000
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.learners --seeds 1 --days 60 --trials 3 \
 		--out tmp/learners.json
 	@if test -d ../shared/market; then \

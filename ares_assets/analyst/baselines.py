@@ -14,11 +14,6 @@ from ares_assets.analyst.out_of_fold import check_lengths
 from ares_resources.errors import PartitionSkipped
 
 
-def coin(events: int) -> np.ndarray:
-    """P = 1/2 for each event: float64 (n,)."""
-    return np.full(events, 0.5)
-
-
 def base_rate_out_of_fold(
     labels: np.ndarray,
     weights: np.ndarray,

@@ -22,7 +22,7 @@ Every value is known at the close of its bar and uses that bar and earlier ones 
 missing for the first {LEAST_WARMUP_BARS} bars of its own timeframe, or for twice its window where
 that is more. Windows are in bars unless they say minutes; missing bars are not filled, the bars
 present are taken in order. A feature whose source is absent is missing throughout and is left
-out of training, with the reason in `summary.json`.
+out of training, with the reason in the metadata of step 4 (`dropped_because`).
 """
 _COLUMNS = """
 | feature | formula | unit | window | sources | reference |

@@ -29,14 +29,6 @@ class Timing:
     gain: PairedGain
     reason: str
 
-    def wait(self, probability: np.ndarray) -> np.ndarray:
-        """Whether to wait, bool (n,); never where the classifier was not kept."""
-        return (
-            np.asarray(probability) > WAIT_ABOVE
-            if self.kept
-            else np.zeros(len(probability), dtype=bool)
-        )
-
     def to_json(self) -> dict[str, object]:
         """Plain values for metadata and the release."""
         return {

@@ -27,7 +27,6 @@ from ares_assets.analyst.experts.training_data import (
 from ares_resources.errors import BadInput, CorruptArtifact
 
 if TYPE_CHECKING:
-    import optuna
     from catboost import CatBoostClassifier
 
     from ares_assets.analyst.experts.base import FittedExpert
@@ -69,19 +68,12 @@ class CatBoostModel:
         return {FILE: self.content}
 
 
-class CatBoostExpert:
+class CatBoostExpert(tables.WithTable):
     """See `Expert`; source: Prokhorenkova et al. (2018), CatBoost."""
 
     kind: ClassVar[str] = "catboost"
     scope: ClassVar[Scope] = "regime"
-
-    def default_parameters(self) -> dict[str, float | int]:
-        """See `Expert.default_parameters`."""
-        return tables.default_parameters(TABLE)
-
-    def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, float | int]:
-        """See `Expert.suggest`."""
-        return tables.suggest_parameters(trial, self.kind, TABLE)
+    table = TABLE
 
     def fit(
         self,
@@ -94,7 +86,7 @@ class CatBoostExpert:
         threads: int,
     ) -> CatBoostModel:
         """See `Expert.fit`; deterministic for a fixed seed and thread count."""
-        chosen = tables.complete_parameters(self.kind, TABLE, parameters)
+        chosen = self.completed(parameters)
         data = training_data(features, labels, weights)
         # Predictions come from the re-read bytes, so that a saved model answers the same.
         return load({FILE: _train(data, chosen, seed, threads)})
@@ -112,7 +104,7 @@ class CatBoostExpert:
         threads: int,
     ) -> CatBoostModel:
         """See `ContinuableExpert.continue_fit`; the learning rate is that of `fit`."""
-        before, chosen = _own(previous), tables.complete_parameters(self.kind, TABLE, parameters)
+        before, chosen = _own(previous), self.completed(parameters)
         data = training_data(features, labels, weights)
         check_continuation(before.features, data, trees)
         chosen = {**chosen, "trees": trees}

@@ -22,7 +22,7 @@ from ares_assets.analyst.experts.base import Scope
 from ares_assets.analyst.experts.training_data import training_data
 
 if TYPE_CHECKING:
-    import optuna
+    pass
 
 TABLE: tables.ParameterTable = {
     "trees": tables.ParameterRange(default=150, low=50, high=400, log=True),
@@ -34,19 +34,12 @@ TABLE: tables.ParameterTable = {
 }
 
 
-class ForestExpert:
+class ForestExpert(tables.WithTable):
     """See `Expert`; source: Breiman (2001), Random Forests."""
 
     kind: ClassVar[str] = "forest"
     scope: ClassVar[Scope] = "regime"
-
-    def default_parameters(self) -> dict[str, float | int]:
-        """See `Expert.default_parameters`."""
-        return tables.default_parameters(TABLE)
-
-    def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, float | int]:
-        """See `Expert.suggest`."""
-        return tables.suggest_parameters(trial, self.kind, TABLE)
+    table = TABLE
 
     def fit(
         self,
@@ -59,7 +52,7 @@ class ForestExpert:
         threads: int,
     ) -> lightgbm_trees.LightGbmModel:
         """See `Expert.fit`."""
-        chosen = tables.complete_parameters(self.kind, TABLE, parameters)
+        chosen = self.completed(parameters)
         data = training_data(features, labels, weights)
         settings = {
             "boosting": "rf",

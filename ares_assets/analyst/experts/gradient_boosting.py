@@ -20,8 +20,6 @@ from ares_assets.analyst.experts.training_data import TrainingData, training_dat
 from ares_resources.errors import BadInput
 
 if TYPE_CHECKING:
-    import optuna
-
     from ares_assets.analyst.experts.base import FittedExpert
 
 TABLE: tables.ParameterTable = {
@@ -35,19 +33,12 @@ TABLE: tables.ParameterTable = {
 }
 
 
-class GradientBoostingExpert:
+class GradientBoostingExpert(tables.WithTable):
     """See `Expert`; source: Ke et al. (2017), LightGBM."""
 
     kind: ClassVar[str] = "gradient_boosting"
     scope: ClassVar[Scope] = "regime"
-
-    def default_parameters(self) -> dict[str, float | int]:
-        """See `Expert.default_parameters`."""
-        return tables.default_parameters(TABLE)
-
-    def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, float | int]:
-        """See `Expert.suggest`."""
-        return tables.suggest_parameters(trial, self.kind, TABLE)
+    table = TABLE
 
     def fit(
         self,
@@ -60,7 +51,7 @@ class GradientBoostingExpert:
         threads: int,
     ) -> lightgbm_trees.LightGbmModel:
         """See `Expert.fit`."""
-        chosen = tables.complete_parameters(self.kind, TABLE, parameters)
+        chosen = self.completed(parameters)
         data = training_data(features, labels, weights)
         rounds = int(chosen["trees"])
         return lightgbm_trees.train(
@@ -80,7 +71,7 @@ class GradientBoostingExpert:
         threads: int,
     ) -> lightgbm_trees.LightGbmModel:
         """See `ContinuableExpert.continue_fit`."""
-        before, chosen = _own(previous), tables.complete_parameters(self.kind, TABLE, parameters)
+        before, chosen = _own(previous), self.completed(parameters)
         data = training_data(features, labels, weights)
         check_continuation(before.features, data, trees)
         return lightgbm_trees.train(

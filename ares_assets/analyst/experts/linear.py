@@ -29,7 +29,7 @@ from ares_assets.analyst.experts.training_data import (
 from ares_resources.errors import CorruptArtifact
 
 if TYPE_CHECKING:
-    import optuna
+    pass
 
 FILE = "linear.json"
 TABLE: tables.ParameterTable = {
@@ -79,19 +79,12 @@ class LinearModel:
         return {FILE: (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()}
 
 
-class LinearExpert:
+class LinearExpert(tables.WithTable):
     """See `Expert`; source: Hastie, Tibshirani, Friedman (2009), chapter 4.4."""
 
     kind: ClassVar[str] = "linear"
     scope: ClassVar[Scope] = "regime"
-
-    def default_parameters(self) -> dict[str, float | int]:
-        """See `Expert.default_parameters`."""
-        return tables.default_parameters(TABLE)
-
-    def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, float | int]:
-        """See `Expert.suggest`."""
-        return tables.suggest_parameters(trial, self.kind, TABLE)
+    table = TABLE
 
     def fit(
         self,
@@ -104,7 +97,7 @@ class LinearExpert:
         threads: int,
     ) -> LinearModel:
         """See `Expert.fit`; the problem is convex, so the seed is not used."""
-        chosen = tables.complete_parameters(self.kind, TABLE, parameters)
+        chosen = self.completed(parameters)
         data = training_data(features, labels, weights)
         median, mean, scale = location_and_scale(data)
         standardised = standardise(data.matrix, median, mean, scale, chosen["clip"])

@@ -43,7 +43,7 @@ from ares_assets.analyst.experts.training_data import (
 from ares_resources.errors import BadInput, CorruptArtifact
 
 if TYPE_CHECKING:
-    import optuna
+    pass
 
 FILE = "multilevel.json"
 REGIMES = len(REGIME_COLUMNS)
@@ -113,19 +113,12 @@ class MultilevelModel:
         return {FILE: (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()}
 
 
-class MultilevelExpert:
+class MultilevelExpert(tables.WithTable):
     """See `Expert`, and the module."""
 
     kind: ClassVar[str] = "multilevel"
     scope: ClassVar[Scope] = "market"
-
-    def default_parameters(self) -> dict[str, float | int]:
-        """See `Expert.default_parameters`."""
-        return tables.default_parameters(TABLE)
-
-    def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, float | int]:
-        """See `Expert.suggest`."""
-        return tables.suggest_parameters(trial, self.kind, TABLE)
+    table = TABLE
 
     def fit(
         self,
@@ -146,7 +139,7 @@ class MultilevelExpert:
         BadInput
             As `Expert.fit`, or a regime's probability is missing.
         """
-        chosen = tables.complete_parameters(self.kind, TABLE, parameters)
+        chosen = self.completed(parameters)
         missing = [name for name in REGIME_COLUMNS if name not in features.columns]
         if missing:
             raise BadInput(f"multilevel expert: column {missing[0]!r} is missing; needed: all")

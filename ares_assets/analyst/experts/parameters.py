@@ -10,7 +10,7 @@ import difflib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from ares_resources.errors import BadInput
 
@@ -36,9 +36,23 @@ class ParameterRange:
 ParameterTable: TypeAlias = Mapping[str, ParameterRange]
 
 
-def default_parameters(table: ParameterTable) -> dict[str, float | int]:
-    """The defaults, by name."""
-    return {name: entry.default for name, entry in table.items()}
+class WithTable:
+    """The part of an `Expert` that follows from its table of hyperparameters."""
+
+    kind: ClassVar[str]
+    table: ClassVar[ParameterTable]
+
+    def default_parameters(self) -> dict[str, float | int]:
+        """See `Expert.default_parameters`."""
+        return {name: entry.default for name, entry in self.table.items()}
+
+    def suggest(self, trial: optuna.trial.BaseTrial) -> dict[str, float | int]:
+        """See `Expert.suggest`."""
+        return suggest_parameters(trial, self.kind, self.table)
+
+    def completed(self, given: Mapping[str, float | int]) -> dict[str, float | int]:
+        """The defaults overlaid with what is given; BadInput for what the table does not allow."""
+        return complete_parameters(self.kind, self.table, given)
 
 
 def suggest_parameters(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ares_assets.analyst.baselines import base_rate_out_of_fold, coin
+from ares_assets.analyst.baselines import base_rate_out_of_fold
 from ares_assets.analyst.cross_validation import CombinatorialPurged, PurgedForward, PurgedKFold
 from ares_assets.analyst.dataset import Examples, MarketExamples
 from ares_assets.analyst.experts import EXPERT_KINDS, get_expert
@@ -151,7 +151,6 @@ def test_base_rate_is_that_of_the_training_part(make_events):
         made.labels, made.weights, made.rows, made.t1_rows, splitter=PurgedForward(2, 0.5)
     )
     assert np.isnan(forward[:150]).all()
-    assert log_loss(made.labels, coin(300), made.weights) == pytest.approx(np.log(2))
 
 
 def pooled(made, member, splitter, labels=None):
