@@ -131,7 +131,7 @@ def _weights_by_later_roles(patch: Patch) -> None:
 
     def together(*arguments: Any) -> pd.DataFrame:
         found = honest(*arguments)
-        return found.assign(weight=found["uniqueness"] / found["uniqueness"].mean())
+        return found.assign(uniqueness=found["uniqueness"] / found["uniqueness"].mean())
 
     patch.setattr(step04, "label_events", together)
 
@@ -346,8 +346,7 @@ def _changed_events(change: Callable[[pd.DataFrame], dict[str, Any]]) -> Any:
 
 def _unique_until_known(found: pd.DataFrame) -> dict[str, Any]:
     row, t1_row = found["row"].to_numpy(), found["t1_row"].to_numpy()
-    uniqueness = average_uniqueness(row + 1, t1_row)
-    return {"uniqueness": uniqueness, "weight": uniqueness / uniqueness.mean()}
+    return {"uniqueness": average_uniqueness(row + 1, t1_row)}
 
 
 def _purged_by_outcome(found: pd.DataFrame) -> dict[str, Any]:
@@ -355,12 +354,11 @@ def _purged_by_outcome(found: pd.DataFrame) -> dict[str, Any]:
 
 
 def _without_vertical(found: pd.DataFrame) -> dict[str, Any]:
-    weight = found["uniqueness"] * (found["barrier"] != "vertical")
-    return {"uniqueness": weight, "weight": weight / weight.mean()}
+    return {"uniqueness": found["uniqueness"] * (found["barrier"] != "vertical")}
 
 
 def _by_size_of_move(found: pd.DataFrame) -> dict[str, Any]:
-    return {"weight": found["weight"] * (1 + 100 * found["gross_return"].abs())}
+    return {"uniqueness": found["uniqueness"] * (1 + 100 * found["gross_return"].abs())}
 
 
 def _changed_outcomes(change: Callable[[pd.DataFrame], dict[str, Any]]) -> Any:

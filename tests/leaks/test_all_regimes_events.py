@@ -80,7 +80,7 @@ def test_regime_probabilities_from_hindsight_are_noticed(pooled: Stored) -> None
 def test_weights_scaled_by_both_roles_are_noticed(pooled: Stored) -> None:
     bundle = pooled["analyst_dataset"].load()
     events = bundle["events.parquet"]
-    mixed = events.assign(weight=events["uniqueness"] / events["uniqueness"].mean())
+    mixed = events.assign(uniqueness=events["uniqueness"] / events["uniqueness"].mean())
     bundle["events.parquet"] = mixed
     found = judged(pooled)
-    assert "column 'weight'" in found["labels_see_no_future"].words
+    assert "column 'uniqueness'" in found["labels_see_no_future"].words
