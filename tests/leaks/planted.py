@@ -354,26 +354,22 @@ def _of_the_final_model(found: Any, features: pd.DataFrame, _: Any) -> np.ndarra
 
 
 def _ensemble_that_knows(patch: Patch) -> None:
-    """The members' votes are sound, but the ensemble's is not what they make."""
-    honest = tactician_ensemble.combine
+    """The members' stored votes are sound, but what is combined is not these."""
+    honest = tactician_ensemble.combine_tacticians
 
-    def knowing(members: Any, weights: Any) -> np.ndarray:
-        return 0.9 * honest(members, weights) + 0.1 * takes[-1]
+    def knowing(labels: pd.DataFrame, members: Any, **named: Any) -> Any:
+        take = labels["take"].to_numpy()
+        mixed = {name: 0.9 * votes + 0.1 * take for name, votes in members.items()}
+        return honest(labels, mixed, **named)
 
-    combined, takes = tactician_ensemble.combine_tacticians, list[np.ndarray]()
-
-    def combining(labels: pd.DataFrame, *others: Any, **named: Any) -> Any:
-        takes.append(labels["take"].to_numpy())
-        return combined(labels, *others, **named)
-
-    patch.setattr(tactician_ensemble, "combine", knowing)
-    patch.setattr(tactician_ensemble, "combine_tacticians", combining)
+    patch.setattr(tactician_ensemble, "combine_tacticians", knowing)
 
 
 def _managed_beyond_doubt(value: dict[str, Any], _: Any) -> None:
     """A rule is told to have proved itself more than it did."""
     report = value["report.json"]
-    value["report.json"] = report | {"management": report["management"] | {"p_value": 0.0}}
+    management = report["management"] | {"gain": report["management"]["gain"] | {"p_value": 0.0}}
+    value["report.json"] = report | {"management": management}
 
 
 def _bolder_than_validated(value: dict[str, Any], _: Any) -> None:

@@ -9,8 +9,12 @@ import pandas as pd
 import pytest
 from helpers.partition_runs import held
 
-from ares_assets.leak_proof.ranking import ranking_saw_no_later_event
-from ares_assets.leak_proof.tactician_votes import tactician_votes_are_out_of_fold
+from ares_assets.leak_proof.ranking import _chosen_otherwise, ranking_saw_no_later_event
+from ares_assets.leak_proof.tactician_votes import (
+    _refitted,
+    _voters,
+    tactician_votes_are_out_of_fold,
+)
 from ares_assets.stored import Stored
 
 
@@ -61,8 +65,6 @@ def test_a_label_in_any_vote_is_noticed_and_named(honest: Stored) -> None:
 
 def test_a_member_of_one_class_is_the_base_rate_of_its_training_signals(honest: Stored) -> None:
     """What a tactician falls back to where there is nothing to tell apart."""
-    from ares_assets.leak_proof.tactician_votes import _refitted, _voters
-
     labels, _, decided = votes_of(honest)
     voter = next(_voters(honest, decided))
     train = np.arange(len(labels)) < 500
@@ -139,17 +141,19 @@ def test_features_that_pass_over_better_ones_are_noticed(honest: Stored) -> None
     value = honest["enhanced_analysts"].load()
     names = list(value["ranking.parquet"]["feature"])
 
-    def chosen(kind: str, features: list[str]) -> tuple[bool, str]:
-        winner = {"kind": kind, "parameters": {}, "features": features}
-        found = {**value["enhancement.json"], "candidate": winner}
-        return ranking_saw_no_later_event(
-            held(honest, enhanced_analysts={"enhancement.json": found})
-        )
+    def chosen(kind: str, features: list[str]) -> str | None:
+        return _chosen_otherwise({"kind": kind, "features": features}, names)
 
-    assert chosen("linear", sorted(names[:9]))[0]
-    passed, words = chosen("linear", [*names[:5], names[6]])
-    assert not passed
-    assert words == f"the winner learns from {names[6]}, but not from {names[5]} above it"
+    assert chosen("linear", sorted(names[:9])) is None
+    odd = f"the winner learns from {names[6]}, but not from {names[5]} above it"
+    assert chosen("linear", [*names[:5], names[6]]) == odd
     shares = ["p_bull", "p_bear", "p_sideways"]
-    assert chosen("multilevel", [*names[:5], *shares])[0]
-    assert not chosen("linear", [*names[:5], *shares])[0]
+    assert chosen("multilevel", [*names[:5], *shares]) is None
+    assert chosen("linear", [*names[:5], *shares]) is not None
+    winner = {**value["enhancement.json"]["candidate"], "features": names[1:]}
+    found = {**value["enhancement.json"], "candidate": winner}
+    passed, words = ranking_saw_no_later_event(
+        held(honest, enhanced_analysts={"enhancement.json": found})
+    )
+    assert not passed
+    assert f"not from {names[0]} above it" in words
