@@ -37,7 +37,7 @@ def analyst_ensemble(
     from ares_assets.analyst.dataset import examples_of
     from ares_assets.analyst.ensemble import combine, seated_votes, select_ensemble
     from ares_assets.analyst.model import AnalystModel
-    from ares_assets.analyst.scores import auc
+    from ares_assets.analyst.scores import auc, log_loss
 
     known, settings = examples_of(analyst_dataset.load(), "development"), work.settings.analyst
     specialists, enhanced = analyst_specialists.load(), enhanced_analysts.load()
@@ -69,9 +69,10 @@ def analyst_ensemble(
     metadata = {
         "weights": {name: round(weight, 4) for name, weight in sorted(chosen.weights.items())},
         "members": len(chosen.weights),
-        "log_loss": chosen.log_loss,
-        "cross_fitted_log_loss": chosen.cross_fitted_log_loss,
         "auc": auc(known.labels, together, known.weights),
+        "log_loss": log_loss(known.labels, together, known.weights),
+        "specialists_log_loss": chosen.log_loss,
+        "specialists_cross_fitted_log_loss": chosen.cross_fitted_log_loss,
         "best_member": chosen.best_member,
         "best_member_log_loss": chosen.member_scores[chosen.best_member]["log_loss"],
         "single_member": chosen.fallback or "none: the vote held up",

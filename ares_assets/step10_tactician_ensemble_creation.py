@@ -79,14 +79,13 @@ def _figures(
     import numpy as np
 
     from ares_assets.tactician.coordination import agreement
-    from ares_assets.tactician.utility import cross_fitted_size, policy_utility
+    from ares_assets.tactician.tactician_ensemble import cross_fitted_stakes
+    from ares_assets.tactician.utility import policy_utility
 
     stake, taken = rules.sizing.stake, rules.coordination.taken
-    honest = cross_fitted_size(
-        labels,
-        ensemble.out_of_fold,
-        splits,
-        minimum_trades=work.settings.search.minimum_trades,
+    members = {name: votes[name].to_numpy() for name in votes.columns}
+    honest = cross_fitted_stakes(
+        labels, members, splits, minimum_trades=work.settings.search.minimum_trades
     )
     cross_fitted, sized = policy_utility(labels, honest), policy_utility(labels, stake)
     return {
@@ -94,7 +93,7 @@ def _figures(
         "method": ensemble.method,
         "timeframe_agreement": agreement(
             labels["take"].to_numpy(np.int64),
-            {name: votes[name].to_numpy() for name in votes.columns},
+            members,
             {one["name"]: one["timeframe"] for one in trained["specialists.json"]},
             ensemble.weights,
         ),

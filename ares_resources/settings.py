@@ -258,7 +258,7 @@ class AnalystSettings(_Group):
     )
     ensemble_rounds: int = Field(25, ge=1, description="Draws of the greedy ensemble selection.")
     maximum_q_statistic: float = Field(
-        0.999, gt=0, le=1, description="Diversity floor: members more alike than this are refused."
+        0.98, gt=0, le=1, description="Diversity floor: members more alike than this are refused."
     )
 
 

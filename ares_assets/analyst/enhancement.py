@@ -6,7 +6,7 @@ not belong here: the study (`enhancement_study`), the ranking of features, folds
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ class Enhancement:
     """What the study found and whether it is used.
 
     `kind`, `parameters` and `features` are what to train with: the winner's if `kept`, else
-    the defaults of the winner's kind on all features.  `gain` compares the two on the later
+    those of step 5 for the winner's kind, on all features.  `gain` compares the two on the later
     events (None if the winner is the default itself); `candidate` is the winner in any case.
     `search_events` counts the partition's own; `search_last_row` is where the last label of
     all regimes ends that was searched on.
@@ -90,14 +90,15 @@ def enhance(
     gain_confidence: float,
     seed: int,
     threads: int,
+    recipes: Mapping[str, Parameters] | None = None,
     on_trial: OnTrial | None = None,
 ) -> Enhancement:
     """Search on the first `search_share` of the events, judge the winner on the rest.
 
     The study (exactly `n_trials` trials of TPE, in memory) minimises the purged out-of-fold
     log-loss of the search part; events whose label reaches into the later part are left
-    out of it.  Winner and defaults of the same kind then predict the later part forward,
-    each block from purged earlier events, and the winner is kept if the one-sided
+    out of it.  Winner and step 5's model of the same kind then predict the later part
+    forward, each block from purged earlier events, and the winner is kept if the one-sided
     confidence of its paired gain reaches `gain_confidence`.
 
     Parameters
@@ -105,6 +106,9 @@ def enhance(
     known
         Development events of all regimes in time order; the partition's own are searched and
         judged on, and an expert of market scope learns from the others too.
+    recipes
+        Kind -> the parameters that step 5 trained with, which the winner has to beat; a kind's
+        defaults where it is not named.
     on_trial
         Called after each trial with number, state ("COMPLETE"), Optuna's parameters and
         value: for progress and the ledger of trials.
@@ -129,7 +133,7 @@ def enhance(
     ranking = _rank(search.own, within, kinds, seed, threads)
     study = run_study(search, within, ranking, kinds, n_trials, seed, threads, on_trial)
     candidate = choice_of(study.best_trial, ranking)
-    default = _default(candidate.kind, own)
+    default = _default(candidate.kind, own, recipes or {})
     kept, reason, gain = _judge(known, forward, candidate, default, gain_confidence, seed, threads)
     used = candidate if kept else default
     return Enhancement(
@@ -171,9 +175,9 @@ def _rank(
     )
 
 
-def _default(kind: str, events: Examples) -> Choice:
+def _default(kind: str, events: Examples, recipes: Mapping[str, Parameters]) -> Choice:
     names = tuple(str(name) for name in events.features.columns)
-    return Choice(kind, get_expert(kind).default_parameters(), names)
+    return Choice(kind, recipes.get(kind) or get_expert(kind).default_parameters(), names)
 
 
 def _judge(

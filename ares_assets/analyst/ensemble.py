@@ -53,7 +53,7 @@ def select_ensemble(
     t1_rows: np.ndarray,
     *,
     rounds: int = 25,
-    maximum_q: float = 0.999,
+    maximum_q: float = 0.98,
     tolerance: float = 0.001,
     embargo_bars: int = 0,
 ) -> EnsembleSelection:

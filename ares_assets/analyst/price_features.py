@@ -24,7 +24,6 @@ from ares_assets.analyst.indicators import Array
 
 _CLOSE = ("close",)
 _CANDLE = ("high", "low", "close")
-_OPEN_CANDLE = ("open", "high", "low", "close")
 WILDER = "Wilder 1978, as TA-Lib"
 ALPHA158 = "Qlib Alpha158"
 

@@ -23,12 +23,12 @@ def gain_is_of_later_events(stored: Stored) -> tuple[bool, str]:
     """The gain that admitted step 6's model is that of forecasts from earlier events alone.
 
     First the winner is refitted on purged folds of the events known before the later part: that
-    must give the score by which the study chose it.  Then winner and defaults are refitted for
-    each later block on events whose label, and the embargo after it, are over before it.  All
-    computed apart from the splitters, and only where something was kept.  Catches a study that
-    looked at later events, and a winner that was judged by folds that look ahead.
+    must give the score by which the study chose it.  Then winner and step 5's recipe are
+    refitted for each later block on events whose label, and the embargo after it, are over
+    before it.  All computed apart from the splitters, and only where something was kept.
+    Catches a study that looked at later events, and a winner that was judged by folds that look
+    ahead.
     """
-    from ares_assets.analyst.experts.base import get_expert
     from ares_assets.leak_proof.evidence import development_of_all
 
     found = stored["enhanced_analysts"].load()["enhancement.json"]
@@ -41,7 +41,7 @@ def gain_is_of_later_events(stored: Stored) -> tuple[bool, str]:
         return False, f"{words} it scores {score:.9f}"
     default = {
         "kind": chosen["kind"],
-        "parameters": get_expert(chosen["kind"]).default_parameters(),
+        "parameters": stored["analyst_specialists"].load()["recipes.json"][chosen["kind"]],
         "features": [str(name) for name in known.own.features.columns],
     }
     again = _gain(stored, known, default, chosen)

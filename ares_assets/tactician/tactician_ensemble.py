@@ -6,12 +6,13 @@ best member, and the hysteresis of the decision.  Does not belong here: training
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from ares_assets.analyst.cross_validation import Split
 from ares_assets.analyst.scores import event_log_loss
 from ares_assets.tactician.utility import (
     NEVER,
@@ -205,6 +206,34 @@ def combine_tacticians(
         reason="; ".join(part for part in (fallback, choice.reason) if part),
         degraded=degraded,
     )
+
+
+def cross_fitted_stakes(
+    labels: pd.DataFrame,
+    members: Mapping[str, np.ndarray],
+    splits: Iterable[Split],
+    *,
+    minimum_trades: int = 20,
+) -> np.ndarray:
+    """Stakes, (n_events,), when :func:`combine_tacticians` never saw the fold it decides on.
+
+    Everything that it chooses (method, weights, the fall back to one member, threshold, band)
+    is chosen on the other, purged folds.  Crossing the threshold alone would leave the luck of
+    the other choices in: on noise, members picked on all signals seem to earn something.
+    """
+    stakes = np.zeros(len(labels))
+    for train, test in splits:
+        if train.size < 2:
+            continue
+        learnt = combine_tacticians(
+            labels.iloc[train].reset_index(drop=True),
+            {name: np.asarray(vote)[train] for name, vote in members.items()},
+            minimum_trades=minimum_trades,
+        )
+        votes = {name: np.asarray(vote)[test] for name, vote in members.items()}
+        p = combine(votes, learnt.weights)
+        stakes[test] = take_with_band(p, threshold=learnt.threshold, band=learnt.band)
+    return stakes
 
 
 def _guarded(

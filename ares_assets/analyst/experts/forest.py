@@ -11,7 +11,7 @@ trees of older windows would stay in the average.  A refit fits anew.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -20,9 +20,6 @@ from ares_assets.analyst.experts import lightgbm_trees
 from ares_assets.analyst.experts import parameters as tables
 from ares_assets.analyst.experts.base import Scope
 from ares_assets.analyst.experts.training_data import training_data
-
-if TYPE_CHECKING:
-    pass
 
 TABLE: tables.ParameterTable = {
     "trees": tables.ParameterRange(default=150, low=50, high=400, log=True),

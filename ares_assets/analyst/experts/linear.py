@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -27,9 +27,6 @@ from ares_assets.analyst.experts.training_data import (
     useful_threads,
 )
 from ares_resources.errors import CorruptArtifact
-
-if TYPE_CHECKING:
-    pass
 
 FILE = "linear.json"
 TABLE: tables.ParameterTable = {

@@ -25,7 +25,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -41,9 +41,6 @@ from ares_assets.analyst.experts.training_data import (
     training_data,
 )
 from ares_resources.errors import BadInput, CorruptArtifact
-
-if TYPE_CHECKING:
-    pass
 
 FILE = "multilevel.json"
 REGIMES = len(REGIME_COLUMNS)
@@ -180,8 +177,12 @@ def load(files: Mapping[str, bytes]) -> MultilevelModel:
 
 def _shares(probability: np.ndarray, soft: bool) -> np.ndarray:
     """Regime shares, (n, 3): the probabilities, or 1 for the likeliest; unknown is a third."""
-    known = np.where(np.isnan(probability), 1.0 / REGIMES, probability)
-    return known if soft else np.eye(REGIMES)[known.argmax(axis=1)]
+    unknown = np.isnan(probability).any(axis=1, keepdims=True)
+    known = np.where(unknown, 1.0 / REGIMES, probability)
+    if soft:
+        return known
+    # Unknown stays a third each: the likeliest of equals would be the first regime by name.
+    return np.where(unknown, known, np.eye(REGIMES)[known.argmax(axis=1)])
 
 
 def _fitted(

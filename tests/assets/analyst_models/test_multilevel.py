@@ -103,7 +103,15 @@ def test_soft_routing_mixes_and_hard_routing_takes_the_likeliest():
     assert soft.probability(torn)[0] < soft.probability(sure)[0] - 0.1
     assert hard.probability(torn)[0] == hard.probability(sure)[0]
     unknown = features.iloc[:1].assign(p_bull=np.nan, p_bear=np.nan, p_sideways=np.nan)
-    assert np.isfinite(soft.probability(unknown)).all()
+    thirds = features.iloc[:1].assign(
+        **{f"p_{name}": 1 / 3 for name in ("bull", "bear", "sideways")}
+    )
+    assert soft.probability(unknown)[0] == soft.probability(thirds)[0]
+    # Where nothing is likeliest, hard routing must not take the first by name.
+    assert (
+        hard.probability(unknown)[0]
+        != hard.probability(sure.assign(feature_0=unknown["feature_0"]))[0]
+    )
 
 
 def test_fewer_independent_events_are_believed_less():
