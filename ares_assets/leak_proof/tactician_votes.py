@@ -1,16 +1,16 @@
 """What is decided over money by: the stored votes of steps 9 and 10, refitted and counted anew.
 
 Belongs here: the proof for the out-of-fold columns of the take members and of the wait
-classifier, and that step 10 tells what those columns make.  Does not belong here: the folds
-that steps use (``folds.py``), and the features and outcomes that members learn from
+classifier.  Does not belong here: what step 10 tells of them (``tactician_figures.py``), the
+folds that steps use (``folds.py``), and the features and outcomes that members learn from
 (``outcomes.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ares_assets.stored import Stored
 
@@ -40,11 +40,14 @@ def tactician_votes_are_out_of_fold(stored: Stored) -> tuple[bool, str]:
     others), and step 10's wait classifier are refitted on one drawn fold, whose training
     signals are computed apart from the splitters, and must predict what is stored.  Step 10's
     columns must be those of steps 8 and 9; its report must tell what the released rule makes of
-    the stored columns, counted apart from the step; and the step, carried out again on what is
-    stored, must say the same.  Catches labels that reached a vote, votes of models that were
+    the stored columns, counted apart from the step; its honest utility must be of choices that
+    no outcome of the fold they are judged on can change; and the step, carried out again on what
+    is stored, must say the same.  Catches labels that reached a vote, votes of models that were
     trained on the tested signals, and a report of other votes than those stored.
     """
     import numpy as np
+
+    from ares_assets.leak_proof.tactician_figures import told_otherwise
 
     decided = stored["tactician_ensemble"].load()["out_of_fold.parquet"]
     fault = _other_columns(stored, decided)
@@ -58,7 +61,7 @@ def tactician_votes_are_out_of_fold(stored: Stored) -> tuple[bool, str]:
         if fault is not None:
             return False, f"{voter.name} of {voter.step}, fold {number}, {fault}"
         tried.append(f"{voter.name} (fold {number})")
-    fault = _told_otherwise(stored, decided) or _made_otherwise(stored)
+    fault = told_otherwise(stored, _labels(stored), decided)
     if fault is not None:
         return False, fault
     return True, f"{len(decided)} decisions are of the stored votes; refitted: {', '.join(tried)}"
@@ -167,110 +170,3 @@ def _refitted(
         threads=threads,
     )
     return model.probability(features)
-
-
-def _told_otherwise(stored: Stored, decided: pd.DataFrame) -> str | None:
-    """The first figure of step 10 that the released rule does not make of the stored columns."""
-    ensemble = stored["tactician_ensemble"]
-    value, metadata = ensemble.load(), ensemble.metadata
-    report = value["report.json"]
-    told = {
-        "log-loss": report["ensemble"]["log_loss"],
-        "turnover": report["ensemble"]["turnover"],
-        "trades": report["ensemble"]["utility"]["traded"],
-        "utility": report["ensemble"]["utility"]["mean"],
-        "share taken": metadata["taken_share"],
-        "gain of waiting": report["timing"]["gain"]["mean"],
-    }
-    counted = _counted(_labels(stored), decided, value["tactician.json"]["parameters"])
-    for name, figure in counted.items():
-        if not abs(figure - told[name]) <= _TOLERANCE:
-            return f"{name}: {told[name]!r} is told, but the stored votes make {figure!r}"
-    return None
-
-
-def _counted(
-    labels: pd.DataFrame, decided: pd.DataFrame, rule: Mapping[str, Any]
-) -> dict[str, float]:
-    import numpy as np
-
-    from ares_assets.analyst.scores import event_log_loss
-    from ares_assets.tactician.tactician_ensemble import combine
-
-    ensemble, coordination = rule["ensemble"], rule["coordination"]
-    votes = {name: decided[f"take-{name}"].to_numpy() for name in ensemble["weights"]}
-    p = combine(votes, ensemble["weights"])
-    take, net, delayed = (
-        labels[name].to_numpy(np.float64) for name in ("take", "net_return", "delayed_net_return")
-    )
-    alone = _taken(p, ensemble)
-    raised = coordination["raised_by"] if coordination["kept"] else 0.0
-    taken = _taken(p - raised * decided["against"].to_numpy(bool), ensemble)
-    waits = taken & (decided["wait"].to_numpy() > rule["timing"]["wait_above"])
-    return {
-        "log-loss": float(event_log_loss(take, p).mean()),
-        "turnover": float(np.count_nonzero(alone[1:] != alone[:-1])) / len(alone),
-        "trades": int(alone.sum()),
-        "utility": float(np.where(alone, net, 0.0).mean()),
-        "share taken": round(float(taken.mean()), 4),
-        "gain of waiting": float(np.where(waits, delayed - net, 0.0).mean()),
-    }
-
-
-def _taken(p: np.ndarray, rule: Mapping[str, float]) -> np.ndarray:
-    """Signal by signal: taking begins above the band around the threshold, ends below it."""
-    import numpy as np
-
-    threshold, half = rule["threshold"], rule["band"] / 2.0
-    taken, taking = np.zeros(len(p), bool), False
-    for i, one in enumerate(p):
-        taking = threshold < 1.0 and one > (threshold - half if taking else threshold + half)
-        taken[i] = taking
-    return taken
-
-
-def _made_otherwise(stored: Stored) -> str | None:
-    """What step 10, carried out again on the stored votes, makes of them besides what it stored."""
-    from ares_assets.engine import Work
-    from ares_assets.steps import STEPS
-
-    spec = next(spec for spec in STEPS if spec.name == "tactician_ensemble")
-    work = Work(spec, stored.request, stored.workspace)
-    again = spec.function(work, **{name: stored[name] for name in spec.inputs})
-    kept = stored[spec.name].load()
-    if sorted(again.value) != sorted(kept):
-        return f"step 10 makes {sorted(again.value)}, but stored are {sorted(kept)}"
-    for name in sorted(kept):
-        # The wait model's file is rounded as its predictions are, which are compared.
-        if not name.startswith("wait-") and not _alike(again.value[name], kept[name]):
-            return f"step 10 makes another {name} of the stored votes"
-    figures = stored[spec.name].metadata
-    for name, figure in again.metadata.items():
-        if not _alike(figure, figures.get(name)):
-            return (
-                f"{name}: {figures.get(name)!r} is told, but step 10 makes {figure!r} of its votes"
-            )
-    return None
-
-
-def _alike(left: Any, right: Any) -> bool:
-    """Whether two values of a bundle, or figures, are the same up to the rounding of a fit."""
-    import numpy as np
-    import pandas as pd
-
-    if isinstance(left, pd.DataFrame):
-        return list(left) == list(right) and all(
-            _alike(left[name].to_numpy(), right[name].to_numpy()) for name in left
-        )
-    if isinstance(left, Mapping) and isinstance(right, Mapping):
-        return sorted(left) == sorted(right) and all(_alike(left[k], right[k]) for k in left)
-    if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
-        return len(left) == len(right) and all(map(_alike, left, right))
-    if isinstance(left, (str, bytes)):
-        return bool(left == right)
-    one, other = np.asarray(left), np.asarray(right)
-    if one.shape != other.shape:
-        return False
-    if one.dtype.kind == "f" and other.dtype.kind in "if":
-        return np.allclose(one, other, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
-    return np.array_equal(one, other)

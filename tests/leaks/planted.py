@@ -365,6 +365,23 @@ def _ensemble_that_knows(patch: Patch) -> None:
     patch.setattr(tactician_ensemble, "combine_tacticians", knowing)
 
 
+def _chosen_on_what_it_judges(patch: Patch) -> None:
+    """The utility that is told as cross-fitted is of choices made on all signals."""
+
+    def whole(
+        labels: pd.DataFrame, members: Any, splits: Any, *, minimum_trades: int
+    ) -> np.ndarray:
+        chosen = tactician_ensemble.combine_tacticians(
+            labels.reset_index(drop=True), members, minimum_trades=minimum_trades
+        )
+        stakes = np.zeros(len(labels))
+        for _, test in splits:
+            stakes[test] = chosen.taken[test]
+        return stakes
+
+    patch.setattr(tactician_ensemble, "cross_fitted_stakes", whole)
+
+
 def _managed_beyond_doubt(value: dict[str, Any], _: Any) -> None:
     """A rule is told to have proved itself more than it did."""
     report = value["report.json"]
@@ -648,6 +665,7 @@ LEAKS = (
         ("labels in the wait votes", _trained_otherwise(timing, _half_its_label)),
         ("wait votes of the final model", _trained_otherwise(timing, _of_the_final_model)),
         ("an ensemble that knows the outcome", _ensemble_that_knows),
+        ("utility of choices made on all signals", _chosen_on_what_it_judges),
     ),
     *_leaks(
         "tactician_votes_are_out_of_fold",

@@ -119,11 +119,15 @@ def test_a_report_of_other_votes_is_noticed(honest: Stored) -> None:
 
 
 def test_figures_that_step_10_does_not_make_of_its_votes_are_noticed(honest: Stored) -> None:
-    leaking = held(honest, tactician_ensemble={})
-    leaking["tactician_ensemble"].metadata["utility_cross_fitted"] = 1.0  # type: ignore[index]
-    passed, words = tactician_votes_are_out_of_fold(leaking)
-    assert not passed
-    assert words.startswith("utility_cross_fitted: 1.0 is told, but step 10 makes")
+    for name, words in {
+        "utility_cross_fitted": "cross-fitted utility: 1.0 is told, but purged folds give",
+        "utility_sized": "utility_sized: 1.0 is told, but step 10 makes",
+    }.items():
+        leaking = held(honest, tactician_ensemble={})
+        leaking["tactician_ensemble"].metadata[name] = 1.0  # type: ignore[index]
+        passed, found = tactician_votes_are_out_of_fold(leaking)
+        assert not passed
+        assert found.startswith(words)
 
 
 def test_a_ranking_that_does_not_follow_from_its_figures_is_noticed(honest: Stored) -> None:
