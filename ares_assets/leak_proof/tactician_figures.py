@@ -103,8 +103,8 @@ def _crossed_otherwise(stored: Stored, labels: pd.DataFrame) -> str | None:
     analyst, least = stored.settings.analyst, stored.settings.search.minimum_trades
     table = stored["tactician_specialists"].load()["out_of_fold.parquet"]
     votes = {str(name): table[name].to_numpy() for name in table}
-    spans = (labels[name].to_numpy(np.int64) for name in ("row", "settled_row"))
-    masks = purged_training(*spans, analyst.folds, analyst.embargo_bars)
+    rows, settled = (labels[name].to_numpy(np.int64) for name in ("row", "settled_row"))
+    masks = purged_training(rows, settled, analyst.folds, analyst.embargo_bars)
     splits = [(np.flatnonzero(train), tested) for train, tested in masks]
     cross_fitted = tactician_ensemble.cross_fitted_stakes
     stakes = cross_fitted(labels, votes, splits, minimum_trades=least)

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-_TOLERANCE = 1e-9  # Of a probability or a return; equal inputs give the same to the bit.
-
 
 @dataclass(frozen=True)
 class _Voter:
@@ -115,6 +113,7 @@ def _predicted_otherwise(stored: Stored, voter: _Voter, number: int) -> str | No
     import numpy as np
 
     from ares_assets.analyst.out_of_fold import fold_seed
+    from ares_assets.leak_proof.differences import other_predictions
     from ares_assets.leak_proof.spans import purged_training
     from ares_assets.leak_proof.votes import seed_of
 
@@ -129,15 +128,7 @@ def _predicted_otherwise(stored: Stored, voter: _Voter, number: int) -> str | No
         seed=fold_seed(seed_of(stored, voter.step), number),
         threads=stored.settings.threads,
     )
-    kept = voter.stored[tested]
-    wrong = np.flatnonzero(~(np.abs(again - kept) <= _TOLERANCE))
-    if not wrong.size:
-        return None
-    at = int(wrong[0])
-    return (
-        f"row {rows[tested][at]}: stored is {kept[at]:.9f}, but {int(train.sum())} purged "
-        f"training signals give {again[at]:.9f} ({wrong.size} of {tested.size} votes differ)"
-    )
+    return other_predictions(again, voter.stored[tested], rows[tested], int(train.sum()))
 
 
 def _refitted(
