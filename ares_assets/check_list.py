@@ -22,7 +22,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ares_assets import market_checks
-from ares_assets.leak_proof import admission, chance, folds, future, outcomes, release, votes
+from ares_assets.leak_proof import (
+    admission,
+    chance,
+    folds,
+    future,
+    outcomes,
+    ranking,
+    release,
+    tactician_votes,
+    votes,
+)
 from ares_assets.stored import Finding, Stored
 
 if TYPE_CHECKING:
@@ -196,6 +206,11 @@ CHECKS: tuple[CheckSpec, ...] = (
     ),
     _proven(
         "enhanced_analysts",
+        ranking.ranking_saw_no_later_event,
+        "Features were ranked, and the winner's chosen, by events known before the later part.",
+    ),
+    _proven(
+        "enhanced_analysts",
         admission.gain_is_of_later_events,
         "The gain that admitted an enhanced model is that of forecasts from earlier events.",
     ),
@@ -213,6 +228,11 @@ CHECKS: tuple[CheckSpec, ...] = (
         "tactician_dataset",
         folds.tactician_folds_are_purged,
         "No training outcome's span meets a tested span or its embargo, in any fold.",
+    ),
+    _proven(
+        "tactician_ensemble",
+        tactician_votes.tactician_votes_are_out_of_fold,
+        "Take and wait votes are those of purged folds, and the ensemble is what they make.",
     ),
     _proven(
         "model_release",

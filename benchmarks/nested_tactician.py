@@ -67,7 +67,7 @@ class Market:
     def analyst(self, kind: str, train: np.ndarray) -> np.ndarray:
         """Probability of every event: out of fold inside ``train``, from its model outside."""
         expert, part = get_expert(kind), self.events.iloc[train]
-        y, w, rows, t1 = (part[c].to_numpy() for c in ("label", "weight", "row", "t1_row"))
+        y, w, rows, t1 = (part[c].to_numpy() for c in ("label", "uniqueness", "row", "t1_row"))
         options = {"parameters": expert.default_parameters(), "seed": 1, "threads": 1}
         known = self.features.iloc[train]
         found = expert.fit(known, y, w, **options).probability(self.features)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ares_assets.analyst.labels import sample_events, triple_barrier, volatility
-from ares_assets.analyst.weights import average_uniqueness, uniqueness_weights
+from ares_assets.analyst.weights import average_uniqueness
 from ares_resources.settings import LabelSettings
 
 
@@ -24,9 +24,9 @@ def labelled_events(
 
     Returns
     -------
-    ``timestamp, row, t1_row, label, barrier, gross_return, volatility, last_row, uniqueness,
-    weight``: ``t1_row`` is the row at whose close the label is known, ``last_row`` (never before
-    it) the one by which its window is over; weights have mean 1 over the frame returned.
+    ``timestamp, row, t1_row, label, barrier, gross_return, volatility, last_row, uniqueness``:
+    ``t1_row`` is the row at whose close the label is known, ``last_row`` (never before it) the
+    one by which its window is over; what an event weighs is its ``uniqueness``.
     """
     timestamps = frame["timestamp"].to_numpy()
     chosen = sample_events(
@@ -47,7 +47,6 @@ def labelled_events(
     events["volatility"] = spread[row]
     events["last_row"] = _window_ends(timestamps, row, settings.horizon_bars * timeframe_ms)
     events["uniqueness"] = average_uniqueness(row + 1, events["last_row"].to_numpy())
-    events["weight"] = uniqueness_weights(row, events["last_row"].to_numpy())
     return events
 
 

@@ -1,7 +1,7 @@
 """Weights of labels whose spans overlap.
 
-Belongs here: concurrency, average uniqueness, the sequential bootstrap.  Does not belong
-here: balancing classes, decay by age, or anything an expert does with the weights.
+Belongs here: concurrency and average uniqueness.  Does not belong here: balancing classes,
+decay by age, or anything an expert does with the weights.
 
 Source: López de Prado, Advances in Financial Machine Learning (2018), chapter 4.
 """
@@ -37,10 +37,7 @@ def average_uniqueness(
 
 
 def uniqueness_weights(
-    rows: NDArray[np.int64],
-    last_rows: NDArray[np.int64],
-    *,
-    normalise_on: NDArray[np.bool_] | None = None,
+    rows: NDArray[np.int64], last_rows: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Sample weights: average uniqueness, scaled to mean 1.
 
@@ -52,52 +49,14 @@ def uniqueness_weights(
         Decision row and the last row of the label's window, shape (m,).  The row at which the
         label became known would do for labels of fixed length only: it depends on the outcome,
         and weights that do are not weights but a selection.
-    normalise_on
-        Events whose mean weight becomes 1, shape (m,); all when None.  Pass the development
-        events when later ones are in the same frame, else their labels scale these weights.
 
     Raises
     ------
     BadInput
-        If a label ends before its entry, or ``normalise_on`` selects nothing.
+        If a label ends before its entry.
     """
     uniqueness = average_uniqueness(np.asarray(rows) + 1, np.asarray(last_rows))
-    base = uniqueness if normalise_on is None else uniqueness[np.asarray(normalise_on)]
-    if len(uniqueness) and not len(base):
-        raise BadInput("normalise_on selects no event; at least one is needed")
-    return uniqueness / base.mean() if len(base) else uniqueness
-
-
-def sequential_draw_probabilities(
-    first_rows: NDArray[np.int64], last_rows: NDArray[np.int64], drawn: list[int]
-) -> NDArray[np.float64]:
-    """Chances of the next draw of the sequential bootstrap, given those drawn; AFML 4.5.
-
-    Each label's chance is proportional to the average uniqueness that it would have if it
-    joined the labels already drawn (with repetition).  Shape (m,), sums to 1.
-    """
-    first, last = _checked_spans(first_rows, last_rows)
-    present = np.zeros(int(last.max()) + 1, dtype=np.int64)
-    for event in drawn:
-        present[first[event] : last[event] + 1] += 1
-    summed = np.concatenate([[0.0], np.cumsum(1.0 / (present + 1.0))])
-    joined = (summed[last + 1] - summed[first]) / (last + 1 - first)
-    return joined / joined.sum()
-
-
-def sequential_bootstrap(
-    first_rows: NDArray[np.int64], last_rows: NDArray[np.int64], *, size: int, seed: int
-) -> NDArray[np.int64]:
-    """``size`` labels drawn one by one with :func:`sequential_draw_probabilities`.
-
-    O(size * (labels + bars)): meant for hundreds of labels, not for whole years.
-    """
-    generator = np.random.default_rng(np.random.SeedSequence([seed]))
-    drawn: list[int] = []
-    for _ in range(size):
-        chances = sequential_draw_probabilities(first_rows, last_rows, drawn)
-        drawn.append(int(generator.choice(len(chances), p=chances)))
-    return np.array(drawn, dtype=np.int64)
+    return uniqueness / uniqueness.mean() if len(uniqueness) else uniqueness
 
 
 def _checked_spans(

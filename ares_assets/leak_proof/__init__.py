@@ -10,7 +10,9 @@ Which leak is caught by what:
   so.  The bars from a row on are cut away, and once more replaced by others; nothing before may
   change, and no weight anywhere.
 - ``folds.py``: training events whose label overlaps what they are judged on.
-- ``votes.py``, ``admission.py``: stored predictions, and a gain, that are not those of such folds.
+- ``votes.py``, ``tactician_votes.py``, ``ranking.py``, ``admission.py``: stored predictions, a
+  choice of features, and a gain, that are not those of such folds; ``tactician_figures.py``:
+  figures that are not those of the stored votes.
 - ``chance.py``: an evaluation that lets a label through to its own prediction (coin labels
   are predicted better than a coin), and features that know their label although the code is
   sound, because the DATA is shifted in time (too good to be true).

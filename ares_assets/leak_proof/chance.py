@@ -102,6 +102,9 @@ def no_feature_is_too_good(stored: Stored) -> Finding:
     A feature's direction in each purged fold is that of its training events.  It is suspicious
     above ``checks.suspicious_auc``, and only where chance cannot be the reason: with few events
     the ceiling rises to what the best of so many useless features reaches once in 1,000 runs.
+    That is conservative: events count as independent only as far as their whole windows are
+    apart, while labels that end early share fewer bars, and features are counted as if none said
+    the same as another.
     Catches labels or later prices among the features, and data shifted in time.
     """
     from ares_assets.leak_proof.evidence import development

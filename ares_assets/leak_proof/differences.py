@@ -1,6 +1,7 @@
 """Where two frames of the same rows differ, in words that name the place.
 
-Belongs here: comparing, bit for bit.  Does not belong here: making what is compared.
+Belongs here: comparing, bit for bit (predictions of a refit: up to its rounding).  Does not
+belong here: making what is compared.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 Pair: TypeAlias = tuple[pd.DataFrame, pd.DataFrame]
+
+_TOLERANCE = 1e-9  # Of a probability; a refit of the same events gives the same to the bit.
 
 
 def first_difference(
@@ -37,6 +40,23 @@ def first_difference(
             at = int(unequal[0])
             return f"column {name!r}, row {int(rows[at])}: {left[at]!s} instead of {right[at]!s}"
     return None
+
+
+def other_predictions(
+    again: np.ndarray, kept: np.ndarray, rows: np.ndarray, trained: int
+) -> str | None:
+    """The first stored prediction that a refit on ``trained`` purged events does not give.
+
+    ``again``, ``kept`` and the market frame's ``rows`` are of the tested events, (m,).
+    """
+    wrong = np.flatnonzero(~(np.abs(again - kept) <= _TOLERANCE))
+    if not wrong.size:
+        return None
+    at = int(wrong[0])
+    return (
+        f"row {rows[at]}: stored is {kept[at]:.9f}, but {trained} purged training events "
+        f"give {again[at]:.9f} ({wrong.size} of {len(rows)} predictions differ)"
+    )
 
 
 def other_rows(again: np.ndarray, kept: np.ndarray) -> str | None:

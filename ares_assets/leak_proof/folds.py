@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ares_assets.analyst.experts.base import Scope
     from ares_assets.leak_proof.spans import Spans
 
-_TOLERANCE = 1e-9  # Of a probability; a refit of the same events gives the same to the bit.
-
 
 def holdout_is_unseen(stored: Stored) -> tuple[bool, str]:
     """Every label of a role is known, however it ends, before the next role begins."""
@@ -124,9 +122,8 @@ def predictions_are_out_of_fold(stored: Stored) -> tuple[bool, str]:
     fitted on them alone.  Catches whatever reached a prediction besides them: folds without
     purging, a scaler or a choice of features fitted before the folds, a mix-up of rows.
     """
-    import numpy as np
-
     from ares_assets.analyst.experts.base import get_expert
+    from ares_assets.leak_proof.differences import other_predictions
     from ares_assets.leak_proof.evidence import development
     from ares_assets.leak_proof.spans import purged_training
 
@@ -149,14 +146,9 @@ def predictions_are_out_of_fold(stored: Stored) -> tuple[bool, str]:
             threads=settings.threads,
         )
         again = model.probability(known.features.iloc[tested])
-        wrong = np.flatnonzero(~(np.abs(again - kept[tested]) <= _TOLERANCE))
-        if wrong.size:
-            at = int(wrong[0])
-            return False, (
-                f"linear expert, fold {number}, row {known.rows[tested][at]}: stored is "
-                f"{kept[tested][at]:.9f}, but {int(train.sum())} purged training events give "
-                f"{again[at]:.9f} ({wrong.size} of {tested.size} predictions differ)"
-            )
+        fault = other_predictions(again, kept[tested], known.rows[tested], int(train.sum()))
+        if fault is not None:
+            return False, f"linear expert, fold {number}, {fault}"
     return True, f"{len(known)} predictions of the linear expert are those of {len(folds)} folds"
 
 

@@ -24,7 +24,7 @@ _REGIME_ROWS = 3
 _LABEL_ROWS = {"development": 5, "calibration": 3}
 _LABELS = ("timestamp", "t1_row", "label", "barrier", "gross_return", "volatility")
 # Of all events: only times may count.
-_BY_TIME = ("last_row", "uniqueness", "weight")
+_BY_TIME = ("last_row", "uniqueness")
 
 
 def regimes_see_no_future(stored: Stored) -> tuple[bool, str]:
@@ -154,13 +154,11 @@ def _weighed_otherwise(stored: Stored, again: pd.DataFrame, kept: pd.DataFrame) 
     """
     from ares_assets.leak_proof.differences import first_difference
 
-    names = list(_BY_TIME)
     unlike = sorted(set(kept["timestamp"]) ^ set(again["timestamp"]))
     if unlike:
         # Where a price stood still there is no label, and labels weigh on their neighbours.
         kept, again = _over_before(stored, unlike[0], kept, again)
-        names.remove("weight")
-    return first_difference(again, kept, kept["row"].to_numpy(), names)
+    return first_difference(again, kept, kept["row"].to_numpy(), _BY_TIME)
 
 
 def _over_before(stored: Stored, timestamp: int, *parts: pd.DataFrame) -> list[pd.DataFrame]:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from ares_assets.analyst.dataset import Examples, MarketExamples
 
-_TOLERANCE = 1e-9  # Of a probability; a refit of the same events gives the same to the bit.
-
 
 @dataclass(frozen=True)
 class _Voter:
@@ -134,10 +132,9 @@ def _predicted_otherwise(
     stored: Stored, known: MarketExamples, voter: _Voter, number: int
 ) -> str | None:
     """One fold's predictions by a fit on its purged events, against the stored ones."""
-    import numpy as np
-
     from ares_assets.analyst.experts.base import get_expert
     from ares_assets.analyst.out_of_fold import fold_seed
+    from ares_assets.leak_proof.differences import other_predictions
     from ares_assets.leak_proof.spans import purged_events
 
     analyst, expert, own = stored.settings.analyst, get_expert(voter.kind), known.own
@@ -159,15 +156,7 @@ def _predicted_otherwise(
         threads=stored.settings.threads,
     )
     again = model.probability(own.features.iloc[tested][voter.features])
-    kept = voter.stored[tested]
-    wrong = np.flatnonzero(~(np.abs(again - kept) <= _TOLERANCE))
-    if not wrong.size:
-        return None
-    at = int(wrong[0])
-    return (
-        f"row {own.rows[tested][at]}: stored is {kept[at]:.9f}, but {int(train.sum())} purged "
-        f"training events give {again[at]:.9f} ({wrong.size} of {tested.size} predictions differ)"
-    )
+    return other_predictions(again, voter.stored[tested], own.rows[tested], int(train.sum()))
 
 
 def seed_of(stored: Stored, step: str) -> int:

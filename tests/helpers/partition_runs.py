@@ -6,6 +6,7 @@ Does not belong here: leaks (``leaks/planted.py``).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,28 @@ def carried_out(found: Stored, first: int, last: int) -> Stored:
         found[spec.name], _ = execute(Work(spec, found.request, found.workspace), inputs)
         if found[spec.name].skipped is not None:
             break
+    return found
+
+
+@dataclass
+class Held:
+    """An artifact that is held in memory."""
+
+    value: Any
+    metadata: dict[str, Any]
+    skipped: None = None
+
+    def load(self) -> Any:
+        return self.value
+
+
+def held(stored: Stored, **values: dict[str, Any]) -> Stored:
+    """The same run, but for members of these bundles, which are others."""
+    found = Stored(stored)
+    found.request, found.workspace = stored.request, stored.workspace
+    for name, changed in values.items():
+        value = {**stored[name].load(), **changed}
+        found[name] = Held(value, dict(stored[name].metadata))  # type: ignore[assignment]
     return found
 
 

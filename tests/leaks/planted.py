@@ -6,9 +6,10 @@ Belongs here: the planting.  Does not belong here: running and judging
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ from ares_assets import step04_analyst_labeling_feature_engineering as step04
 from ares_assets import step05_analyst_specialist_training as step05
 from ares_assets import step06_analyst_enhancement as step06
 from ares_assets import step07_analyst_ensemble_creation as step07
+from ares_assets import step10_tactician_ensemble_creation as step10
+from ares_assets import step16_saving as step16
 from ares_assets.analyst import (
     cross_validation,
     dataset,
@@ -30,12 +33,19 @@ from ares_assets.analyst import (
 from ares_assets.analyst.dataset import Examples, MarketExamples
 from ares_assets.analyst.model import AnalystModel
 from ares_assets.analyst.weights import average_uniqueness
-from ares_assets.market import classification
+from ares_assets.market import classification, roles
 from ares_assets.market.regimes import decide
 from ares_assets.market.regimes.base import PROBABILITY_COLUMNS
 from ares_assets.release import partition_model
 from ares_assets.tactician import model as tactician_model
-from ares_assets.tactician import multi_timeframe, outcomes, tactician_features
+from ares_assets.tactician import (
+    multi_timeframe,
+    outcomes,
+    specialists,
+    tactician_ensemble,
+    tactician_features,
+    timing,
+)
 
 Patch = pytest.MonkeyPatch
 
@@ -131,7 +141,7 @@ def _weights_by_later_roles(patch: Patch) -> None:
 
     def together(*arguments: Any) -> pd.DataFrame:
         found = honest(*arguments)
-        return found.assign(weight=found["uniqueness"] / found["uniqueness"].mean())
+        return found.assign(uniqueness=found["uniqueness"] / found["uniqueness"].mean())
 
     patch.setattr(step04, "label_events", together)
 
@@ -291,7 +301,101 @@ def _search_everything(patch: Patch) -> None:
     patch.setattr(enhancement, "_search_part", all_of_the_first)
 
 
-def _stored_otherwise(step: Any, change: Callable[[dict[str, Any], MarketExamples], None]) -> Any:
+def _labels_reach_the_next_role(patch: Patch) -> None:
+    """Roles follow each other without a gap, and step 4 labels up to a horizon into the next."""
+    cut, begin = roles.roles_of, roles.first_row
+
+    def without_gap(frame: Any, window: Any, settings: Any, _: int) -> np.ndarray:
+        return cut(frame, window, settings, 0)
+
+    def later(found: np.ndarray, role: str) -> int:
+        return begin(found, role) + 60
+
+    patch.setattr(roles, "roles_of", without_gap)
+    patch.setattr(roles, "first_row", later)
+
+
+def _ranked_on_all_of_development(patch: Patch) -> None:
+    """Features are ranked by the events, too, that then judge whether the winner is kept."""
+    rank, search_part, seen = enhancement._rank, enhancement._search_part, list[Examples]()
+
+    def cutting(known: MarketExamples, share: float) -> MarketExamples:
+        seen.append(known.own)
+        return search_part(known, share)
+
+    def peeking(_: Examples, *others: Any) -> Any:
+        return rank(seen[-1], *others)
+
+    patch.setattr(enhancement, "_search_part", cutting)
+    patch.setattr(enhancement, "_rank", peeking)
+
+
+def _trained_otherwise(module: Any, change: Callable[[Any, Any, np.ndarray], np.ndarray]) -> Any:
+    """Out-of-fold votes of a tactician are changed with its model, its features and its labels."""
+
+    def plant(patch: Patch) -> None:
+        honest = module.train_binary
+
+        def train(features: pd.DataFrame, labels: np.ndarray, *others: Any, **named: Any) -> Any:
+            found = honest(features, labels, *others, **named)
+            return replace(found, out_of_fold=change(found, features, np.asarray(labels, float)))
+
+        patch.setattr(module, "train_binary", train)
+
+    return plant
+
+
+def _half_its_label(found: Any, _: Any, labels: np.ndarray) -> np.ndarray:
+    return 0.5 * found.out_of_fold + 0.45 * labels + 0.02
+
+
+def _of_the_final_model(found: Any, features: pd.DataFrame, _: Any) -> np.ndarray:
+    return found.fitted.probability(features)
+
+
+def _ensemble_that_knows(patch: Patch) -> None:
+    """The members' stored votes are sound, but what is combined is not these."""
+    honest = tactician_ensemble.combine_tacticians
+
+    def knowing(labels: pd.DataFrame, members: Any, **named: Any) -> Any:
+        take = labels["take"].to_numpy()
+        mixed = {name: 0.9 * votes + 0.1 * take for name, votes in members.items()}
+        return honest(labels, mixed, **named)
+
+    patch.setattr(tactician_ensemble, "combine_tacticians", knowing)
+
+
+def _chosen_on_what_it_judges(patch: Patch) -> None:
+    """The utility that is told as cross-fitted is of choices made on all signals."""
+
+    def whole(
+        labels: pd.DataFrame, members: Any, splits: Any, *, minimum_trades: int
+    ) -> np.ndarray:
+        chosen = tactician_ensemble.combine_tacticians(
+            labels.reset_index(drop=True), members, minimum_trades=minimum_trades
+        )
+        stakes = np.zeros(len(labels))
+        for _, test in splits:
+            stakes[test] = chosen.taken[test]
+        return stakes
+
+    patch.setattr(tactician_ensemble, "cross_fitted_stakes", whole)
+
+
+def _managed_beyond_doubt(value: dict[str, Any], _: Any) -> None:
+    """A rule is told to have proved itself more than it did."""
+    report = value["report.json"]
+    management = report["management"] | {"gain": report["management"]["gain"] | {"p_value": 0.0}}
+    value["report.json"] = report | {"management": management}
+
+
+def _bolder_than_validated(value: dict[str, Any], _: Any) -> None:
+    rule = json.loads(value["tactician.json"])
+    rule["parameters"]["ensemble"]["threshold"] = 0.0
+    value["tactician.json"] = json.dumps(rule).encode()
+
+
+def _stored_otherwise(step: Any, change: Callable[[dict[str, Any], Any], None]) -> Any:
     """What a step stores is changed, with what it knows of the events, right before it is."""
     honest, read, seen = step.Result, dataset.everything_of, []
 
@@ -301,7 +405,7 @@ def _stored_otherwise(step: Any, change: Callable[[dict[str, Any], MarketExample
             return seen[-1]
 
         def result(value: dict[str, Any], *others: Any, **named: Any) -> Any:
-            change(value, seen[-1])
+            change(value, seen[-1] if seen else None)
             return honest(value, *others, **named)
 
         patch.setattr(dataset, "everything_of", reading)
@@ -310,13 +414,13 @@ def _stored_otherwise(step: Any, change: Callable[[dict[str, Any], MarketExample
     return plant
 
 
-def _released_model_instead(value: dict[str, Any], known: MarketExamples) -> None:
+def _released_model_instead(value: dict[str, Any], known: Any) -> None:
     """The model that was trained on all events predicts them."""
     told = AnalystModel.from_files(value).probability(known.own.features)
     value["out_of_fold.parquet"] = value["out_of_fold.parquet"].assign(probability=told)
 
 
-def _labels_among_the_votes(value: dict[str, Any], known: MarketExamples) -> None:
+def _labels_among_the_votes(value: dict[str, Any], known: Any) -> None:
     """A tenth of the label in every column but that of the linear expert."""
     table = value["out_of_fold.parquet"]
     mixed = {kind: 0.9 * table[kind] + 0.1 * known.own.labels for kind in value["recipes.json"]}
@@ -324,7 +428,7 @@ def _labels_among_the_votes(value: dict[str, Any], known: MarketExamples) -> Non
     value["out_of_fold.parquet"] = table.assign(**mixed)
 
 
-def _labels_in_the_enhanced_vote(value: dict[str, Any], known: MarketExamples) -> None:
+def _labels_in_the_enhanced_vote(value: dict[str, Any], known: Any) -> None:
     table = value["out_of_fold.parquet"]
     mixed = 0.9 * table["enhanced"] + 0.1 * known.own.labels
     value["out_of_fold.parquet"] = table.assign(enhanced=mixed)
@@ -346,8 +450,7 @@ def _changed_events(change: Callable[[pd.DataFrame], dict[str, Any]]) -> Any:
 
 def _unique_until_known(found: pd.DataFrame) -> dict[str, Any]:
     row, t1_row = found["row"].to_numpy(), found["t1_row"].to_numpy()
-    uniqueness = average_uniqueness(row + 1, t1_row)
-    return {"uniqueness": uniqueness, "weight": uniqueness / uniqueness.mean()}
+    return {"uniqueness": average_uniqueness(row + 1, t1_row)}
 
 
 def _purged_by_outcome(found: pd.DataFrame) -> dict[str, Any]:
@@ -355,12 +458,11 @@ def _purged_by_outcome(found: pd.DataFrame) -> dict[str, Any]:
 
 
 def _without_vertical(found: pd.DataFrame) -> dict[str, Any]:
-    weight = found["uniqueness"] * (found["barrier"] != "vertical")
-    return {"uniqueness": weight, "weight": weight / weight.mean()}
+    return {"uniqueness": found["uniqueness"] * (found["barrier"] != "vertical")}
 
 
 def _by_size_of_move(found: pd.DataFrame) -> dict[str, Any]:
-    return {"weight": found["weight"] * (1 + 100 * found["gross_return"].abs())}
+    return {"uniqueness": found["uniqueness"] * (1 + 100 * found["gross_return"].abs())}
 
 
 def _changed_outcomes(change: Callable[[pd.DataFrame], dict[str, Any]]) -> Any:
@@ -435,114 +537,150 @@ def _search_later_of_other_regimes(patch: Patch) -> None:
     patch.setattr(enhancement, "_search_part", more)
 
 
-FOLDS, VOTES = "folds_are_purged", "votes_are_out_of_fold"
+Row: TypeAlias = tuple[str, Callable[[Patch], None]]
+
+
+def _leaks(caught_by: str, first: int, last: int, *planted: Row, **how: bool) -> tuple[Leak, ...]:
+    """Leaks that run in the same steps and are noticed by the same check."""
+    return tuple(Leak(name, plant, first, last, caught_by, **how) for name, plant in planted)
+
+
 LEAKS = (
-    Leak("next bar's return", _changed_features(_next_return), 4, 4, "features_see_no_future"),
-    Leak("centred rolling mean", _changed_features(_centred), 4, 4, "features_see_no_future"),
-    Leak("scaled by all bars", _changed_features(_scaled_by_all), 4, 4, "features_see_no_future"),
-    Leak(
-        "a later bar where there is one",
-        _changed_features(_filled_backward),
-        4,
-        4,
+    *_leaks("regimes_see_no_future", 2, 2, ("smoothed regimes", _smoothed_regimes)),
+    *_leaks(
         "features_see_no_future",
-    ),
-    Leak("slow bar before it closed", _early_slow_bar, 4, 4, "features_see_no_future"),
-    Leak("label past its end", _label_past_its_end, 4, 4, "labels_see_no_future"),
-    Leak("weights by later roles", _weights_by_later_roles, 4, 4, "labels_see_no_future"),
-    Leak("only events that end quickly", _only_quick_events, 4, 4, "labels_see_no_future"),
-    *(
-        Leak(name, _changed_events(change), 4, 4, "labels_see_no_future")
-        for name, change in (
-            ("unique until the label is known", _unique_until_known),
-            ("purged by when labels ended", _purged_by_outcome),
-            ("no weight without a barrier", _without_vertical),
-            ("weight by the size of the move", _by_size_of_move),
-        )
-    ),
-    Leak("smoothed regimes", _smoothed_regimes, 2, 2, "regimes_see_no_future"),
-    Leak("unpurged folds", _unpurged, 4, 5, "folds_are_purged"),
-    Leak("folds without embargo", _without_embargo, 4, 5, "folds_are_purged"),
-    Leak("forward folds unpurged", _forward_unpurged, 4, 4, "folds_are_purged"),
-    Leak("folds drawn by event", _folds_drawn_event_by_event, 4, 4, "folds_are_purged"),
-    Leak(
-        "coins by folds drawn by event",
-        _folds_drawn_event_by_event,
         4,
         4,
+        ("next bar's return", _changed_features(_next_return)),
+        ("centred rolling mean", _changed_features(_centred)),
+        ("scaled by all bars", _changed_features(_scaled_by_all)),
+        ("a later bar where there is one", _changed_features(_filled_backward)),
+        ("slow bar before it closed", _early_slow_bar),
+    ),
+    *_leaks(
+        "labels_see_no_future",
+        4,
+        4,
+        ("label past its end", _label_past_its_end),
+        ("weights by later roles", _weights_by_later_roles),
+        ("only events that end quickly", _only_quick_events),
+        ("unique until the label is known", _changed_events(_unique_until_known)),
+        ("purged by when labels ended", _changed_events(_purged_by_outcome)),
+        ("no weight without a barrier", _changed_events(_without_vertical)),
+        ("weight by the size of the move", _changed_events(_by_size_of_move)),
+    ),
+    *_leaks(
+        "holdout_is_unseen",
+        4,
+        4,
+        ("labels that reach the next role", _labels_reach_the_next_role),
+        only_in_steps=True,
+    ),
+    *_leaks(
+        "folds_are_purged",
+        4,
+        4,
+        ("unpurged folds", _unpurged),
+        ("folds without embargo", _without_embargo),
+        ("forward folds unpurged", _forward_unpurged),
+        ("folds drawn by event", _folds_drawn_event_by_event),
+        ("market forward without rows before", _market_without_rows_before),
+        ("forward folds that are k-fold", _forward_by_k_fold),
+    ),
+    *_leaks(
         "coin_labels_give_chance",
-    ),
-    Leak("judged on what it learnt", _judged_on_what_it_learnt, 4, 4, "coin_labels_give_chance"),
-    Leak(
-        "market judged on what it learnt",
-        _market_trained_on_everything,
         4,
         4,
-        "coin_labels_give_chance",
+        ("judged on what it learnt", _judged_on_what_it_learnt),
+        ("coins by folds drawn by event", _folds_drawn_event_by_event),
+        ("market judged on what it learnt", _market_trained_on_everything),
     ),
-    Leak("unpurged in step 5 alone", _unpurged, 5, 5, "predictions_are_out_of_fold", True),
-    Leak(
-        "scaled before the folds",
-        _scaled_before_the_folds,
-        5,
-        5,
+    *_leaks(
         "predictions_are_out_of_fold",
-        True,
+        5,
+        5,
+        ("unpurged in step 5 alone", _unpurged),
+        ("scaled before the folds", _scaled_before_the_folds),
+        only_in_steps=True,
     ),
-    Leak("search unpurged", _search_everything, 6, 6, "search_saw_no_later_event", True),
-    Leak("market forward without rows before", _market_without_rows_before, 4, 4, FOLDS),
-    Leak("forward folds that are k-fold", _forward_by_k_fold, 4, 4, FOLDS),
-    Leak(
-        "search of later events of other regimes",
-        _search_later_of_other_regimes,
-        6,
-        6,
+    *_leaks(
         "search_saw_no_later_event",
+        6,
+        6,
+        ("search of later events of other regimes", _search_later_of_other_regimes),
     ),
-    Leak(
-        "released model's probabilities",
-        _stored_otherwise(step07, _released_model_instead),
+    *_leaks(
+        "search_saw_no_later_event",
+        6,
+        6,
+        ("search unpurged", _search_everything),
+        only_in_steps=True,
+    ),
+    *_leaks(
+        "ranking_saw_no_later_event",
+        6,
+        6,
+        ("ranked on all of development", _ranked_on_all_of_development),
+    ),
+    *_leaks(
+        "votes_are_out_of_fold",
         7,
         7,
-        VOTES,
-        True,
+        ("released model's probabilities", _stored_otherwise(step07, _released_model_instead)),
+        only_in_steps=True,
     ),
-    Leak(
-        "labels among the votes",
-        _stored_otherwise(step05, _labels_among_the_votes),
+    *_leaks(
+        "votes_are_out_of_fold",
         5,
         7,
-        VOTES,
-        True,
+        ("labels among the votes", _stored_otherwise(step05, _labels_among_the_votes)),
+        ("labels in the enhanced vote", _stored_otherwise(step06, _labels_in_the_enhanced_vote)),
+        only_in_steps=True,
     ),
-    Leak(
-        "labels in the enhanced vote",
-        _stored_otherwise(step06, _labels_in_the_enhanced_vote),
-        6,
-        7,
-        VOTES,
-        True,
-    ),
-    Leak("tactician's folds unpurged", _unpurged, 8, 8, "tactician_folds_are_purged"),
-    Leak("slow context before it closed", _early_context, 8, 8, "tactician_sees_no_future"),
-    Leak("outcome past its end", _outcome_past_its_end, 8, 8, "tactician_sees_no_future"),
-    Leak("hit rate of open trades", _hit_rate_of_open_trades, 8, 8, "tactician_sees_no_future"),
-    Leak("volatility of the horizon", _volatility_of_the_horizon, 8, 8, "tactician_sees_no_future"),
-    Leak(
-        "never managed into a loss",
-        _changed_outcomes(_never_managed_into_loss),
-        8,
-        8,
+    *_leaks("tactician_folds_are_purged", 8, 8, ("tactician's folds unpurged", _unpurged)),
+    *_leaks(
         "tactician_sees_no_future",
-        True,
+        8,
+        8,
+        ("outcome past its end", _outcome_past_its_end),
+        ("slow context before it closed", _early_context),
+        ("hit rate of open trades", _hit_rate_of_open_trades),
+        ("volatility of the horizon", _volatility_of_the_horizon),
+        ("size by the next signal", _changed_outcomes(_size_by_the_next_signal)),
+        ("heavy winners", _changed_outcomes(_heavy_winners)),
     ),
-    Leak(
-        "size by the next signal",
-        _changed_outcomes(_size_by_the_next_signal),
-        8,
-        8,
+    *_leaks(
         "tactician_sees_no_future",
+        8,
+        8,
+        ("never managed into a loss", _changed_outcomes(_never_managed_into_loss)),
+        only_in_steps=True,
     ),
-    Leak("heavy winners", _changed_outcomes(_heavy_winners), 8, 8, "tactician_sees_no_future"),
-    Leak("signal by a later bar", _signal_by_a_later_bar, 13, 16, "signals_see_no_future"),
+    *_leaks(
+        "tactician_votes_are_out_of_fold",
+        9,
+        10,
+        ("labels in the take votes", _trained_otherwise(specialists, _half_its_label)),
+        ("take votes of the final models", _trained_otherwise(specialists, _of_the_final_model)),
+        ("labels in the wait votes", _trained_otherwise(timing, _half_its_label)),
+        ("wait votes of the final model", _trained_otherwise(timing, _of_the_final_model)),
+        ("an ensemble that knows the outcome", _ensemble_that_knows),
+        ("utility of choices made on all signals", _chosen_on_what_it_judges),
+    ),
+    *_leaks(
+        "tactician_votes_are_out_of_fold",
+        9,
+        10,
+        ("take votes of unpurged folds", _unpurged),
+        ("a rule managed beyond doubt", _stored_otherwise(step10, _managed_beyond_doubt)),
+        only_in_steps=True,
+    ),
+    *_leaks(
+        "bundle_reloads_identically",
+        16,
+        16,
+        ("bolder than validated", _stored_otherwise(step16, _bolder_than_validated)),
+        only_in_steps=True,
+    ),
+    *_leaks("signals_see_no_future", 13, 16, ("signal by a later bar", _signal_by_a_later_bar)),
 )

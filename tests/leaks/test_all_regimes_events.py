@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers.partition_runs import held
 
 from ares_assets.analyst import out_of_fold
 from ares_assets.analyst.dataset import Examples, MarketExamples
@@ -15,26 +15,10 @@ from ares_assets.leak_proof.evidence import development, development_events
 from ares_assets.stored import Finding, Stored
 
 
-@dataclass
-class Held:
-    """An artifact that is held in memory."""
-
-    value: Any
-    metadata: dict[str, Any] = field(default_factory=dict)
-    skipped: None = None
-
-    def load(self) -> Any:
-        return self.value
-
-
 @pytest.fixture
 def pooled(honest: Stored) -> Stored:
     """The honest partition with a dataset that a test may change."""
-    found = Stored(honest)
-    found.request, found.workspace = honest.request, honest.workspace
-    bundle = honest["analyst_dataset"].load()
-    found["analyst_dataset"] = Held({**bundle})  # type: ignore[assignment]
-    return found
+    return held(honest, analyst_dataset={})
 
 
 def judged(stored: Stored) -> dict[str, Finding]:
@@ -80,7 +64,7 @@ def test_regime_probabilities_from_hindsight_are_noticed(pooled: Stored) -> None
 def test_weights_scaled_by_both_roles_are_noticed(pooled: Stored) -> None:
     bundle = pooled["analyst_dataset"].load()
     events = bundle["events.parquet"]
-    mixed = events.assign(weight=events["uniqueness"] / events["uniqueness"].mean())
+    mixed = events.assign(uniqueness=events["uniqueness"] / events["uniqueness"].mean())
     bundle["events.parquet"] = mixed
     found = judged(pooled)
-    assert "column 'weight'" in found["labels_see_no_future"].words
+    assert "column 'uniqueness'" in found["labels_see_no_future"].words

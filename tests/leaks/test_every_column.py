@@ -139,19 +139,12 @@ def test_every_label_and_weight_that_is_known_by_a_row(case: Case) -> None:
             # A label is at work from the bar after its decision, so it may end on the next one.
             lost = kept["timestamp"][~passed].min() - LABELS.horizon_bars * 60_000
             now, then = (part[part["timestamp"] <= lost] for part in (now, then))
-            names = ["last_row", "uniqueness"]
         else:
             # The times are the same, so every weight is, before and after.
-            now, then, names = again, kept, ["last_row", "uniqueness", "weight"]
+            now, then = again, kept
+        names = ["last_row", "uniqueness"]
         rows = then["row"].to_numpy()
         assert_same(now[names], then[names], rows, other.words)
-
-
-def test_weights_are_uniqueness_scaled_within_the_bars_alone(case: Case) -> None:
-    market, others = case
-    for other in [None, *others[:6]]:
-        found = labelled(market if other is None else other.frame)
-        assert np.array_equal(found["weight"], found["uniqueness"] / found["uniqueness"].mean())
 
 
 def test_every_column_of_the_tactician(case: Case) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.partition_runs import again
+from helpers.partition_runs import again, held
 
 from ares_assets.analyst import enhancement, enhancement_study, ensemble, out_of_fold
 from ares_assets.analyst.cross_validation import PurgedKFold
@@ -17,24 +17,23 @@ from ares_assets.analyst.experts.base import get_expert
 from ares_assets.leak_proof.admission import gain_is_of_later_events
 from ares_assets.leak_proof.votes import votes_are_out_of_fold
 from ares_assets.stored import Stored
-from leaks.test_all_regimes_events import Held
 
 FOLDS = range(5)
 
 
 def voted_by(honest: Stored, kind: str, table: Any = None) -> Stored:
     """The honest partition, as if this expert alone had the vote; its columns may be others."""
-    found = Stored(honest)
-    found.request, found.workspace = honest.request, honest.workspace
-    specialists = honest["analyst_specialists"].load()
-    table = specialists["out_of_fold.parquet"] if table is None else table
-    found["analyst_specialists"] = Held({**specialists, "out_of_fold.parquet": table})  # type: ignore[assignment]
-    value = honest["analyst_ensemble"].load()
-    voted = value["out_of_fold.parquet"].assign(probability=table[kind])
-    found["analyst_ensemble"] = Held(  # type: ignore[assignment]
-        {**value, "analyst.json": {"weights": {kind: 1.0}}, "out_of_fold.parquet": voted}
+    if table is None:
+        table = honest["analyst_specialists"].load()["out_of_fold.parquet"]
+    voted = honest["analyst_ensemble"].load()["out_of_fold.parquet"]
+    return held(
+        honest,
+        analyst_specialists={"out_of_fold.parquet": table},
+        analyst_ensemble={
+            "analyst.json": {"weights": {kind: 1.0}},
+            "out_of_fold.parquet": voted.assign(probability=table[kind]),
+        },
     )
-    return found
 
 
 def kinds(honest: Stored) -> list[str]:
@@ -160,11 +159,11 @@ def test_a_study_that_looks_at_all_events_is_noticed(
 
 
 def test_other_weights_than_those_released_are_noticed(honest: Stored) -> None:
-    held = voted_by(honest, "linear")
-    held["analyst_ensemble"].value["analyst.json"] = {"weights": {"linear": 0.5, "forest": 0.5}}  # type: ignore[attr-defined]
-    passed, words = votes_are_out_of_fold(held)
+    other = voted_by(honest, "linear")
+    other["analyst_ensemble"].value["analyst.json"] = {"weights": {"linear": 0.5, "forest": 0.5}}  # type: ignore[attr-defined]
+    passed, words = votes_are_out_of_fold(other)
     assert not passed
     assert "the members' votes make" in words
-    table = held["analyst_ensemble"].load()["out_of_fold.parquet"].iloc[1:]
-    held["analyst_ensemble"].value["out_of_fold.parquet"] = table  # type: ignore[attr-defined]
-    assert "other rows" in votes_are_out_of_fold(held)[1]
+    table = other["analyst_ensemble"].load()["out_of_fold.parquet"].iloc[1:]
+    other["analyst_ensemble"].value["out_of_fold.parquet"] = table  # type: ignore[attr-defined]
+    assert "other rows" in votes_are_out_of_fold(other)[1]

@@ -13,8 +13,6 @@ from ares_assets.analyst.events import labelled_events
 from ares_assets.analyst.scores import auc
 from ares_assets.analyst.weights import (
     average_uniqueness,
-    sequential_bootstrap,
-    sequential_draw_probabilities,
     uniqueness_weights,
 )
 from ares_assets.analyst.weights_kernel import average_uniqueness as kernel
@@ -29,24 +27,14 @@ def test_average_uniqueness_of_the_books_example():
     np.testing.assert_allclose(average_uniqueness(FIRST, LAST), [5 / 6, 3 / 4, 1])
 
 
-def test_sequential_draws_of_the_books_example():
+def test_uniqueness_beside_drawn_labels_is_that_of_the_books_example():
+    """AFML 4.5: what each label would weigh beside those drawn already, as shares."""
     draws = [[], [1], [1, 2]]
     expected = [(1 / 3, 1 / 3, 1 / 3), (5 / 14, 3 / 14, 6 / 14), (5 / 11, 3 / 11, 3 / 11)]
-    for drawn, chances in zip(draws, expected, strict=True):
-        found = sequential_draw_probabilities(FIRST, LAST, drawn)
-        np.testing.assert_allclose(found, chances)
-
-
-def test_sequential_bootstrap_prefers_what_overlaps_least():
-    first = np.array([0] * 10 + [50])
-    last = first + 9
-    counts = np.bincount(
-        np.concatenate([sequential_bootstrap(first, last, size=4, seed=s) for s in range(200)]),
-        minlength=11,
-    )
-    assert counts[10] > 1.5 * counts[:10].mean()
-    again = [sequential_bootstrap(first, last, size=4, seed=3).tolist() for _ in range(2)]
-    assert again[0] == again[1]
+    for drawn, shares in zip(draws, expected, strict=True):
+        joined = [[*drawn, event] for event in range(3)]
+        found = np.array([average_uniqueness(FIRST[one], LAST[one])[-1] for one in joined])
+        np.testing.assert_allclose(found / found.sum(), shares)
 
 
 def test_a_label_works_from_its_entry_and_weights_have_mean_one():
@@ -56,15 +44,6 @@ def test_a_label_works_from_its_entry_and_weights_have_mean_one():
     overlapping = uniqueness_weights(np.array([0, 1, 10]), np.array([3, 4, 12]))
     assert overlapping.mean() == pytest.approx(1)
     assert overlapping[0] < overlapping[2]
-
-
-def test_later_labels_do_not_scale_the_weights_that_are_normalised_without_them():
-    rows, ends = np.array([0, 1, 10, 30, 31]), np.array([3, 4, 12, 40, 41])
-    early = rows < 20
-    whole = uniqueness_weights(rows, ends, normalise_on=early)[early]
-    np.testing.assert_array_equal(whole, uniqueness_weights(rows[early], ends[early]))
-    with pytest.raises(BadInput, match="selects no event"):
-        uniqueness_weights(rows, ends, normalise_on=np.zeros(5, bool))
 
 
 @st.composite

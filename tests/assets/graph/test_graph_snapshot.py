@@ -121,10 +121,12 @@ CHECKS = {
     ("analyst_dataset", "no_feature_is_too_good"): False,
     ("analyst_specialists", "predictions_are_out_of_fold"): True,
     ("enhanced_analysts", "search_saw_no_later_event"): True,
+    ("enhanced_analysts", "ranking_saw_no_later_event"): True,
     ("enhanced_analysts", "gain_is_of_later_events"): True,
     ("analyst_ensemble", "votes_are_out_of_fold"): True,
     ("tactician_dataset", "tactician_sees_no_future"): True,
     ("tactician_dataset", "tactician_folds_are_purged"): True,
+    ("tactician_ensemble", "tactician_votes_are_out_of_fold"): True,
     ("model_release", "bundle_reloads_identically"): True,
     ("model_release", "signals_see_no_future"): True,
 }

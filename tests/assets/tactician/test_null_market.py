@@ -33,7 +33,7 @@ def test_an_analyst_judged_on_what_it_learnt_would_seem_to_earn(markets: list[Ma
         memorised = expert.fit(
             market.features,
             events["label"].to_numpy(),
-            events["weight"].to_numpy(),
+            events["uniqueness"].to_numpy(),
             parameters=expert.default_parameters(),
             seed=1,
             threads=1,
