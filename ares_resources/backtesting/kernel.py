@@ -404,7 +404,13 @@ def advance(  # type: ignore[no-untyped-def]
         worst = cash + signed * (stop - fill) - paid
         best = cash + signed * (target - fill) - paid
         floor = peak * ((1.0 - drawdown) + _ROUNDING)
-        quiet = worst >= floor and best <= peak and waiting < 0 and events[event] >= end
+        # A stop costs at least as much as any close before it: the exit tells that drawdown.
+        quiet = (
+            best <= peak
+            and (worst >= floor or (reason == EXIT_STOP and worst > 0.0))
+            and waiting < 0
+            and events[event] >= end
+        )
         if not quiet or record:
             begin = row
             # One stretch of bars before a reduction and one after: no test of it in every bar.
