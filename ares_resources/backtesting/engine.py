@@ -28,6 +28,7 @@ _TILE_ROWS = 8192
 """Bars that all sets of a task pass before any goes on; a multiple of the kernel's blocks."""
 
 _NO_EQUITY, _NO_ROWS = np.empty(0), np.empty((6, 0), np.int64)
+_NO_SLOTS = frozen_array(np.empty(0, np.int64), np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,8 @@ class Signals:
             market.close,
             market.atr,
             market.funding_payment,
-            market.slot,
+            # Read behind a gap alone: eight bytes a bar that most markets need not hold.
+            market.slot if len(market.gap_rows) > 1 else _NO_SLOTS,
             market.day_end_rows,
             market.event_rows,
             market.gap_rows,

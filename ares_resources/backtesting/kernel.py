@@ -592,6 +592,22 @@ def sweep(  # type: ignore[no-untyped-def]
 
 
 @_compiled
+def bars_are_sound(timestamp, open_, high, low, close, atr, funding):  # type: ignore[no-untyped-def]
+    """Whether every bar keeps the rules of ``MarketArrays``, in one pass and without a copy."""
+    bad = False
+    for i in range(1, len(timestamp)):
+        bad |= timestamp[i] <= timestamp[i - 1]
+    for i in range(len(close)):
+        # Comparisons are false for NaN: only the ATR may be one.
+        sound = (low[i] > 0.0) & (high[i] < np.inf)
+        sound &= (low[i] <= open_[i]) & (low[i] <= close[i])
+        sound &= (high[i] >= open_[i]) & (high[i] >= close[i])
+        sound &= abs(funding[i]) < np.inf
+        bad |= (not sound) | (atr[i] < 0.0) | (atr[i] == np.inf)
+    return not bad
+
+
+@_compiled
 def first_bad_size(size):  # type: ignore[no-untyped-def]
     """First row whose size is negative or infinite; -1 if none (NaN means no decision)."""
     for i in range(len(size)):

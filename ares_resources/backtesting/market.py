@@ -119,6 +119,8 @@ class MarketArrays:
     @cached_property
     def gap_rows(self) -> np.ndarray:
         """int64: rows before which bars are missing, ascending, then one beyond any row."""
+        if self.timestamp[-1] - self.timestamp[0] == (len(self) - 1) * self.bar_ms:
+            return _ended(np.empty(0, np.int64))
         return _ended(np.flatnonzero(np.diff(self.slot) > 1) + 1)
 
     @cached_property
@@ -136,6 +138,12 @@ class MarketArrays:
         return arrays_fingerprint({field.name: getattr(self, field.name) for field in fields(self)})
 
     def _check_values(self) -> None:
+        from ares_resources.backtesting.kernel import bars_are_sound
+
+        if not bars_are_sound(*(getattr(self, field.name) for field in fields(self))):
+            self._name_the_fault()
+
+    def _name_the_fault(self) -> None:
         step = np.diff(self.timestamp)
         if step.size and step.min() <= 0:
             row = int(np.argmax(step <= 0)) + 1

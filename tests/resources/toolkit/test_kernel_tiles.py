@@ -38,12 +38,11 @@ def orders(seed: int, rows: int) -> np.ndarray:
 
 def tiled(signals: Signals, sets: list[StrategyParameters], tile: int):
     """Figures (sets, 6) and daily returns of all sets, ``tile`` rows at a time."""
-    rows, days = len(signals.market), len(signals.market.day_end_rows)
+    days = len(signals.market.day_end_rows)
     figures, daily = np.full((len(sets), 6), np.nan), np.full((len(sets), days), np.nan)
     nothing = np.empty(0), np.empty((6, 0), np.int64), np.empty(0)
     matrix = parameter_matrix(sets)
     kernel.sweep(*signals.arrays, matrix, 0, len(sets), tile, figures, daily, *nothing)
-    assert rows > 0
     return figures, daily
 
 
@@ -163,6 +162,27 @@ def test_rising_falling_and_ruined_accounts_agree(tile, trend):
         assert figures[:, 0].max() > 0.1
 
 
+def test_ruin_between_a_level_of_ruin_and_the_stop_comes_before_the_stop():
+    """The first trade loses; the second is ruined at a close, bars before its stop is met."""
+    flat = (100.0, 100.0, 100.0, 100.0)
+    bars = [flat, flat, (100.0, 100, 98, 98), flat, flat, (100.0, 100, 98.5, 98.5), flat]
+    bars += [(100.0, 100, 97, 97), flat]
+    rows = len(bars)
+    stamps = np.arange(rows, dtype=np.int64) * 60_000
+    prices = np.array(bars).T
+    market = MarketArrays(stamps, *prices, np.ones(rows), np.zeros(rows))
+    chance = np.full(rows, np.nan)
+    chance[[0, 3]] = 0.9
+    size = np.full(rows, 5.0)
+    size[3] = 90.0
+    signals = Signals(market, chance, size)
+    near = replace(PLAIN, target_width=0.1, fee=0.0, slippage=0.0)
+    path = backtest_path(market, chance, size, near)
+    assert [EXIT_NAMES[int(reason)] for reason in path.exit_reason] == ["stop", "ruin"]
+    assert path.exit_row.tolist() == [2, 5]
+    assert_three_agree(signals, [near], [1, 3, 16])
+
+
 def test_the_comparison_meets_every_exit_and_every_boundary():
     """Exits of each kind, and trades that span several tiles, are among what is compared."""
     seen: set[str] = set()
@@ -243,3 +263,17 @@ def test_rows_of_events_and_gaps_end_beyond_the_bars():
     assert market.event_rows.tolist() == [*expected, beyond]
     late = np.flatnonzero(np.diff(market.timestamp) > 60_000) + 1
     assert market.gap_rows.tolist() == [*late, beyond]
+    whole = MarketArrays.from_frame(random_frame(300, seed=4), np.ones(300))
+    assert whole.gap_rows.tolist() == [beyond]
+
+
+def test_bars_that_keep_no_whole_distance_are_counted_in_slots():
+    """Bars at 1, 1.5 and 2 lengths: slots jump where a length is missing, and there alone."""
+    stamps = np.cumsum([0, 60, 90, 60, 60, 120, 90, 60, 60]) * 1000
+    prices = np.full((4, len(stamps)), 100.0)
+    market = MarketArrays(stamps, *prices, np.ones(len(stamps)), np.zeros(len(stamps)))
+    assert market.slot.tolist() == [0, 1, 2, 3, 4, 6, 8, 9, 10]
+    assert market.gap_rows[:-1].tolist() == [5, 6]
+    signals = Signals(market, np.full(len(stamps), 0.9), np.ones(len(stamps)))
+    sets = [replace(PLAIN, time_stop_bars=bars) for bars in range(1, 10)]
+    assert_three_agree(signals, sets, [1, 4, 16])
