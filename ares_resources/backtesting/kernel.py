@@ -392,7 +392,7 @@ def advance(  # type: ignore[no-untyped-def]
             if order >= 0 and (order + latency < exit_row or moment != AT_OPEN):
                 exit_row, reason, moment = order + latency, EXIT_SIGNAL, AT_OPEN
                 exit_raw = open_[exit_row]
-                last = order
+            # An exit's order answers here as well, so that none after it is found.
             if reduce_row < 0:
                 order = find_order(management, least_order, most_order, side, heard, last, 1)
                 if order >= 0 and (order + latency < exit_row or moment != AT_OPEN):

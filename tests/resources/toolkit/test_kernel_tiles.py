@@ -183,6 +183,24 @@ def test_ruin_between_a_level_of_ruin_and_the_stop_comes_before_the_stop():
     assert_three_agree(signals, [near], [1, 3, 16])
 
 
+@pytest.mark.parametrize("funded", [0.0, 0.5])
+def test_equity_of_exactly_zero_at_a_close_is_ruin(funded):
+    """A short of all equity at 100 has nothing left at 200; at 150 if it pays half of that."""
+    top = 200.0 if funded == 0 else 150.0
+    bars = np.full((6, 4), 100.0)
+    bars[3] = (100.0, top, 100.0, top)
+    funding = np.zeros(6)
+    funding[3] = -funded / 1.5
+    stamps = np.arange(6, dtype=np.int64) * 60_000
+    market = MarketArrays(stamps, *bars.T, np.ones(6), funding)
+    chance = np.full(6, np.nan)
+    chance[1] = 0.1
+    never = replace(PLAIN, stop_width=math.inf, target_width=math.inf, fee=0.0, slippage=0.0)
+    path = backtest_path(market, chance, np.ones(6), never)
+    assert path.equity.tolist() == [1, 1, 1, 0, 0, 0]
+    assert_three_agree(Signals(market, chance, np.ones(6)), [never], [1, 4, 16])
+
+
 def test_the_comparison_meets_every_exit_and_every_boundary():
     """Exits of each kind, and trades that span several tiles, are among what is compared."""
     seen: set[str] = set()
