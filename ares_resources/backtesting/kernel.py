@@ -8,8 +8,8 @@ there and in ``docs/backtest.md``.
 Every set has a state from which it goes on, so that a sweep takes all sets through bars that
 rest in the cache (``advance``, ``sweep``).  Bars are read only where something can happen:
 
-* Extremes of 64 probabilities and of the lows and highs of 16 bars tell that nothing in a
-  block reaches a threshold or a level.
+* Extremes of 64 probabilities and of the lows and highs of 16 and of 256 bars tell that nothing
+  in a block reaches a threshold or a level.
 * Equity at a close rises (long) or falls (short) with the price, in floating point as well.
   Closes of a position's bars lie between its stop and its target, or inside the extremes of
   their block: where equity at both ends makes neither a new peak, nor a deeper drawdown, nor
@@ -46,7 +46,10 @@ REDUCED_SHARE = 0.5
 PRICE_SHIFT, CHANCE_SHIFT = 4, 6
 """Binary logarithms of the rows that share one extreme of prices, and of probabilities."""
 
-PRICE_BLOCK, CHANCE_BLOCK = 1 << PRICE_SHIFT, 1 << CHANCE_SHIFT
+FAR_SHIFT = 8
+"""The same of the rows that share a further extreme of prices, for positions held long."""
+
+PRICE_BLOCK, CHANCE_BLOCK, FAR_BLOCK = 1 << PRICE_SHIFT, 1 << CHANCE_SHIFT, 1 << FAR_SHIFT
 
 # A drawdown is compared without its division where it is out of reach by more than rounding.
 _ROUNDING = 1e-12
@@ -57,16 +60,19 @@ _inlined = njit(cache=True, fastmath=False, nogil=True, error_model="numpy", inl
 
 @_compiled
 def price_extremes(low, high):  # type: ignore[no-untyped-def]
-    """Lowest low and highest high of every block of 16 rows: float64 ``(blocks,)`` each."""
+    """Lowest low and highest high of every block of 16 rows, then of every block of 256."""
     rows = len(low)
     blocks = (rows + PRICE_BLOCK - 1) >> PRICE_SHIFT
-    lowest, highest = np.empty(blocks), np.empty(blocks)
+    both = blocks + ((rows + FAR_BLOCK - 1) >> FAR_SHIFT)
+    lowest, highest = np.full(both, np.inf), np.full(both, -np.inf)
     for block in range(blocks):
         begin = block << PRICE_SHIFT
         least, most = low[begin], high[begin]
         for i in range(begin + 1, min(begin + PRICE_BLOCK, rows)):
             least, most = min(least, low[i]), max(most, high[i])
         lowest[block], highest[block] = least, most
+        far = blocks + (begin >> FAR_SHIFT)
+        lowest[far], highest[far] = min(lowest[far], least), max(highest[far], most)
     return lowest, highest
 
 
@@ -142,8 +148,14 @@ def find_deadline(slot, entry, time_stop):  # type: ignore[no-untyped-def]
 @_compiled
 def find_touch(low, high, lowest, highest, row, stop, lower, upper):  # type: ignore[no-untyped-def]
     """First row in ``row <= i < stop`` that reaches one of two levels; ``stop`` if none."""
+    beyond = (len(low) + PRICE_BLOCK - 1) >> PRICE_SHIFT
     i = row
     while i < stop:
+        if i & (FAR_BLOCK - 1) == 0:
+            far = beyond + (i >> FAR_SHIFT)
+            if lowest[far] > lower and highest[far] < upper:
+                i = min(i + FAR_BLOCK, stop)
+                continue
         block = i >> PRICE_SHIFT
         edge = min((block + 1) << PRICE_SHIFT, stop)
         if lowest[block] <= lower or highest[block] >= upper:
@@ -207,11 +219,19 @@ def mark_closes(  # type: ignore[no-untyped-def]
     """
     record = len(equity) == len(close)
     floor = peak * ((1.0 - drawdown) + _ROUNDING)
+    beyond = (len(close) + PRICE_BLOCK - 1) >> PRICE_SHIFT
     i = begin
     while i < end:
         block = i >> PRICE_SHIFT
         edge = min((block + 1) << PRICE_SHIFT, end)
         if not record:
+            if i & (FAR_BLOCK - 1) == 0:
+                far = beyond + (i >> FAR_SHIFT)
+                one = cash + signed * (lowest[far] - fill) - paid
+                two = cash + signed * (highest[far] - fill) - paid
+                if one >= floor and two >= floor and one <= peak and two <= peak:
+                    i = min(i + FAR_BLOCK, end)
+                    continue
             one = cash + signed * (lowest[block] - fill) - paid
             two = cash + signed * (highest[block] - fill) - paid
             if one >= floor and two >= floor and one <= peak and two <= peak:

@@ -251,19 +251,19 @@ def test_extreme_signals_on_few_bars(rows, kind):
 
 
 def test_extremes_of_blocks_cover_their_rows_and_no_others():
-    market, probability, size = random_market(11, 203)
+    market, probability, size = random_market(11, 603)
     lowest, highest = market.extremes
-    for block in range(13):
-        rows = slice(16 * block, 16 * block + 16)
-        assert (lowest[block], highest[block]) == (market.low[rows].min(), market.high[rows].max())
+    spans = [slice(16 * block, 16 * block + 16) for block in range(38)]
+    spans += [slice(256 * block, 256 * block + 256) for block in range(3)]
+    assert lowest.tolist() == [market.low[rows].min() for rows in spans]
+    assert highest.tolist() == [market.high[rows].max() for rows in spans]
     least, most = kernel.chance_extremes(probability, size, market.atr)
     open_to_decide = (size > 0) & (market.atr > 0) & ~np.isnan(probability)
     for block in range(4):
         rows = slice(64 * block, 64 * block + 64)
         chances = probability[rows][open_to_decide[rows]]
         assert (least[block], most[block]) == (chances.min(), chances.max())
-    assert len(lowest) == 13
-    assert len(least) == 4
+    assert len(least) == 10
 
 
 def test_nothing_that_may_decide_leaves_a_block_out():
