@@ -6,9 +6,11 @@ here: the rules (``kernel_reference``), caching (``cached``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,14 @@ from ares_resources.backtesting.strategy import StrategyParameters, parameter_ma
 from ares_resources.errors import BadInput
 
 _FIGURES = 6
-_SETS_PER_TASK = 4
+_SETS_PER_TASK = 64
+"""Sets that walk together: each reading of the bars from memory serves all of them."""
+
+_TILE_ROWS = 8192
+"""Bars that all sets of a task pass before any goes on; a multiple of the kernel's blocks."""
+
+_NO_EQUITY, _NO_ROWS = np.empty(0), np.empty((6, 0), np.int64)
+_NO_SLOTS = frozen_array(np.empty(0, np.int64), np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +56,6 @@ class Signals:
     probability: np.ndarray
     size: np.ndarray
     management: np.ndarray | None = None
-    arrays: tuple[np.ndarray, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         from ares_resources.backtesting.kernel import first_bad_size
@@ -60,26 +68,32 @@ class Signals:
         bad = first_bad_size(self.size)
         if bad >= 0:
             raise BadInput(f"size {self.size[bad]} in row {bad} must be finite and >= 0")
-        market = self.market
         object.__setattr__(self, "management", self._checked_management())
-        object.__setattr__(
-            self,
-            "arrays",
-            (
-                market.open,
-                market.high,
-                market.low,
-                market.close,
-                market.atr,
-                market.funding_payment,
-                market.slot,
-                market.day_end_rows,
-                self.probability,
-                self.size,
-                frozen_array(np.empty(0, np.int8), np.int8)
-                if self.management is None
-                else self.management,
-            ),
+
+    @cached_property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """What the kernel reads, in its order; extremes of blocks are computed once, here."""
+        from ares_resources.backtesting.kernel import chance_extremes, order_extremes
+
+        market, told = self.market, self.management
+        orders = np.empty(0, np.int8) if told is None else told
+        return (
+            market.open,
+            market.high,
+            market.low,
+            market.close,
+            market.atr,
+            market.funding_payment,
+            # Read behind a gap alone: eight bytes a bar that most markets need not hold.
+            market.slot if len(market.gap_rows) > 1 else _NO_SLOTS,
+            market.day_end_rows,
+            market.event_rows,
+            market.gap_rows,
+            *market.extremes,
+            self.probability,
+            self.size,
+            *chance_extremes(self.probability, self.size, market.atr),
+            *(frozen_array(one, np.int8) for one in (orders, *order_extremes(orders))),
         )
 
     def _checked_management(self) -> np.ndarray | None:
@@ -127,19 +141,27 @@ class Signals:
         )
 
     def _run(
-        self, matrix: np.ndarray, figures: np.ndarray, day_return: np.ndarray, threads: int
+        self,
+        matrix: np.ndarray,
+        figures: np.ndarray,
+        day_return: np.ndarray,
+        threads: int,
+        tile_rows: int = _TILE_ROWS,
     ) -> None:
         # Plain threads around a kernel that drops the GIL: no OpenMP pool to nest or to fork.
         from ares_resources.backtesting import kernel
 
         sweep: Any = kernel.sweep
+        arrays, sets = self.arrays, len(matrix)
+        together = max(1, min(_SETS_PER_TASK, math.ceil(sets / threads)))
 
         def task(first: int) -> None:
-            stop = min(first + _SETS_PER_TASK, len(matrix))
-            sweep(*self.arrays, matrix, first, stop, figures, day_return)
+            stop = min(first + together, sets)
+            nothing = (_NO_EQUITY, _NO_ROWS, _NO_EQUITY)
+            sweep(*arrays, matrix, first, stop, tile_rows, figures, day_return, *nothing)
 
-        starts = range(0, len(matrix), _SETS_PER_TASK)
-        if threads == 1 or len(starts) == 1:
+        starts = range(0, sets, together)
+        if len(starts) <= 1:
             for first in starts:
                 task(first)
             return
@@ -178,14 +200,15 @@ def backtest_path(
     """One backtest with its equity at every close and its trades; same figures."""
     from ares_resources.backtesting import kernel
 
-    simulate: Any = kernel.simulate
+    sweep: Any = kernel.sweep
     signals = Signals(market, probability, size, management)
     rows, days = len(market), len(market.day_end_rows)
-    figures, day_return, equity = np.empty(_FIGURES), np.empty(days), np.empty(rows)
+    figures, day_return, equity = np.empty((1, _FIGURES)), np.empty((1, days)), np.empty(rows)
     capacity = rows // 2 + 1
     trades, returns = np.empty((6, capacity), np.int64), np.empty(capacity)
     matrix = parameter_matrix([parameters])
-    count = simulate(*signals.arrays, matrix[0], figures, day_return, equity, trades, returns)
+    sweep(*signals.arrays, matrix, 0, 1, rows, figures, day_return, equity, trades, returns)
+    count = int(figures[0, 4])
     net = np.zeros(rows)
     before = np.concatenate(([1.0], equity[:-1]))
     np.divide(equity, before, out=net, where=before > 0)
@@ -193,12 +216,12 @@ def backtest_path(
     kept = trades[:, :count].copy()
     return BacktestPath(
         result=BacktestResult(
-            total_return=float(figures[0]),
-            sharpe=float(figures[1]),
-            max_drawdown=float(figures[2]),
-            turnover=float(figures[3]),
-            trades=int(count),
-            win_rate=float(figures[5]),
+            total_return=float(figures[0, 0]),
+            sharpe=float(figures[0, 1]),
+            max_drawdown=float(figures[0, 2]),
+            turnover=float(figures[0, 3]),
+            trades=count,
+            win_rate=float(figures[0, 5]),
             bars=rows,
             days=days,
         ),

@@ -111,6 +111,26 @@ class MarketArrays:
         return frozen_array(np.unique(np.append(ends, len(self) - 1)), np.int64)
 
     @cached_property
+    def event_rows(self) -> np.ndarray:
+        """int64: rows with funding and last rows of days, ascending, then one beyond any row."""
+        funded = np.flatnonzero(self.funding_payment)
+        return _ended(np.union1d(funded, self.day_end_rows))
+
+    @cached_property
+    def gap_rows(self) -> np.ndarray:
+        """int64: rows before which bars are missing, ascending, then one beyond any row."""
+        if self.timestamp[-1] - self.timestamp[0] == (len(self) - 1) * self.bar_ms:
+            return _ended(np.empty(0, np.int64))
+        return _ended(np.flatnonzero(np.diff(self.slot) > 1) + 1)
+
+    @cached_property
+    def extremes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest low and highest high of each block of rows; see ``kernel.price_extremes``."""
+        from ares_resources.backtesting.kernel import price_extremes
+
+        return price_extremes(self.low, self.high)
+
+    @cached_property
     def fingerprint(self) -> str:
         """Hash of all columns; computed once for each object."""
         from ares_resources.hashing import arrays_fingerprint
@@ -118,6 +138,12 @@ class MarketArrays:
         return arrays_fingerprint({field.name: getattr(self, field.name) for field in fields(self)})
 
     def _check_values(self) -> None:
+        from ares_resources.backtesting.kernel import bars_are_sound
+
+        if not bars_are_sound(*(getattr(self, field.name) for field in fields(self))):
+            self._name_the_fault()
+
+    def _name_the_fault(self) -> None:
         step = np.diff(self.timestamp)
         if step.size and step.min() <= 0:
             row = int(np.argmax(step <= 0)) + 1
@@ -130,6 +156,10 @@ class MarketArrays:
         body_high, body_low = np.maximum(self.open, self.close), np.minimum(self.open, self.close)
         _refuse("high", self.high, self.high < body_high, "at or above open and close")
         _refuse("low", self.low, self.low > body_low, "at or below open and close")
+
+
+def _ended(rows: np.ndarray) -> np.ndarray:
+    return frozen_array(np.append(rows, np.iinfo(np.int64).max), np.int64)
 
 
 def _refuse(name: str, column: np.ndarray, bad: np.ndarray, allowed: str) -> None:
