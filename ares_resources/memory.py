@@ -149,8 +149,8 @@ class MemoryManager:
         except MemoryError as error:
             sample = self.sample()
             raise MemoryExceeded(
-                f"{step}: the system refused more memory ({error or 'no figure given'}; this process"
-                f" {_mebibytes(sample.rss)}, peak {_mebibytes(self._peak)}); {_REMEDY}"
+                f"{step}: the system refused more memory ({error or 'no figure given'};"
+                f" this process {_mebibytes(sample.rss)}, peak {_mebibytes(self._peak)}); {_REMEDY}"
             ) from None
 
     def figures(self) -> dict[str, float | int]:

@@ -133,6 +133,12 @@ class CachedBacktester:
                 if now - held.shared_ns > _SHARE_NS:
                     self._share(held)
                 return held.result
+            held = self._lookup(flat)
+            if held is not None:
+                self._record("cached", [held])
+                self.hits += 1
+                self._remember(flat, held)
+                return held.result
         return self.evaluate_many([parameters])[0]
 
     def evaluate_many(self, parameters: Sequence[Parameters]) -> list[BacktestResult]:

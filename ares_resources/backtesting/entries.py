@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+import xxhash
 
 from ares_resources import progress
 from ares_resources.errors import AresError
@@ -65,6 +66,7 @@ class EntryFolder:
                 ("used", "<i8"),
             ]
         )
+        self._slot_bytes = self._row.itemsize
         self._slots: dict[bytes, int] = {}
         self._generation = -1
         self._file: int | None = None
@@ -207,15 +209,17 @@ class EntryFolder:
     def _stamp(self, slot: int, used_ns: int) -> None:
         if self._file is None or self.fault is not None:
             return
-        with self._faults():
-            place = self._offset(slot) + self._row.itemsize - _STAMP.size
+        place = self._offset(slot + 1) - _STAMP.size
+        try:
             os.pwrite(self._file, _STAMP.pack(used_ns), place)
+        except OSError as error:
+            self._refused(error)
 
     def _believed(self, key: bytes) -> bytes | None:
         slot = self._slots.get(key)
         if slot is None or self._file is None:
             return None
-        data = os.pread(self._file, self._row.itemsize, self._offset(slot))
+        data = os.pread(self._file, self._slot_bytes, self._offset(slot))
         payload = data[_CHECK_BYTES + _KEY_BYTES : -_STAMP.size]
         if data[:_CHECK_BYTES] != _checksum(key, payload) or data[-_STAMP.size :] == bytes(8):
             return None
@@ -236,21 +240,20 @@ class EntryFolder:
         os.pwrite(self._file, _HEADER.pack(_MARK, self._row.itemsize, self._generation), 0)
 
     def _offset(self, slot: int) -> int:
-        return _HEADER.size + slot * self._row.itemsize
+        return _HEADER.size + slot * self._slot_bytes
 
     @contextlib.contextmanager
     def _faults(self) -> Iterator[None]:
         try:
             yield
         except (OSError, AresError) as error:
-            if self.fault is None:
-                self.fault = str(error)
-                progress.current().noted(
-                    f"results are not cached from here on, only computed: {error}"
-                )
+            self._refused(error)
+
+    def _refused(self, error: Exception) -> None:
+        if self.fault is None:
+            self.fault = str(error)
+            progress.current().noted(f"results are not cached from here on, only computed: {error}")
 
 
 def _checksum(key: bytes, payload: bytes) -> bytes:
-    import xxhash
-
     return xxhash.xxh3_128_digest(key + payload)
