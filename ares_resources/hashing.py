@@ -213,7 +213,7 @@ def _digest(values: np.ndarray) -> bytes:
     data = values.reshape(-1)
     # Text may have no width, and times no buffer.
     return xxhash.xxh3_128_digest(
-        data.tobytes() if data.dtype.kind in "SU" else data.view(np.uint8)
+        data.tobytes() if data.dtype.kind in "SU" else data.view(np.uint8).data
     )
 
 
