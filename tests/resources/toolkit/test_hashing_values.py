@@ -196,3 +196,13 @@ def test_deep_nesting_is_refused_and_not_an_overflow():
         value = [value]
     with pytest.raises(BadInput, match="nested too deeply"):
         cache_key(value)
+
+
+def test_zones_of_one_name_at_one_instant_are_told_apart():
+    one, two = (datetime.timezone(datetime.timedelta(hours=hours), "X") for hours in (1, 2))
+    first, second = (
+        pd.Timestamp("2024-01-01 00:00", tz=one),
+        pd.Timestamp("2024-01-01 01:00", tz=two),
+    )
+    assert first == second
+    assert cache_key(first) != cache_key(second)
