@@ -199,13 +199,12 @@ def execute(work: Work, inputs: Mapping[str, Artifact]) -> tuple[Artifact, bool]
 
 def _compute(work: Work, key: str, inputs: Mapping[str, Artifact]) -> Artifact:
     inherited = [reason for artifact in inputs.values() for reason in artifact.degraded]
-    work.memory.guard(work.spec.name)
     started = time.perf_counter()
-    try:
-        result, skipped = work.spec.function(work, **inputs), None
-    except PartitionSkipped as reason:
-        result, skipped = Result(None, {"skipped": str(reason)}), str(reason)
-    work.memory.guard(work.spec.name)
+    with work.memory.watching(work.spec.name):
+        try:
+            result, skipped = work.spec.function(work, **inputs), None
+        except PartitionSkipped as reason:
+            result, skipped = Result(None, {"skipped": str(reason)}), str(reason)
     seconds = round(time.perf_counter() - started, 3)
     cost = {**result.cost, "seconds": seconds, **work.memory.figures()}
     artifact = work.workspace.store.publish(

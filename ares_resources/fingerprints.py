@@ -87,7 +87,8 @@ def _arrow_parts(name: str, array: pa.Array | pa.ChunkedArray) -> Iterable[tuple
     import pyarrow as pa
 
     if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
+        # One chunk is taken as it is: combining would copy it.
+        array = array.chunk(0) if array.num_chunks == 1 else array.combine_chunks()
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     kind = f"{name}:{array.type}"

@@ -11,6 +11,10 @@ Belongs here: canonical keys of nested parameters.  Does not belong here: hashes
 * arrays by type, shape and values; Series, Index and DataFrame by names, types, index and
   values (``attrs`` do not count); times by instant and zone, a pandas Timestamp
   not being a datetime (a Timedelta is a timedelta).
+
+The values of an array enter as XXH3-128: nobody meets a collision of 128 bits by accident, and
+whoever can plant one can write the cache as well.  Where tampering must show (manifests of
+releases) files are hashed with SHA-256 elsewhere.
 """
 
 from __future__ import annotations
@@ -21,7 +25,6 @@ import decimal
 import enum
 import fractions
 import hashlib
-import math
 import pathlib
 import uuid
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -36,6 +39,7 @@ from ares_resources.fingerprints import arrays_fingerprint, frame_fingerprint
 
 __all__ = ["arrays_fingerprint", "cache_key", "frame_fingerprint", "make_hashable"]
 
+_MICROSECOND = datetime.timedelta(microseconds=1)
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
@@ -50,14 +54,21 @@ def make_hashable(value: Any) -> Hashable:
     try:
         return _key(value)
     except RecursionError:
-        raise BadInput(
-            f"a {type(value).__name__} that contains itself, or is nested too deeply, has no key"
-        ) from None
+        raise _too_deep(value) from None
 
 
 def cache_key(value: Any) -> str:
     """SHA-256 of the canonical key, hexadecimal; depends on nothing but the value."""
-    return hashlib.sha256(_encode(make_hashable(value))).hexdigest()
+    key = make_hashable(value)
+    try:
+        return hashlib.sha256(_encode(key)).hexdigest()
+    except RecursionError:
+        raise _too_deep(value) from None
+
+
+def _too_deep(value: Any) -> BadInput:
+    name = type(value).__name__
+    return BadInput(f"a {name} that contains itself, or is nested too deeply, has no key")
 
 
 def _key(value: Any) -> tuple[Any, ...]:
@@ -78,10 +89,11 @@ def _key(value: Any) -> tuple[Any, ...]:
 
 
 def _real(value: Any) -> tuple[Any, ...]:
-    number = float(value)
-    if math.isnan(number):
-        return ("float", "nan")
-    return ("float", number + 0.0)
+    return _float(float(value))
+
+
+def _float(value: float) -> tuple[Any, ...]:
+    return ("float", value + 0.0) if value == value else ("float", "nan")
 
 
 def _complex(value: Any) -> tuple[Any, ...]:
@@ -116,8 +128,27 @@ def _sequence(value: Any) -> tuple[Any, ...]:
 
 
 def _mapping(value: Mapping[Any, Any]) -> tuple[Any, ...]:
+    if type(value) is dict:
+        names = tuple(value)
+        # Names that only equal text (an enum's, say) must not find the layout of the text.
+        if all(type(name) is str for name in names):
+            layout = _layouts.get(names) or _layout(names)
+            return ("mapping", *[(key, _key(value[name])) for name, key in layout])
     pairs = ((_key(name), _key(part)) for name, part in value.items())
     return ("mapping", *sorted(pairs, key=_encode))
+
+
+_layouts: dict[tuple[str, ...], list[tuple[str, tuple[str, str]]]] = {}
+_MOST_LAYOUTS = 1024
+
+
+def _layout(names: tuple[str, ...]) -> list[tuple[str, tuple[str, str]]]:
+    """Names of a mapping with their keys, in the order of the encoded pairs; remembered."""
+    if len(_layouts) >= _MOST_LAYOUTS:
+        _layouts.clear()
+    keys = [(name, ("str", str(name))) for name in names]
+    _layouts[names] = layout = sorted(keys, key=lambda pair: _encode(pair[1]))
+    return layout
 
 
 def _set(value: Iterable[Any]) -> tuple[Any, ...]:
@@ -125,7 +156,7 @@ def _set(value: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _timestamp(value: pd.Timestamp) -> tuple[Any, ...]:
-    return ("timestamp", _nanoseconds(value), "" if value.tz is None else str(value.tz))
+    return ("timestamp", _nanoseconds(value), _zone(value.tz))
 
 
 def _nanoseconds(value: pd.Timestamp | pd.Timedelta) -> int:
@@ -133,8 +164,25 @@ def _nanoseconds(value: pd.Timestamp | pd.Timedelta) -> int:
 
 
 def _datetime(value: datetime.datetime | datetime.time) -> tuple[Any, ...]:
-    zone = "" if value.tzinfo is None else str(value.tzinfo)
-    return (type(value).__name__, value.isoformat(), value.fold, zone)
+    kind = "datetime" if isinstance(value, datetime.datetime) else "time"
+    return (kind, value.isoformat(), value.fold, _zone(value.tzinfo))
+
+
+def _zone(zone: datetime.tzinfo | None) -> Hashable:
+    if zone is None:
+        return ""
+    if isinstance(zone, datetime.timezone):
+        offset = zone.utcoffset(None)
+        plain = str(zone) == str(datetime.timezone(offset))
+        return str(zone) if plain else ("zone", str(zone), offset // _MICROSECOND)
+    # ZoneInfo and pytz name their zones; what is left may be known by its address alone.
+    name = getattr(zone, "key", None) or getattr(zone, "zone", None)
+    if not isinstance(name, str):
+        raise BadInput(
+            f"a time zone of type {_class_name(zone)} without a name has no canonical key;"
+            " allowed: datetime.timezone, zoneinfo.ZoneInfo"
+        )
+    return name
 
 
 def _numpy_time(value: np.datetime64 | np.timedelta64) -> tuple[Any, ...]:
@@ -156,7 +204,17 @@ def _array(value: np.ndarray) -> tuple[Any, ...]:
     plain = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
     if kind in "fc":
         plain = _canonical_floats(plain)
-    return ("ndarray", plain.dtype.str, value.shape, hashlib.sha256(plain.tobytes()).digest())
+    return ("ndarray", plain.dtype.str, value.shape, _digest(plain))
+
+
+def _digest(values: np.ndarray) -> bytes:
+    import xxhash
+
+    data = values.reshape(-1)
+    # Text may have no width, and times no buffer.
+    return xxhash.xxh3_128_digest(
+        data.tobytes() if data.dtype.kind in "SU" else data.view(np.uint8).data
+    )
 
 
 def _canonical_floats(values: np.ndarray) -> np.ndarray:
@@ -196,7 +254,7 @@ _EXACT: dict[type, Callable[[Any], tuple[Any, ...]]] = {
     type(None): lambda _: ("none",),
     bool: lambda value: ("bool", value),
     int: lambda value: ("int", value),
-    float: _real,
+    float: _float,
     str: lambda value: ("str", value),
     dict: _mapping,
     list: _sequence,
@@ -224,7 +282,7 @@ _BY_KIND: tuple[tuple[Any, Callable[[Any], tuple[Any, ...]]], ...] = (
     (datetime.date, lambda value: ("date", value.isoformat())),
     (
         datetime.timedelta,
-        lambda value: ("timedelta", (value // datetime.timedelta(microseconds=1)) * 1000),
+        lambda value: ("timedelta", (value // _MICROSECOND) * 1000),
     ),
     (decimal.Decimal, _decimal),
     (fractions.Fraction, lambda value: ("fraction", value.numerator, value.denominator)),
@@ -245,16 +303,29 @@ _BY_KIND: tuple[tuple[Any, Callable[[Any], tuple[Any, ...]]], ...] = (
 
 def _encode(key: Any) -> bytes:
     """Bytes of a canonical key; prefix-free, so that different keys never meet."""
-    if isinstance(key, tuple):
-        return b"(" + b"".join(_encode(part) for part in key) + b")"
-    if isinstance(key, bytes):
-        data, mark = key, b"b"
-    elif isinstance(key, str):
-        data, mark = key.encode("utf-8", "surrogatepass"), b"s"
-    elif isinstance(key, float):
-        data, mark = key.hex().encode(), b"f"
-    elif isinstance(key, int) and not isinstance(key, bool):
-        data, mark = format(key, "x").encode(), b"i"
+    parts: list[bytes] = []
+    _encode_into(key, parts.append)
+    return b"".join(parts)
+
+
+def _encode_into(key: Any, add: Callable[[bytes], None]) -> None:
+    kind = type(key)
+    if kind is tuple:
+        add(b"(")
+        for part in key:
+            _encode_into(part, add)
+        add(b")")
+    elif kind is str:
+        data = key.encode("utf-8", "surrogatepass")
+        add(b"s%d:%b" % (len(data), data))
+    elif kind is float:
+        data = key.hex().encode()
+        add(b"f%d:%b" % (len(data), data))
+    elif kind is int:
+        data = b"%x" % key
+        add(b"i%d:%b" % (len(data), data))
+    elif kind is bytes:
+        add(b"b%d:%b" % (len(key), key))
     else:
-        data, mark = repr(key).encode(), b"c"
-    return mark + str(len(data)).encode() + b":" + data
+        data = repr(key).encode()
+        add(b"c%d:%b" % (len(data), data))

@@ -1,35 +1,45 @@
 """Watching memory, so that a step stops with a sentence before the machine kills it.
 
-Belongs here: measuring, freeing registered caches, and the error past the threshold.  Does
-not belong here: what the caches hold.
+Belongs here: freeing caches, the watch over a step, and the error past the threshold.  Does
+not belong here: measuring (``memory_limits``), what the caches hold.
+
+While a step runs a thread looks ten times a second.  Past the threshold it empties the
+caches; if that is not enough it interrupts the step's thread between two Python
+instructions.  A single call into compiled code is not interrupted before it returns.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import functools
 import gc
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
 
 from ares_resources.errors import BadInput, MemoryExceeded
+from ares_resources.memory_limits import MemorySample, forget_peak, measure
+
+__all__ = ["MemoryManager", "MemorySample", "measure", "register_cache"]
 
 _MEBIBYTE = 2**20
-_CGROUP = Path("/sys/fs/cgroup")
+_EVERY_SECONDS = 0.1
+_REMEDY = "shorten lookback_days, lower max_cache_size or raise memory_threshold"
+_process_caches: list[Callable[[], Callable[[], object] | None]] = []
 
 
-@dataclass(frozen=True)
-class MemorySample:
-    """Bytes: resident in this process, used and usable in all (machine or control group)."""
+def register_cache(free: Callable[[], object]) -> None:
+    """Let every manager of this process empty a cache by ``free``, from any thread.
 
-    rss: int
-    used: int
-    total: int
-
-    @property
-    def share(self) -> float:
-        """Share of the usable memory that is used, by whomever."""
-        return self.used / self.total
+    A method is held weakly: it is forgotten with its object.
+    """
+    if hasattr(free, "__self__") and hasattr(free, "__func__"):
+        _process_caches[:] = [known for known in _process_caches if known() is not None]
+        _process_caches.append(weakref.WeakMethod(free))
+    else:
+        _process_caches.append(lambda: free)
 
 
 class MemoryManager:
@@ -55,7 +65,8 @@ class MemoryManager:
         if not 0 < threshold <= 1:
             raise BadInput(f"memory threshold {threshold} must be in (0, 1]")
         self.threshold, self.enabled = threshold, enabled
-        self._probe = probe or measure
+        self._probe = probe or functools.partial(measure, threshold=threshold)
+        self._forget = (lambda: None) if probe else forget_peak
         self._caches: dict[str, Callable[[], object]] = {}
         self._peak = self._freed = self._cleanups = 0
         self._last = self.sample()
@@ -71,7 +82,7 @@ class MemoryManager:
     def sample(self) -> MemorySample:
         """Measure now; the largest process size seen is kept."""
         self._last = self._probe()
-        self._peak = max(self._peak, self._last.rss)
+        self._peak = max(self._peak, self._last.rss, self._last.peak)
         return self._last
 
     def free_caches(self) -> int:
@@ -79,7 +90,12 @@ class MemoryManager:
         before = self.sample().rss
         for name in sorted(self._caches):
             self._caches[name]()
+        for known in list(_process_caches):
+            free = known()
+            if free is not None:
+                free()
         gc.collect()
+        _return_pages()
         freed = max(0, before - self.sample().rss)
         self._freed += freed
         self._cleanups += 1
@@ -105,9 +121,37 @@ class MemoryManager:
         raise MemoryExceeded(
             f"{step}: memory is at {sample.share:.0%} of {_mebibytes(sample.total)}{needs}, over"
             f" the threshold of {self.threshold:.0%} with caches freed (this process"
-            f" {_mebibytes(sample.rss)}, peak {_mebibytes(self._peak)}); shorten lookback_days,"
-            " lower max_cache_size or raise memory_threshold"
+            f" {_mebibytes(sample.rss)}, peak {_mebibytes(self._peak)}); {_REMEDY}"
         )
+
+    @contextlib.contextmanager
+    def watching(self, step: str) -> Iterator[None]:
+        """Guard ``step`` at its start and all the while it runs; figures begin anew.
+
+        Raises
+        ------
+        MemoryExceeded
+            As :meth:`guard`; also where an allocation of the step was refused.
+        """
+        self._peak = self._freed = self._cleanups = 0
+        self._forget()
+        self.guard(step)
+        watch = _Watch(self, step) if self.enabled else None
+        try:
+            try:
+                yield
+            finally:
+                if watch is not None:
+                    watch.end()
+        except _Interrupt:
+            reason = watch.reason if watch is not None else ""
+            raise MemoryExceeded(reason) from None
+        except MemoryError as error:
+            sample = self.sample()
+            raise MemoryExceeded(
+                f"{step}: the system refused more memory ({error or 'no figure given'};"
+                f" this process {_mebibytes(sample.rss)}, peak {_mebibytes(self._peak)}); {_REMEDY}"
+            ) from None
 
     def figures(self) -> dict[str, float | int]:
         """What a step's metadata shows: MiB of this process, its peak and what was freed."""
@@ -116,6 +160,8 @@ class MemoryManager:
             "memory_rss_mib": round(sample.rss / _MEBIBYTE, 1),
             "memory_peak_mib": round(self._peak / _MEBIBYTE, 1),
             "memory_share": round(sample.share, 4),
+            "memory_threshold": self.threshold if self.enabled else 1.0,
+            "memory_limit_mib": round(sample.total / _MEBIBYTE, 1),
             "memory_freed_mib": round(self._freed / _MEBIBYTE, 1),
             "memory_cleanups": self._cleanups,
         }
@@ -124,30 +170,52 @@ class MemoryManager:
         return sample.used + estimate_bytes <= self.threshold * sample.total
 
 
-def measure(cgroup: Path = _CGROUP) -> MemorySample:
-    """Sample this process and the tighter of machine and control group (version 2)."""
-    import psutil
-
-    machine = psutil.virtual_memory()
-    used, total = machine.total - machine.available, machine.total
-    limit = _cgroup_number(cgroup / "memory.max")
-    if limit is not None and 0 < limit < total:
-        # File pages that can be dropped are not in the way of anybody.
-        current = _cgroup_number(cgroup / "memory.current") or 0
-        used, total = max(0, current - _droppable(cgroup / "memory.stat")), limit
-    return MemorySample(psutil.Process(os.getpid()).memory_info().rss, used, total)
+class _Interrupt(BaseException):
+    """Ends a step from outside; no ``except Exception`` of a library takes it for its own."""
 
 
-def _cgroup_number(path: Path) -> int | None:
-    text = path.read_text().strip() if path.is_file() else "max"
-    return int(text) if text.isdigit() else None
+class _Watch:
+    """A thread that guards a step, and interrupts the thread that runs it."""
+
+    def __init__(self, manager: MemoryManager, step: str) -> None:
+        self.reason = ""
+        self._manager, self._step = manager, step
+        self._watched = threading.get_ident()
+        self._over, self._lock = threading.Event(), threading.Lock()
+        self._thread = threading.Thread(target=self._look, name="memory watch", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Look no more; an interrupt that has not struck yet never does."""
+        with self._lock:
+            self._over.set()
+            _raise_in(self._watched, None)
+
+    def _look(self) -> None:
+        while not self._over.wait(_EVERY_SECONDS):
+            try:
+                self._manager.guard(self._step)
+            except MemoryExceeded as reason:
+                with self._lock:
+                    if not self._over.is_set():
+                        self.reason = str(reason)
+                        _raise_in(self._watched, _Interrupt)
+                return
 
 
-def _droppable(path: Path) -> int:
-    if not path.is_file():
-        return 0
-    pairs = (line.split() for line in path.read_text().splitlines())
-    return sum(int(value) for name, value in pairs if name == "inactive_file")
+def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
+    what = ctypes.py_object(kind) if kind is not None else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), what)
+
+
+def _return_pages() -> None:
+    """Hand what Arrow's pool and the C library keep for later back to the system."""
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:
+        arrow.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _mebibytes(count: int) -> str:

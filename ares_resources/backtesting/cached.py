@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import operator
 import struct
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
@@ -26,6 +27,7 @@ from ares_resources.backtesting.results import ENGINE_VERSION, BacktestResult
 from ares_resources.backtesting.strategy import StrategyParameters
 from ares_resources.errors import BadInput
 from ares_resources.hashing import arrays_fingerprint
+from ares_resources.memory import register_cache
 
 # total_return, sharpe, max_drawdown, turnover, trades, win_rate, bars, days
 _ENTRY = struct.Struct("<ddddqdqq")
@@ -33,7 +35,21 @@ _ENTRY = struct.Struct("<ddddqdqq")
 _PARAMETERS = struct.Struct("<ddddqddqd")
 _in_order = operator.attrgetter(*StrategyParameters.__dataclass_fields__)
 
+# Other processes see a use of a held result at most this late.
+_SHARE_NS = 20_000_000
+
 Parameters = StrategyParameters | Mapping[str, Any]
+_Flat = tuple[float, ...]
+
+
+class _Held:
+    """A result in memory, with when it was used last and when other processes were told."""
+
+    __slots__ = ("key", "result", "shared_ns", "used_ns")
+
+    def __init__(self, key: bytes, result: BacktestResult, used_ns: int) -> None:
+        self.key, self.result = key, result
+        self.used_ns = self.shared_ns = used_ns
 
 
 class CachedBacktester:
@@ -49,7 +65,8 @@ class CachedBacktester:
         Entries kept, in the folder and in memory; the least recently used go first.
     ledger, study
         Where each look is recorded: a computed result as ``complete``, one from the cache as
-        ``cached``.  A study must be named if there is a ledger.
+        ``cached``, one whose computing raised as ``failed``, one that was never finished as
+        ``killed``.  A study must be named if there is a ledger.
     threads
         Cores for what has to be computed; results do not depend on it.
     enabled
@@ -83,9 +100,16 @@ class CachedBacktester:
         self.data_fingerprint = market_fingerprint(self.signals)
         self.hits = self.misses = 0
         self._size = max_cache_size
-        self._entries = EntryFolder(folder, capacity=max_cache_size) if enabled else None
-        self._memory: OrderedDict[str, BacktestResult] = OrderedDict()
+        self._entries = (
+            EntryFolder(folder, capacity=max_cache_size, payload_bytes=_ENTRY.size)
+            if enabled
+            else None
+        )
+        # Typed and flat: what is held here has been recorded in the ledger by this object.
+        self._memory: OrderedDict[_Flat, _Held] = OrderedDict()
         self._ledger, self._study, self._threads = ledger, study, threads
+        self._head = f"{ENGINE_VERSION}:{self.data_fingerprint}:".encode()
+        register_cache(self.clear_memory)
 
     @property
     def evictions(self) -> int:
@@ -94,85 +118,121 @@ class CachedBacktester:
 
     def generate_cache_key(self, parameters: Parameters) -> str:
         """The key of a result: data, parameters and engine version; the same everywhere."""
-        # A fixed layout after a fixed head: as collision-free as a nested key, and faster.
-        numbers = _PARAMETERS.pack(*_in_order(as_parameters(parameters)))
-        head = f"{ENGINE_VERSION}:{self.data_fingerprint}:".encode()
-        return hashlib.sha256(head + numbers).hexdigest()
+        return self._key(_in_order(as_parameters(parameters))).hex()
 
     def evaluate(self, parameters: Parameters) -> BacktestResult:
         """One result, from the cache if it is there."""
+        if type(parameters) is StrategyParameters:
+            flat = _in_order(parameters)
+            memory = self._memory  # the memory watch may put an empty one in its place
+            held = memory.get(flat)
+            if held is not None:
+                self.hits += 1
+                memory.move_to_end(flat)
+                held.used_ns = now = time.time_ns()
+                if now - held.shared_ns > _SHARE_NS:
+                    self._share(held)
+                return held.result
+            held = self._lookup(flat)
+            if held is not None:
+                self._record("cached", [held])
+                self.hits += 1
+                self._remember(flat, held)
+                return held.result
         return self.evaluate_many([parameters])[0]
 
     def evaluate_many(self, parameters: Sequence[Parameters]) -> list[BacktestResult]:
         """Results in the order of the parameters; only those not in the cache are computed."""
-        wanted = [as_parameters(one) for one in parameters]
-        known = {one: self._lookup(one) for one in dict.fromkeys(wanted)}
-        missing = [one for one, result in known.items() if result is None]
-        results = self._compute(missing)
+        wanted = [_in_order(as_parameters(one)) for one in parameters]
+        memory = self._memory
+        found = {flat: self._lookup(flat) for flat in dict.fromkeys(wanted)}
+        cached = {flat: held for flat, held in found.items() if held is not None}
+        missing = [flat for flat, held in found.items() if held is None]
+        self._record("cached", [h for flat, h in cached.items() if flat not in memory])
+        computed = self._compute(missing)
         self.misses += len(missing)
         self.hits += len(wanted) - len(missing)
-        self._record(known, results)
-        found = {**{one: result for one, result in known.items() if result}, **results}
-        return [found[one] for one in wanted]
+        if self._entries is not None:
+            for flat in found:
+                self._remember(flat, cached.get(flat) or computed[flat])
+        return [(cached.get(flat) or computed[flat]).result for flat in wanted]
 
     def clear_memory(self) -> None:
         """Forget what is held in memory (the folder keeps it); for the memory manager."""
-        self._memory.clear()
+        self._memory = OrderedDict()
 
     def statistics(self) -> dict[str, int]:
         """Hits, misses and evictions so far, for a step's metadata."""
         return {"hits": self.hits, "misses": self.misses, "evictions": self.evictions}
 
-    def _lookup(self, parameters: StrategyParameters) -> BacktestResult | None:
+    def _key(self, flat: _Flat) -> bytes:
+        # A fixed layout after a fixed head: as collision-free as a nested key, and faster.
+        # -0.0 equals 0.0 and has its key.
+        numbers = _PARAMETERS.pack(*[value or 0 for value in flat])
+        return hashlib.sha256(self._head + numbers).digest()
+
+    def _lookup(self, flat: _Flat) -> _Held | None:
+        held = self._memory.get(flat)
+        if held is not None:
+            held.used_ns = time.time_ns()
+            if held.used_ns - held.shared_ns > _SHARE_NS:
+                self._share(held)
+            return held
         if self._entries is None:
             return None
-        key = self.generate_cache_key(parameters)
-        result = self._memory.get(key)
-        if result is not None:
-            self._entries.touch(key)
-        else:
-            payload = self._entries.read(key)
-            if payload is None or len(payload) != _ENTRY.size:
-                return None
-            result = BacktestResult(*_ENTRY.unpack(payload))
-        self._remember(key, result)
-        return result
+        key = self._key(flat)
+        payload = self._entries.read(key)
+        if payload is None:
+            return None
+        return _Held(key, BacktestResult(*_ENTRY.unpack(payload)), time.time_ns())
 
-    def _compute(
-        self, missing: Sequence[StrategyParameters]
-    ) -> dict[StrategyParameters, BacktestResult]:
+    def _share(self, held: _Held) -> None:
+        if self._entries is not None:
+            self._entries.touch(held.key, held.used_ns)
+        held.shared_ns = held.used_ns
+
+    def _compute(self, missing: Sequence[_Flat]) -> dict[_Flat, _Held]:
         if not missing:
             return {}
-        sweep = self.signals.sweep(missing, threads=self._threads)
-        results = dict(zip(missing, sweep.results(), strict=True))
+        keys = [self._key(flat) for flat in missing]
+        # Looked at from here on: whoever is killed before the result has looked all the same.
+        self._record_unfinished("killed", keys)
+        try:
+            parameters = [StrategyParameters(*flat) for flat in missing]  # type: ignore[arg-type]
+            results = self.signals.sweep(parameters, threads=self._threads).results()
+        except Exception:
+            self._record_unfinished("failed", keys)
+            raise
+        now = time.time_ns()
+        made = [_Held(key, one, now) for key, one in zip(keys, results, strict=True)]
+        self._record("complete", made)
         if self._entries is not None:
-            for parameters, result in results.items():
-                key = self.generate_cache_key(parameters)
-                self._entries.write(key, _ENTRY.pack(*astuple(result)))
-                self._remember(key, result)
-            self._entries.settle()
-        return results
+            uses = {h.key: h.used_ns for h in self._memory.values() if h.used_ns > h.shared_ns}
+            self._entries.write_many(
+                {held.key: _ENTRY.pack(*astuple(held.result)) for held in made}, uses
+            )
+        return dict(zip(missing, made, strict=True))
 
-    def _remember(self, key: str, result: BacktestResult) -> None:
-        self._memory[key] = result
-        self._memory.move_to_end(key)
-        while len(self._memory) > self._size:
-            self._memory.popitem(last=False)
+    def _remember(self, flat: _Flat, held: _Held) -> None:
+        memory = self._memory
+        memory[flat] = held
+        memory.move_to_end(flat)
+        while len(memory) > self._size:
+            memory.popitem(last=False)
 
-    def _record(
-        self,
-        known: Mapping[StrategyParameters, BacktestResult | None],
-        computed: Mapping[StrategyParameters, BacktestResult],
-    ) -> None:
-        if self._ledger is None:
+    def _record(self, state: str, looks: Sequence[_Held]) -> None:
+        if self._ledger is None or not looks:
             return
         entries = []
-        for parameters, cached in known.items():
-            result = cached or computed[parameters]
+        for held in looks:
+            result = held.result
             values = (result.sharpe, result.max_drawdown, result.turnover, float(result.trades))
-            state = "cached" if cached else "complete"
-            entries.append((self.generate_cache_key(parameters), state, values, result.sharpe))
+            entries.append((held.key.hex(), state, values, result.sharpe))
         self._ledger.record(self._study, entries)
+
+    def _record_unfinished(self, state: str, keys: Sequence[bytes]) -> None:
+        if self._ledger is not None:
+            self._ledger.record(self._study, [(key.hex(), state, (), None) for key in keys])
 
 
 def as_parameters(parameters: Parameters) -> StrategyParameters:

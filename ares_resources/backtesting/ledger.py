@@ -38,6 +38,11 @@ _STANDING = """
 SELECT study, key, MIN(rank), trial_values, sharpe FROM trials
 WHERE substr(study, 1, length(?)) = ? GROUP BY study, key ORDER BY study, key
 """
+_COUNT = """
+SELECT COUNT(*) FROM (SELECT DISTINCT study, key FROM trials WHERE substr(study, 1, length(?)) = ?)
+"""
+_STUDIES = "SELECT study, COUNT(DISTINCT key) FROM trials GROUP BY study ORDER BY study"
+_KNOWN = "SELECT 1 FROM trials WHERE study = ? AND key = ? LIMIT 1"
 _BUSY_SECONDS = 120.0
 
 
@@ -88,15 +93,12 @@ class TrialLedger:
         rows = [_row(study, entry) for entry in entries]
         with self._open() as database:
             database.execute("BEGIN IMMEDIATE")
-            before = _count(database, study)
-            for row in rows:
-                if database.execute(_INSERT, row).rowcount == 0:
-                    _check_same(database, row)
-            return _count(database, study) - before
+            return sum(_append(database, row) for row in rows)
 
     def count(self, prefix: str = "") -> int:
         """Trials of all studies whose name starts with ``prefix``, each once."""
-        return len(self._standing(prefix))
+        with self._open() as database:
+            return int(database.execute(_COUNT, (prefix, prefix)).fetchone()[0])
 
     def sharpes(self, prefix: str = "") -> np.ndarray:
         """float64: the recorded Sharpe ratios, in the order of study and key."""
@@ -114,10 +116,8 @@ class TrialLedger:
 
     def studies(self) -> dict[str, int]:
         """Trials by study, sorted by name."""
-        counts: dict[str, int] = {}
-        for entry in self._standing(""):
-            counts[entry.study] = counts.get(entry.study, 0) + 1
-        return counts
+        with self._open() as database:
+            return dict(database.execute(_STUDIES).fetchall())
 
     def _standing(self, prefix: str) -> list[LedgerEntry]:
         with self._open() as database:
@@ -156,9 +156,12 @@ def _row(study: str, entry: Record) -> tuple[str, str, int, str, float | None]:
     return study, key, STATES.index(state), numbers, None if sharpe is None else float(sharpe)
 
 
-def _count(database: sqlite3.Connection, study: str) -> int:
-    query = "SELECT COUNT(DISTINCT key) FROM trials WHERE study = ?"
-    return int(database.execute(query, (study,)).fetchone()[0])
+def _append(database: sqlite3.Connection, row: tuple[str, str, int, str, float | None]) -> bool:
+    """Whether the trial is new; a look already recorded in this state must say the same."""
+    known = database.execute(_KNOWN, row[:2]).fetchone() is not None
+    if database.execute(_INSERT, row).rowcount == 0:
+        _check_same(database, row)
+    return not known
 
 
 def _check_same(database: sqlite3.Connection, row: tuple[str, str, int, str, float | None]) -> None:

@@ -17,6 +17,7 @@ from ares_resources.errors import BadInput
 from ares_resources.exchanges.simulated.market import BAR_COLUMNS, simulate
 from ares_resources.exchanges.simulated.recipe import GENESIS_MS, MINUTE_MS
 from ares_resources.exchanges.simulated.symbols import find_listing
+from ares_resources.memory import register_cache
 from ares_resources.timeframes import DAY_MS, grid_ceil, timeframe_ms
 
 CLOCK_MS = 1_704_067_200_000  # 2024-01-01T00:00:00Z
@@ -121,6 +122,9 @@ def _published(
     for array in (*bars, *funding):
         array.setflags(write=False)
     return bars, funding
+
+
+register_cache(_published.cache_clear)
 
 
 def _pages(

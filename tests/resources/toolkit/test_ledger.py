@@ -140,3 +140,81 @@ def test_a_kill_leaves_whole_batches(tmp_path):
     assert ledger.count() > 0
     with sqlite3.connect(path) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+_LOOKS = st.lists(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.integers(0, 5), st.sampled_from(STATES)), max_size=6
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(_LOOKS)
+def test_any_sequence_of_looks_counts_as_a_set_would(tmp_path_factory, batches):
+    """Against a dictionary: a trial once, in the best state that it was ever seen in."""
+    ledger = TrialLedger(tmp_path_factory.mktemp("ledger") / "trials.db")
+    known: dict[tuple[str, str], int] = {}
+    for batch in batches:
+        for study in "ab":
+            looks = [(f"k{key}", state) for name, key, state in batch if name == study]
+            new = len({key for key, _ in looks} - {key for name, key in known if name == study})
+            assert ledger.record(study, [(key, state, [], None) for key, state in looks]) == new
+            for key, state in looks:
+                rank = STATES.index(state)
+                known[study, key] = min(rank, known.get((study, key), rank))
+    assert ledger.count() == len(known)
+    assert ledger.studies() == {
+        study: len([key for name, key in known if name == study])
+        for study in sorted({name for name, _ in known})
+    }
+    for study in "ab":
+        states = {entry.key: entry.state for entry in ledger.entries(study)}
+        assert states == {key: STATES[rank] for (name, key), rank in known.items() if name == study}
+
+
+def _look_at_all(path: Path, start: multiprocessing.Barrier, state: str) -> None:
+    ledger = TrialLedger(path)
+    start.wait(60)
+    for number in range(30):
+        ledger.record(
+            "s", [(f"k{number}", state, [], None), (f"{state}-{number}", state, [], None)]
+        )
+
+
+def test_writers_of_every_state_at_once_count_each_trial_once(tmp_path):
+    path = tmp_path / "trials.db"
+    context = multiprocessing.get_context("fork")
+    start = context.Barrier(len(STATES))
+    workers = [context.Process(target=_look_at_all, args=(path, start, state)) for state in STATES]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert [worker.exitcode for worker in workers] == [0] * len(STATES)
+    ledger = TrialLedger(path)
+    assert ledger.count("s") == 30 + 30 * len(STATES)
+    standing = {entry.key: entry.state for entry in ledger.entries("s")}
+    assert all(standing[f"k{number}"] == STATES[0] for number in range(30))
+
+
+def _kill_while_writing(path: Path, told) -> None:
+    ledger = TrialLedger(path)
+    for batch in range(10**6):
+        ledger.record("s", [(f"{batch:07d}-{i}", "complete", [i], i) for i in range(3)])
+        told.value = batch
+
+
+def test_what_was_recorded_before_a_kill_stands(tmp_path):
+    path = tmp_path / "trials.db"
+    context = multiprocessing.get_context("fork")
+    told = context.Value("l", -1, lock=False)
+    worker = context.Process(target=_kill_while_writing, args=(path, told))
+    worker.start()
+    while told.value < 5:
+        time.sleep(0.01)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.join()
+    batches = {entry.key.split("-")[0] for entry in TrialLedger(path).entries("s")}
+    assert {f"{batch:07d}" for batch in range(told.value + 1)} <= batches

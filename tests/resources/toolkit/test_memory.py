@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from ares_resources.errors import BadInput, MemoryExceeded
-from ares_resources.memory import MemoryManager, MemorySample, measure
+from ares_resources.memory import MemoryManager, MemorySample, measure, register_cache
 
 MIB = 2**20
 
@@ -100,6 +103,73 @@ def test_a_control_group_tighter_than_the_machine_counts(tmp_path):
     (tmp_path / "memory.max").write_text("max\n")
     assert measure(tmp_path).total > 1000 * MIB
     assert measure(tmp_path / "none").total == measure(tmp_path).total
+
+
+def _first_version(root: Path, path: str, limit: int, used: int) -> None:
+    folder = root / "memory" / path
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "memory.limit_in_bytes").write_text(f"{limit}\n")
+    (folder / "memory.usage_in_bytes").write_text(f"{used}\n")
+    (folder / "memory.stat").write_text(f"inactive_file 1\ntotal_inactive_file {20 * MIB}\n")
+
+
+def test_every_control_group_of_the_process_counts_in_both_versions(tmp_path):
+    membership = tmp_path / "membership"
+    membership.write_text("4:cpu:/x\n3:hugetlb,memory:/outer/inner\n0::/slice/own\n")
+    unlimited = 9223372036854771712
+    for path in ("", "outer/inner"):
+        _first_version(tmp_path, path, unlimited, 500 * MIB)
+    assert measure(tmp_path, membership).total > 2000 * MIB
+    _first_version(tmp_path, "outer", 1000 * MIB, 520 * MIB)
+    sample = measure(tmp_path, membership)
+    assert (sample.used, sample.total) == (500 * MIB, 1000 * MIB)
+    own = tmp_path / "slice" / "own"
+    own.mkdir(parents=True)
+    (own / "memory.max").write_text(f"{600 * MIB}\n")
+    (own / "memory.current").write_text(f"{300 * MIB}\n")
+    sample = measure(tmp_path, membership)
+    assert (sample.used, sample.total) == (300 * MIB, 600 * MIB)
+    # The one with the least room up to the threshold, not the one with the largest share.
+    assert measure(tmp_path, membership, threshold=1.0).total == 600 * MIB
+    (own / "memory.current").write_text(f"{50 * MIB}\n")
+    assert measure(tmp_path, membership).total == 1000 * MIB
+
+
+def test_a_group_of_another_name_space_is_looked_for_at_the_visible_root(tmp_path):
+    membership = tmp_path / "membership"
+    membership.write_text("4:memory:/docker/abc\n")
+    _first_version(tmp_path, "", 900 * MIB, 100 * MIB)
+    assert measure(tmp_path, membership).total == 900 * MIB
+
+
+def test_caches_of_the_process_are_freed_by_every_manager_until_they_are_gone():
+    class Cache:
+        emptied = 0
+
+        def empty(self) -> None:
+            Cache.emptied += 1
+
+    cache = Cache()
+    register_cache(cache.empty)
+    machine = Machine(500, 400)
+    manager(machine).guard("step 5")
+    assert Cache.emptied == 1
+    del cache
+    manager(machine).free_caches()
+    assert Cache.emptied == 1
+
+
+def test_the_peak_within_a_step_is_seen_though_nobody_looked():
+    watch = MemoryManager(1.0, enabled=False)
+    with watch.watching("step 1"):
+        block = np.ones(32 * MIB)
+        del block
+    first = watch.figures()
+    with watch.watching("step 2"):
+        pass
+    second = watch.figures()
+    assert first["memory_peak_mib"] > first["memory_rss_mib"] + 200
+    assert second["memory_peak_mib"] < first["memory_peak_mib"] - 200
 
 
 @pytest.mark.parametrize("threshold", [0.0, -1.0, 1.01, float("nan")])

@@ -71,7 +71,7 @@ def test_budgets_are_honoured(tmp_path):
     backtester = small.attach_market(MARKET, PROBABILITY, SIZE, study="s")
     sets = [StrategyParameters(0.6, 0.4, 2.0, 3.0, bars, 0, 0) for bars in range(1, 6)]
     backtester.evaluate_many(sets)
-    assert len(list((tmp_path / "cache" / "backtests").glob("*.entry"))) == 2
+    assert (tmp_path / "cache" / "backtests" / "results-1.slots").stat().st_size == 32 + 2 * 120
     assert small.threads == 1
     assert small.memory_manager.threshold == 0.5
 
