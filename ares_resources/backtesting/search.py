@@ -194,15 +194,19 @@ def choose(
 
 def front_volume(pareto: Sequence[FinishedTrial]) -> float:
     """Hypervolume of a front; each objective is first bent into (0, 1), more being better."""
-    gains = [
-        (
-            0.5 + math.atan(trial.sharpe) / math.pi,
-            1 - min(trial.max_drawdown, 1.0),
-            1 / (1 + math.log1p(trial.turnover)),
-        )
-        for trial in pareto
-    ]
-    return hypervolume(np.array(gains, dtype=np.float64).reshape(-1, 3))
+    losses = [(-trial.sharpe, trial.max_drawdown, trial.turnover) for trial in pareto]
+    return hypervolume(bent(np.array(losses, dtype=np.float64).reshape(-1, 3)))
+
+
+def bent(losses: np.ndarray) -> np.ndarray:
+    """Gains in [0, 1] of losses ``(n, 3)``: minus the Sharpe ratio, drawdown, turnover."""
+    return np.column_stack(
+        [
+            0.5 - np.arctan(losses[:, 0]) / math.pi,
+            1 - np.minimum(losses[:, 1], 1.0),
+            1 / (1 + np.log1p(losses[:, 2])),
+        ]
+    )
 
 
 class _Search:
