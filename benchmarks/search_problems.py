@@ -3,10 +3,10 @@
 Belongs here: problems with their search spaces, and the hypervolume each is judged by.  Does
 not belong here: who searches (``search``), tables (``search_tables``).
 
-The functions are written from their formulas: ZDT1, ZDT3 and ZDT4 from Zitzler, Deb and Thiele
-(2000), Comparison of Multiobjective Evolutionary Algorithms, section 4, with 30, 30 and 10
-variables; DTLZ2 from Deb, Thiele, Laumanns and Zitzler (2002), Scalable Multi-Objective
-Optimization Test Problems, with three objectives and 12 variables.
+The functions are written from their formulas: ZDT1 and ZDT3 from Zitzler, Deb and Thiele (2000),
+Comparison of Multiobjective Evolutionary Algorithms, section 4, with 30 variables; DTLZ2 from
+Deb, Thiele, Laumanns and Zitzler (2002), Scalable Multi-Objective Optimization Test Problems,
+with three objectives and 12 variables.
 """
 
 from __future__ import annotations
@@ -130,7 +130,6 @@ FUNCTIONS: dict[str, tuple[int, int, float]] = {
     # name: variables, objectives, the corner that the hypervolume is measured from
     "ZDT1": (30, 2, 11.0),
     "ZDT3": (30, 2, 11.0),
-    "ZDT4": (10, 2, 200.0),
     "DTLZ2": (12, 3, 2.5),
 }
 
@@ -138,10 +137,7 @@ FUNCTIONS: dict[str, tuple[int, int, float]] = {
 def function(name: str) -> Problem:
     """One of ``FUNCTIONS``; its hypervolume is a share of the box up to its corner."""
     variables, objectives, corner = FUNCTIONS[name]
-    wide = name == "ZDT4"
-    space = {
-        f"x{i:02}": Range(-5.0, 5.0) if wide and i else Range(0.0, 1.0) for i in range(variables)
-    }
+    space = {f"x{i:02}": Range(0.0, 1.0) for i in range(variables)}
 
     def evaluate(points: Sequence[Mapping[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
         x = np.array([[point[key] for key in space] for point in points])
@@ -164,12 +160,6 @@ def _zdt3(x: np.ndarray) -> np.ndarray:
     return np.column_stack([first, g * shape])
 
 
-def _zdt4(x: np.ndarray) -> np.ndarray:
-    rest = x[:, 1:]
-    g = 1 + 10 * rest.shape[1] + (rest**2 - 10 * np.cos(4 * math.pi * rest)).sum(axis=1)
-    return np.column_stack([x[:, 0], g * (1 - np.sqrt(x[:, 0] / g))])
-
-
 def _dtlz2(x: np.ndarray) -> np.ndarray:
     g = ((x[:, 2:] - 0.5) ** 2).sum(axis=1)
     a, b = x[:, 0] * math.pi / 2, x[:, 1] * math.pi / 2
@@ -177,4 +167,4 @@ def _dtlz2(x: np.ndarray) -> np.ndarray:
     return np.column_stack(parts) * (1 + g)[:, None]
 
 
-_FORMULAS = {"ZDT1": _zdt1, "ZDT3": _zdt3, "ZDT4": _zdt4, "DTLZ2": _dtlz2}
+_FORMULAS = {"ZDT1": _zdt1, "ZDT3": _zdt3, "DTLZ2": _dtlz2}

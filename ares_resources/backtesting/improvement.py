@@ -20,28 +20,32 @@ from typing import Any
 import numpy as np
 
 from ares_resources.backtesting.pareto import domination_ranks, preference_order
-from ares_resources.backtesting.surrogate import Shape, Surrogate, fit, fit_shape
+from ares_resources.backtesting.surrogate import Prediction, Shape, fit, fit_shape
 from ares_resources.backtesting.unit_cube import UnitCube
 
-TARGETS, KEPT_TARGETS = 2048, 384
-CANDIDATES, FINER = 512, 256
+TARGETS, KEPT_TARGETS = 1024, 256
+CANDIDATES, FINER, FINEST = 384, 128, 16
 MARGIN = 0.1
-REACH = 0.2
+# Deviations count by less than themselves: few trials are too few for exploring for its own sake.
+CAUTION = 0.4
+REACH = 0.1
 SHAPE_POINTS, FIT_POINTS = 96, 300
 PARENTS = 24
-_LEAST_DEVIATION = 1e-9
+DESCENTS, STEPS = 64, (0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01)
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
     """What finished trials have shown: unit places, losses (n, objectives), violations (n, c).
 
-    Smaller losses are better; a violation above 0 makes a trial infeasible.
+    Smaller losses are better; a violation above 0 makes a trial infeasible.  The losses of a
+    trial that is not ``whole`` (n,) are estimates: they teach, but no front is made of them.
     """
 
     places: np.ndarray
     losses: np.ndarray
     violations: np.ndarray
+    whole: np.ndarray
 
     def __len__(self) -> int:
         return len(self.places)
@@ -53,7 +57,9 @@ class Measured:
 
     def part(self, rows: np.ndarray) -> Measured:
         """These trials."""
-        return Measured(self.places[rows], self.losses[rows], self.violations[rows])
+        return Measured(
+            self.places[rows], self.losses[rows], self.violations[rows], self.whole[rows]
+        )
 
 
 def learned_shapes(measured: Measured, cube: UnitCube) -> list[Shape]:
@@ -85,16 +91,18 @@ class Beliefs:
             for column, shape in zip(columns.T, shapes, strict=True)
         ]
         self._cube, self._objectives = cube, losses.shape[1]
-        feasible = measured.excess <= 0
+        feasible = (measured.excess <= 0) & measured.whole
         self._targets = _targets(losses[feasible], random)
+        self._ideal = losses.min(axis=0) - MARGIN
         self._random = random
         self._parents = measured.places[order[:PARENTS]]
         self._left = np.ones(len(self._targets))
-        self._pool, self._chances = self._candidates()
+        self._candidates()
+        self._room = np.ones(len(self._pool))
 
     def propose(self) -> dict[str, Any]:
         """What promises most beside what was proposed or is running; then it counts as such."""
-        best = int(np.argmax(self._chances @ self._left))
+        best = int(np.argmax((self._chances @ self._left) * self._room))
         parameters = self._cube.parameters(self._pool[best])
         self.expect(parameters)
         return parameters
@@ -102,18 +110,47 @@ class Beliefs:
     def expect(self, parameters: Mapping[str, Any]) -> None:
         """Count a trial as running, so that what it may well gain is not looked for again."""
         place = np.array([self._cube.place(parameters)])
-        self._left = self._left * (1.0 - self._chance(place)[0])
+        known = self._predicted(place)
+        self._left = self._left * (1.0 - self._chance(known)[0])
+        # Candidates whose outcomes go with this one's would gain the same or nothing.
+        alike = [
+            model.correlation(pool, one) ** 2
+            for model, pool, one in zip(self._models, self._known, known, strict=True)
+        ]
+        self._room = self._room * (1.0 - np.mean(alike[: self._objectives], axis=0))
 
-    def _candidates(self) -> tuple[np.ndarray, np.ndarray]:
-        wide = self._cube.snapped(self._spread(self._parents, CANDIDATES, (0.01, 0.3)))
-        chances = self._chance(wide)
-        best = np.argsort(-chances.sum(axis=1), kind="stable")[:12]
+    def _candidates(self) -> None:
+        spread = self._spread(self._parents, CANDIDATES, (0.01, 0.3))
+        wide = self._cube.snapped(np.vstack([spread, self._descended(spread[-DESCENTS:])]))
+        known = self._predicted(wide)
+        chances = self._chance(known)
+        best = np.argsort(-chances.sum(axis=1), kind="stable")[:FINEST]
         fine = self._cube.snapped(self._spread(wide[best], FINER, (0.002, 0.1)))
-        return np.vstack([wide, fine]), np.vstack([chances, self._chance(fine)])
+        more = self._predicted(fine)
+        self._pool = np.vstack([wide, fine])
+        self._known = [one.followed_by(other) for one, other in zip(known, more, strict=True)]
+        self._chances = np.vstack([chances, self._chance(more)])
 
-    def _spread(
-        self, parents: np.ndarray, count: int, widths: tuple[float, float]
-    ) -> np.ndarray:
+    def _descended(self, places: np.ndarray) -> np.ndarray:
+        """Places after a few steps down the predicted losses, each under weights of its own."""
+        numbers, columns = self._cube.options == 0, self._cube.number_columns
+        models = self._models[: self._objectives]
+        weights = self._random.dirichlet(np.ones(len(models)), len(places))
+        places = places.copy()
+        for step in STEPS:
+            points = self._cube.encoded(places)
+            downhill = np.zeros((len(places), len(columns)))
+            for model, weight, ideal in zip(models, weights.T, self._ideal, strict=True):
+                mean, slope = model.slope(points)
+                # The cube of what is left to the ideal: points of a concave front are reached too.
+                pull = weight * np.maximum(mean - ideal, 0.01) ** 3
+                downhill += pull[:, None] * slope[:, columns]
+            longest = np.abs(downhill).max(axis=1, keepdims=True, initial=1e-300)
+            moved = places[:, numbers] - step * downhill / longest
+            places[:, numbers] = np.clip(moved, 0.0, 1.0)
+        return places
+
+    def _spread(self, parents: np.ndarray, count: int, widths: tuple[float, float]) -> np.ndarray:
         """Candidates around parents, some of them mixed of two, and a quarter anywhere."""
         random, dimensions = self._random, parents.shape[1]
         shape = (count, dimensions)
@@ -131,18 +168,20 @@ class Beliefs:
         children[: count // 4] = fresh[: count // 4]
         return children
 
-    def _chance(self, places: np.ndarray) -> np.ndarray:
-        """Probability that each place dominates each target, ``(places, targets)``."""
+    def _predicted(self, places: np.ndarray) -> list[Prediction]:
+        points = self._cube.encoded(places)
+        return [model.predict(points) for model in self._models]
+
+    def _chance(self, known: Sequence[Prediction]) -> np.ndarray:
+        """Probability that each point is feasible and dominates each target, (points, targets)."""
         from scipy.special import ndtr
 
-        points = self._cube.encoded(places)
-        known = [model.predict(points) for model in self._models]
-        chance = np.ones((len(places), len(self._targets)))
-        for column, (mean, deviation) in enumerate(known[: self._objectives]):
-            away = self._targets[None, :, column] - mean[:, None]
-            chance *= ndtr(away / np.maximum(deviation, _LEAST_DEVIATION)[:, None])
-        for mean, deviation in known[self._objectives :]:
-            chance *= ndtr(-mean / np.maximum(deviation, _LEAST_DEVIATION))[:, None]
+        chance = np.ones((len(known[0].mean), len(self._targets)))
+        for column, one in enumerate(known[: self._objectives]):
+            away = self._targets[None, :, column] - one.mean[:, None]
+            chance *= ndtr(away / (CAUTION * one.deviation[:, None]))
+        for one in known[self._objectives :]:
+            chance *= ndtr(-one.mean / one.deviation)[:, None]
         return chance
 
 

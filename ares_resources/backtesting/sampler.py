@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
     from ares_resources.backtesting.surrogate import Shape
 
+PARTIAL = "partial"
+"""User attribute, true for a trial told with values that only part of the work has shown."""
+
 _RELEARN = 1.33
 _ENDED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
 
@@ -47,23 +51,16 @@ class AdaptiveSampler(optuna.samplers.BaseSampler):
         Root of every random choice.
     startup_trials
         Finished trials before anything is learned from them.
-    explore_share
-        Share of later trials that stay uniform.
     """
 
-    def __init__(
-        self, seed: int, *, startup_trials: int = 10, explore_share: float = 0.0
-    ) -> None:
+    def __init__(self, seed: int, *, startup_trials: int = 10) -> None:
         if seed < 0 or startup_trials < 4:
-            raise BadInput(
-                f"seed {seed}, startup_trials {startup_trials} must be at least 0 and 4"
-            )
-        if not 0 <= explore_share <= 1:
-            raise BadInput(f"explore_share {explore_share} must be in [0, 1]")
-        self._seed, self._startup, self._explore = seed, startup_trials, explore_share
+            raise BadInput(f"seed {seed}, startup_trials {startup_trials} must be at least 0 and 4")
+        self._seed, self._startup = seed, startup_trials
         self._search_space = optuna.search_space.IntersectionSearchSpace()
         self._batch: tuple[Any, Beliefs | None, set[int]] | None = None
         self._shapes: tuple[Any, list[Shape]] | None = None
+        self._blas: Any = None
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -78,29 +75,37 @@ class AdaptiveSampler(optuna.samplers.BaseSampler):
         """All parameters of one trial together; none while too little is known."""
         if not search_space:
             return {}
-        random = np.random.default_rng(np.random.SeedSequence([self._seed, trial.number]))
-        if random.uniform() < self._explore:
-            return {}
+        with self._one_thread():
+            return self._proposed(study, trial.number, search_space)
+
+    def _proposed(
+        self, study: Study, number: int, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
         trials = study.get_trials(deepcopy=False)
-        state = (
-            study.study_name,
-            [one.number for one in trials if one.state in _ENDED],
-            tuple(search_space),
-        )
+        ended = [one.number for one in trials if one.state in _ENDED]
+        state = (study.study_name, ended, tuple(search_space))
         if self._batch is None or self._batch[0] != state:
             beliefs = self._learn(trials, study.directions, search_space)
             self._batch = (state, beliefs, set())
-        _, beliefs, proposed = self._batch
+        _, beliefs, expected = self._batch
         if beliefs is None:
             return {}
-        for other in trials[: trial.number]:
-            if other.state == TrialState.RUNNING and other.number not in proposed:
+        for other in trials[:number]:
+            if other.state == TrialState.RUNNING and other.number not in expected:
                 if all(name in other.params for name in search_space):
                     beliefs.expect(other.params)
-                proposed.add(other.number)
-        chosen = beliefs.propose()
-        proposed.add(trial.number)
-        return chosen
+                expected.add(other.number)
+        expected.add(number)
+        return beliefs.propose()
+
+    def _one_thread(self) -> AbstractContextManager[Any]:
+        """Keep BLAS to one thread: more would change the last bits, and take longer here."""
+        if self._blas is None:
+            from threadpoolctl import ThreadpoolController
+
+            self._blas = ThreadpoolController()
+        limited: AbstractContextManager[Any] = self._blas.limit(limits=1, user_api="blas")
+        return limited
 
     def sample_independent(
         self,
@@ -167,4 +172,5 @@ def _measured(
         places=np.array([cube.place(trial.params) for trial in trials]),
         losses=np.array([trial.values for trial in trials]) * signs,
         violations=np.array(violations, dtype=np.float64).reshape(len(trials), len(names)),
+        whole=np.array([not trial.user_attrs.get(PARTIAL, False) for trial in trials]),
     )

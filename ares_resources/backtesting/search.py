@@ -231,7 +231,7 @@ class _Search:
             self._study = optuna.create_study(
                 directions=["maximize", "minimize", "minimize"], sampler=made
             )
-        self._distributions = {name: _distribution(name, one) for name, one in space.items()}
+        self._distributions = distributions(space)
         self._evaluate_many, self._minimum_trades = evaluate_many, minimum_trades
         self.trials: list[FinishedTrial] = []
         self.hypervolumes: list[float] = []
@@ -288,6 +288,11 @@ class _Search:
         better = volume > (max(self.hypervolumes) * _BETTER if self.hypervolumes else 0.0)
         self.idle_batches = 0 if better else self.idle_batches + 1
         self.hypervolumes.append(volume)
+
+
+def distributions(space: Space) -> dict[str, optuna.distributions.BaseDistribution]:
+    """The space in Optuna's words; BadInput names a range that is not usable."""
+    return {name: _distribution(name, one) for name, one in space.items()}
 
 
 def _distribution(name: str, one: Range | Choice) -> optuna.distributions.BaseDistribution:

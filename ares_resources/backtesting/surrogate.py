@@ -19,7 +19,7 @@ import numpy as np
 _ROOT5 = math.sqrt(5.0)
 _LENGTH, _LENGTH_SPREAD = math.log(0.6), 1.0
 _NUGGET, _NUGGET_SPREAD = math.log(3e-3), 2.0
-_LEAST_NUGGET = 1e-6
+_LEAST_NUGGET, _LEAST_VARIANCE = 1e-6, 1e-9
 _BOUNDS = ((-4.0, 5.0), (math.log(_LEAST_NUGGET), 1.0))
 
 
@@ -29,6 +29,27 @@ class Shape:
 
     lengths: np.ndarray
     nugget: float
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Mean and standard deviation ``(n,)``; the rest is what correlations are made of."""
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    points: np.ndarray
+    known: np.ndarray
+    left: np.ndarray
+
+    def followed_by(self, other: Prediction) -> Prediction:
+        """These points, then others."""
+        return Prediction(
+            np.concatenate([self.mean, other.mean]),
+            np.concatenate([self.deviation, other.deviation]),
+            np.concatenate([self.points, other.points]),
+            np.concatenate([self.known, other.known], axis=1),
+            np.concatenate([self.left, other.left]),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +63,30 @@ class Surrogate:
     factor: np.ndarray
     weights: np.ndarray
 
-    def predict(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation of the function, without its noise, each ``(n,)``."""
+    def predict(self, points: np.ndarray) -> Prediction:
+        """What is believed of the function, without its noise, at these points."""
         from scipy.linalg import solve_triangular
 
         near = _matern(_distances(points, self.points, self.shape.lengths))
         known = solve_triangular(self.factor, near.T, lower=True, check_finite=False)
-        left = np.maximum(1.0 - np.einsum("ij,ij->j", known, known), 1e-12)
-        return self.centre + near @ self.weights, np.sqrt(self.signal * left)
+        left = np.maximum(1.0 - np.einsum("ij,ij->j", known, known), _LEAST_VARIANCE)
+        mean = self.centre + near @ self.weights
+        return Prediction(mean, np.sqrt(self.signal * left), points, known, left)
+
+    def correlation(self, some: Prediction, one: Prediction) -> np.ndarray:
+        """Correlation ``(n,)`` of what is believed at n points with that at a single one."""
+        prior = _matern(_distances(some.points, one.points, self.shape.lengths))[:, 0]
+        shared = prior - one.known[:, 0] @ some.known
+        found: np.ndarray = shared / np.sqrt(some.left * one.left[0])
+        return np.clip(found, -1.0, 1.0)
+
+    def slope(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean ``(n,)`` and its gradient ``(n, d)``."""
+        distance = _distances(points, self.points, self.shape.lengths)
+        scaled = _ROOT5 * distance
+        pull = (5.0 / 3.0) * (1.0 + scaled) * np.exp(-scaled) * self.weights
+        inside = pull @ self.points - points * pull.sum(axis=1)[:, None]
+        return self.centre + _matern(distance) @ self.weights, inside / self.shape.lengths**2
 
 
 def fit_shape(points: np.ndarray, values: np.ndarray, steps: int = 25) -> Shape:
@@ -57,9 +94,7 @@ def fit_shape(points: np.ndarray, values: np.ndarray, steps: int = 25) -> Shape:
     from scipy.optimize import minimize
 
     dimensions = points.shape[1]
-    prior = np.append(
-        np.full(dimensions, _LENGTH + 0.5 * math.log(dimensions)), _NUGGET
-    )
+    prior = np.append(np.full(dimensions, _LENGTH + 0.5 * math.log(dimensions)), _NUGGET)
     spread = np.append(np.full(dimensions, _LENGTH_SPREAD), _NUGGET_SPREAD)
     bounds = [_BOUNDS[0]] * dimensions + [_BOUNDS[1]]
     loss = _loss_of(points, _standardised(values), prior, spread)

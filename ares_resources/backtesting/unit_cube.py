@@ -47,6 +47,12 @@ class UnitCube:
         middle = (np.minimum(np.floor(places * cells), cells - 1) + 0.5) / cells
         return np.where(self._cells > 0, middle, places)
 
+    @property
+    def number_columns(self) -> np.ndarray:
+        """Where the coordinates of numbers, in their order, stand among the encoded columns."""
+        ends = np.cumsum(np.maximum(self.options, 1))
+        return (ends - 1)[self.options == 0]
+
     def encoded(self, places: np.ndarray) -> np.ndarray:
         """``(n, columns)`` in which two different options of a choice are one apart."""
         columns = []
