@@ -69,3 +69,31 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     rows = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def stopping_table(runs: Sequence[Run]) -> str:
+    """Hypervolume with and without early stopping by seed, and what was saved."""
+    head = ["seed", "hypervolume, full", "with stopping", "more", "bars saved", "time saved"]
+    lines = [[str(run["seed"]), *_stopped([run])] for run in runs]
+    if len(runs) > 1:
+        lines.append(["**median**", *_stopped(runs)])
+    more = np.array([run["stopped_volume"] - run["full_volume"] for run in runs])
+    mean = f"Mean of what stopping has more: {difference(more)}; more on {_wins(more)} seeds."
+    return "\n".join([table(head, lines), "", mean])
+
+
+def _stopped(runs: Sequence[Run]) -> list[str]:
+    full, stopped = (
+        np.array([run[f"{one}_volume"] for run in runs]) for one in ("full", "stopped")
+    )
+    bars, seconds = (
+        np.median([1 - run[f"stopped_{unit}"] / run[f"full_{unit}"] for run in runs])
+        for unit in ("bars", "seconds")
+    )
+    return [
+        f"{np.median(full):.4f}",
+        f"{np.median(stopped):.4f}",
+        f"{np.median(stopped - full):+.4f}",
+        f"{bars:.0%}",
+        f"{seconds:.0%}",
+    ]
