@@ -7,6 +7,10 @@ finished trials (``search_journal``).
 A study lives in memory, since Optuna's storages cost more than the backtests.  A search that
 is started again on its journal asks the sampler for the same batches and answers them from
 the journal, so it goes on exactly as if it had not been killed.
+
+The batch belongs to the search: proposals of one batch know nothing of each other's results, so
+another batch is another search.  Nothing else about the evaluation matters: not threads, not
+what a cache holds, not in how many pieces ``evaluate_many`` works.
 """
 
 from __future__ import annotations
@@ -234,6 +238,7 @@ class _Search:
         self._distributions = distributions(space)
         self._evaluate_many, self._minimum_trades = evaluate_many, minimum_trades
         self.trials: list[FinishedTrial] = []
+        self._front: list[FinishedTrial] = []
         self.hypervolumes: list[float] = []
         self.idle_batches = self.resumed = 0
 
@@ -252,7 +257,7 @@ class _Search:
         self.resumed += len(known)
         for trial, result in zip(asked, finished, strict=True):
             self._tell(trial, result)
-        self._judge_progress()
+        self._judge_progress(finished)
 
     def _evaluate(self, asked: Sequence[optuna.Trial]) -> list[FinishedTrial]:
         results = self._evaluate_many([dict(trial.params) for trial in asked])
@@ -283,8 +288,10 @@ class _Search:
                 self._study.tell(trial, result.values)
         self.trials.append(result)
 
-    def _judge_progress(self) -> None:
-        volume = front_volume(pareto_front(self.trials))
+    def _judge_progress(self, new: Sequence[FinishedTrial]) -> None:
+        # What was off the front stays off it, so only the front and the new trials compete.
+        self._front = pareto_front([*self._front, *new])
+        volume = front_volume(self._front)
         better = volume > (max(self.hypervolumes) * _BETTER if self.hypervolumes else 0.0)
         self.idle_batches = 0 if better else self.idle_batches + 1
         self.hypervolumes.append(volume)
