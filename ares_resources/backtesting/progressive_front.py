@@ -49,8 +49,9 @@ class FrontReport:
 class ProgressiveFront(Generic[T]):
     """Successive halving (Jamieson & Talwalkar 2016) by hypervolume, with a memory.
 
-    At each rung the candidates of a batch are compared with each other and with all that were
-    seen through before, on the same blocks; those go on that together gain most hypervolume.
+    The first batch is seen through.  After it, what the blocks so far say of all blocks is
+    known from the trials that were: how much the mean moves.  At each rung those candidates go on
+    that together, moved alike, would gain most hypervolume over the front.
 
     Parameters
     ----------
@@ -59,9 +60,11 @@ class ProgressiveFront(Generic[T]):
     volume
         Hypervolume of feasible losses ``(n, objectives)``.
     reduction
-        Share of candidates, and growth of blocks, from rung to rung.
+        Growth of blocks from rung to rung, at least 2.
     minimum_blocks
         Blocks that the first rung sees.
+    keep
+        Share of a batch that goes on from rung to rung, in (0, 1).
     enabled
         False sees everybody through.
     """
@@ -71,18 +74,21 @@ class ProgressiveFront(Generic[T]):
         blocks: Sequence[Block],
         volume: Callable[[np.ndarray], float],
         *,
-        reduction: int = 2,
-        minimum_blocks: int = 1,
+        reduction: int = 4,
+        minimum_blocks: int = 2,
+        keep: float = 0.2,
         enabled: bool = True,
     ) -> None:
         if reduction < 2:
             raise BadInput(f"reduction {reduction} must be at least 2")
         if not 1 <= minimum_blocks <= len(blocks):
             raise BadInput(f"minimum_blocks {minimum_blocks} must be in 1..{len(blocks)} (blocks)")
+        if not 0 < keep < 1:
+            raise BadInput(f"keep {keep} must be in (0, 1)")
         self._blocks = [blocks[position] for position in spread_over_time(len(blocks))]
-        self._volume, self._reduction = volume, reduction
-        whole = (len(blocks),)
-        self.rungs = rung_sizes(len(blocks), reduction, minimum_blocks) if enabled else whole
+        self._volume, self._keep = volume, keep
+        self._whole = (len(blocks),)
+        self._rungs = rung_sizes(len(blocks), reduction, minimum_blocks) if enabled else self._whole
         self._known: list[np.ndarray] = []
         self.spent = self.possible = 0
 
@@ -94,15 +100,17 @@ class ProgressiveFront(Generic[T]):
     def evaluate_many(self, candidates: Sequence[T], judge: BlockJudge[T]) -> FrontReport:
         """Judge one batch; ties go to the earlier candidate."""
         alive, seen = list(range(len(candidates))), _Seen(len(candidates))
+        # The first batch is seen through: it shows how far the first blocks tell about all.
+        rungs = self._rungs if self._known else self._whole
         spent, done = 0, 0
-        for rung, size in enumerate(self.rungs):
+        for rung, size in enumerate(rungs):
             if alive:
                 found = judge([candidates[i] for i in alive], self._blocks[done:size])
                 seen.add(alive, _checked(found, len(alive), size - done))
                 spent += len(alive) * (size - done)
             alive = [i for i in alive if np.isfinite(seen.mean(i)).all()]
-            if rung < len(self.rungs) - 1:
-                room = math.ceil(len(alive) / self._reduction)
+            if rung < len(rungs) - 1:
+                room = math.ceil(len(alive) * self._keep)
                 alive = self._gaining(alive, seen, size, room)
             done = size
         self._known += [seen.blocks[i] for i in alive]
@@ -111,15 +119,16 @@ class ProgressiveFront(Generic[T]):
         return self._report(seen, set(alive), spent)
 
     def _gaining(self, alive: list[int], seen: _Seen, size: int, room: int) -> list[int]:
-        """Those that together gain most over what is known, on the first blocks; greedily."""
-        means = {i: seen.mean(i) for i in alive}
-        front = _front(np.array([known[:size].mean(axis=0) for known in self._known]))
+        """Those that together are expected to gain most over the known front; greedily."""
+        drift = self._drift(size)
+        expected = {i: seen.mean(i) + drift for i in alive}
+        front = _front(np.array([known.mean(axis=0) for known in self._known]))
         left, kept = list(alive), []
         while left and len(kept) < room:
-            gains = [self._gain(front, means[i]) for i in left]
+            gains = [self._gain(front, expected[i]) for i in left]
             best = left.pop(int(np.argmax(gains)))
             kept.append(best)
-            front = _front(np.vstack([*front, means[best]]))
+            front = _front(np.vstack([*front, expected[best]]))
         return sorted(kept)
 
     def _gain(self, front: np.ndarray, mean: np.ndarray) -> float:
@@ -145,10 +154,8 @@ class ProgressiveFront(Generic[T]):
             np.array(losses), tuple(states), spent, len(seen.blocks) * len(self._blocks)
         )
 
-    def _drift(self, size: int) -> np.ndarray | float:
+    def _drift(self, size: int) -> np.ndarray:
         """How much more the mean of all blocks is than that of the first, for those known."""
-        if not self._known:
-            return 0.0
         moved = [known.mean(axis=0) - known[:size].mean(axis=0) for known in self._known]
         drift: np.ndarray = np.median(moved, axis=0)
         return drift

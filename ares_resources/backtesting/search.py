@@ -207,8 +207,8 @@ def bent(losses: np.ndarray) -> np.ndarray:
     return np.column_stack(
         [
             0.5 - np.arctan(losses[:, 0]) / math.pi,
-            1 - np.minimum(losses[:, 1], 1.0),
-            1 / (1 + np.log1p(losses[:, 2])),
+            1 - np.clip(losses[:, 1], 0.0, 1.0),
+            1 / (1 + np.log1p(np.maximum(losses[:, 2], 0.0))),
         ]
     )
 
