@@ -13,6 +13,7 @@ cut off goes on where it stood, unless the code or options differ.
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import sys
 import time
@@ -98,9 +99,10 @@ def _continued(path: Path, results: Run) -> Run:
 
 
 def code_of(files: Sequence[str]) -> str:
-    """Fingerprint of these files, by their path from the repository's root."""
+    """Fingerprint of what these files do, whatever their comments; paths from the root."""
     root = Path(__file__).parents[1]
-    return hashlib.sha256(b"".join((root / name).read_bytes() for name in files)).hexdigest()[:16]
+    trees = [ast.dump(ast.parse((root / name).read_text(encoding="utf-8"))) for name in files]
+    return hashlib.sha256("".join(trees).encode()).hexdigest()[:16]
 
 
 def _carried_out(chosen: argparse.Namespace, runs: list[Run]) -> Iterator[list[Run]]:

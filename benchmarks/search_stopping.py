@@ -177,7 +177,7 @@ class Training:
 def searched(
     work: Training, seed: int, *, enabled: bool, **options: Any
 ) -> tuple[list[float], int, float]:
-    """Hypervolume, after each batch, of the trials that were seen through; bars evaluated, processor seconds."""
+    """Hypervolume of what was seen through, after each batch; bars evaluated; processor seconds."""
     import optuna
 
     from ares_resources.backtesting.sampler import PARTIAL, AdaptiveSampler

@@ -13,6 +13,7 @@ dominate it are chosen, so that a batch spreads along the front.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -157,7 +158,7 @@ class Beliefs:
         first, second = random.integers(len(parents), size=(2, count))
         mixed = (random.uniform(size=(count, 1)) < 0.5) & (random.uniform(size=shape) < 0.5)
         children = np.where(mixed, parents[second], parents[first])
-        width = np.exp(random.uniform(*np.log(widths), size=(count, 1)))
+        width = np.exp(random.uniform(math.log(widths[0]), math.log(widths[1]), size=(count, 1)))
         touched = random.uniform(size=shape) < max(0.1, min(1.0, 3.0 / dimensions))
         touched[np.arange(count), random.integers(dimensions, size=count)] = True
         moved = np.abs(children + random.normal(size=shape) * width)

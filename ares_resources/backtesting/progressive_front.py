@@ -123,7 +123,7 @@ class ProgressiveFront(Generic[T]):
         drift = self._drift(size)
         expected = {i: seen.mean(i) + drift for i in alive}
         front = _front(np.array([known.mean(axis=0) for known in self._known]))
-        left, kept = list(alive), []
+        left, kept = list(alive), list[int]()
         while left and len(kept) < room:
             gains = [self._gain(front, expected[i]) for i in left]
             best = left.pop(int(np.argmax(gains)))
