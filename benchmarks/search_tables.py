@@ -12,7 +12,7 @@ import numpy as np
 
 BUDGETS = (50, 200)
 OWN = "adaptive"
-RESAMPLES, LEVEL = 10_000, 0.95
+RESAMPLES, LEVEL, LEAST_SEEDS = 10_000, 0.95, 5
 Run = dict[str, Any]
 
 
@@ -38,12 +38,14 @@ def _of_budget(runs: Sequence[Run], budget: int) -> str:
             lines.append(
                 [problem, sampler, f"{np.mean(list(other.values())):.4f}", *cells, f"{cost:.1f}"]
             )
-    title = f"{budget} trials, {len({run['seed'] for run in runs})} seeds"
+    title = f"{budget} trials"
     return "\n".join([f"**{title}**", "", table(head, lines)])
 
 
 def difference(more: np.ndarray) -> str:
-    """Mean of paired differences ``(seeds,)`` with its bootstrap interval."""
+    """Mean of paired differences ``(seeds,)`` with its bootstrap interval, if there are enough."""
+    if len(more) < LEAST_SEEDS:
+        return f"{more.mean():+.4f}"
     low, high = mean_interval(more)
     return f"{more.mean():+.4f} [{low:+.4f}, {high:+.4f}]"
 
