@@ -103,7 +103,9 @@ class Beliefs:
 
     def propose(self) -> dict[str, Any]:
         """What promises most beside what was proposed or is running; then it counts as such."""
-        best = int(np.argmax((self._chances @ self._left) * self._room))
+        promise = (self._chances @ self._left) * self._room
+        # Where nothing promises anything, as with a market that never trades, spread out.
+        best = int(np.argmax(promise if promise.max() > 0 else self._room))
         parameters = self._cube.parameters(self._pool[best])
         self.expect(parameters)
         return parameters

@@ -133,3 +133,15 @@ def test_failures_do_not_bring_the_same_proposals_again():
         else:
             made.tell(one, state=optuna.trial.TrialState.FAIL)
     assert len(set(seen)) == 30
+
+
+def test_where_nothing_is_feasible_no_point_is_asked_for_twice():
+    made = optuna.create_study(directions=["maximize", "minimize"], sampler=AdaptiveSampler(4))
+    seen = []
+    for _ in range(4):
+        batch = [made.ask({"a": FLOAT, "b": FLOAT}) for _ in range(10)]
+        for one in batch:
+            seen.append(tuple(one.params.values()))
+            one.set_constraint("trades", 10.0)
+            made.tell(one, [0.0, 0.0])
+    assert len(set(seen)) == 40
