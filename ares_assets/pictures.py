@@ -1,4 +1,4 @@
-"""Small pictures for the metadata of a step: a line of equity, price coloured by regime.
+"""Small pictures for the metadata of a step: lines of equity and price, points of a search.
 
 Belongs here: drawing a few dozen points as SVG.  Does not belong here: what is drawn, and
 reports.
@@ -94,6 +94,51 @@ def split_picture(
         return _lines(y, step, colours) + frame
 
     return _fitting("rows", body)
+
+
+def front_picture(
+    max_drawdown: np.ndarray, sharpe: np.ndarray, front: np.ndarray, chosen: int | None
+) -> str:
+    """Trials of a search, (n,): drawdown to the right, Sharpe ratio upwards.
+
+    ``front`` is bool (n,); ``chosen`` the position of the point that was chosen.  Trials that
+    would lie on each other are one dot.
+    """
+    x, y = _across(max_drawdown), _heights(sharpe)
+    groups = [(GREY, np.flatnonzero(~front)), (COLOURS["sideways"], np.flatnonzero(front))]
+
+    def body(step: int) -> str:
+        dots = "".join(
+            f"<path d='{_dots(x, y, rows, step)}' stroke='{colour}'/>"
+            for colour, rows in groups
+            if len(rows)
+        )
+        legend = [("trials", GREY), ("front", COLOURS["sideways"])]
+        ring = ""
+        if chosen is not None:
+            red = COLOURS["bear"]
+            ring = f"<circle cx='{x[chosen]}' cy='{y[chosen]}' r='4' stroke='{red}'/>"
+            legend.append(("chosen", red))
+        return f"<g stroke-width='3' stroke-linecap='round'>{dots}</g>{ring}{_legend(legend)}"
+
+    return _fitting("front", body)
+
+
+def _across(values: np.ndarray) -> list[int]:
+    low, span = float(values.min()), float(np.ptp(values)) or 1.0
+    return (3 + (values - low) / span * (WIDTH - 6)).round().astype(int).tolist()
+
+
+def _dots(x: Sequence[int], y: Sequence[int], rows: np.ndarray, step: int) -> str:
+    """A dot for each cell of ``step`` pixels, two thirds as high, that holds one of the rows."""
+    high = max(1, step * 2 // 3)
+    cells = sorted({(x[row] // step, y[row] // high) for row in rows.tolist()})
+    path, at = "", (0, 0)
+    for column, line in cells:
+        place = (column * step, line * high)
+        path += f"m{_pair(place[0] - at[0], place[1] - at[1])}h0"
+        at = place
+    return path
 
 
 def _merged(places: Sequence[Sequence[int]], step: int) -> list[tuple[int, int]]:

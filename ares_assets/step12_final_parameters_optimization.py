@@ -10,6 +10,7 @@ its time, so the search cannot reward what training has memorised.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,8 @@ def final_parameters(
     """The chosen parameters, every trial, and the whole model that steps 13 to 16 use."""
     from dataclasses import replace
 
+    from ares_assets.release.search_report import search_metadata, trial_table
+
     draft = draft_model(
         work, market_data, analyst_ensemble, tactician_ensemble, calibrated_confidence
     )
@@ -62,19 +65,15 @@ def final_parameters(
     degraded = () if chosen or never else (f"step 12: {found.rule}; the middle of each range",)
     value = {
         **model.to_files(),
-        "trials.parquet": _trial_table(found),
+        "trials.parquet": trial_table(found),
         "daily_returns.parquet": _daily_returns(work, bars, found),
         "search.json": {"rule": found.rule, "stopped_early": found.stopped_early},
     }
     metadata = {
-        "trials": len(found.trials),
-        "pareto_points": len(found.pareto),
-        "rule": found.rule,
-        "stopped_early": found.stopped_early,
+        **search_metadata(found, patience=_patience(work)),
         "never_trades": never,
         "decisions": len(bars.decisions),
         **{f"chosen_{name}": value for name, value in sorted(model.parameters.items())},
-        **_chosen_figures(found),
     }
     return Result(value, metadata, degraded)
 
@@ -187,7 +186,6 @@ def _calibrated_on_development(
 
 
 def _backtester(work: Work, bars: Development) -> CachedBacktester:
-    from ares_assets.step14_monte_carlo_validation import study_prefix
     from ares_resources.backtesting.cached import CachedBacktester
 
     optimisation = work.settings.computational_optimization
@@ -202,26 +200,33 @@ def _backtester(work: Work, bars: Development) -> CachedBacktester:
         management=bars.signals.management,
         max_cache_size=optimisation.caching.max_cache_size,
         ledger=work.workspace.ledger,
-        study=f"{study_prefix(work)}parameters",
+        study=_study(work),
         threads=workers if parallel else 1,
         enabled=optimisation.caching.enabled and manager.enable_caching,
     )
 
 
+def _study(work: Work) -> str:
+    from ares_assets.step14_monte_carlo_validation import study_prefix
+
+    return f"{study_prefix(work)}parameters"
+
+
 def _search(work: Work, backtester: CachedBacktester) -> SearchResult:
+    from ares_resources.backtesting.counted import CountedEvaluation
     from ares_resources.backtesting.search import Range, search_parameters
 
-    settings = work.settings
-    stopping = settings.computational_optimization.early_stopping
-    early = stopping.enabled and settings.enhanced_training_manager.enable_early_stopping
+    settings, patience = work.settings, _patience(work)
     journal = work.workspace.home.cache / "searches" / f"{work.request.symbol.folder}"
     name = f"{work.request.regime}-{backtester.data_fingerprint[:16]}-{work.seed}.jsonl"
     return search_parameters(
-        lambda points: backtester.evaluate_many([_strategy(work, point) for point in points]),
+        CountedEvaluation(
+            backtester, work.workspace.ledger, _study(work), lambda point: _strategy(work, point)
+        ),
         {name: Range(low, high) for name, (low, high) in _ranges(work).items()},
         n_trials=settings.max_trials,
         batch=settings.search.batch,
-        patience=stopping.patience if early else _NEVER,
+        patience=_NEVER if patience is None else patience,
         seed=work.seed,
         minimum_trades=settings.search.minimum_trades,
         journal_path=journal / name,
@@ -230,38 +235,23 @@ def _search(work: Work, backtester: CachedBacktester) -> SearchResult:
     )
 
 
+def _patience(work: Work) -> int | None:
+    """Batches without a better front before the search ends; None: it never ends early."""
+    stopping = work.settings.computational_optimization.early_stopping
+    early = stopping.enabled and work.settings.enhanced_training_manager.enable_early_stopping
+    return stopping.patience if early else None
+
+
 def _costs(work: Work) -> tuple[object, int]:
     return work.settings.costs, work.settings.labels.horizon_bars
 
 
-def _strategy(work: Work, point: dict[str, Any]) -> Any:
+def _strategy(work: Work, point: Mapping[str, Any]) -> Any:
     from ares_assets.tactician.trading import strategy_parameters
 
     settings = work.settings
     return strategy_parameters(
         point, horizon_bars=settings.labels.horizon_bars, costs=settings.costs
-    )
-
-
-def _trial_table(found: SearchResult) -> pd.DataFrame:
-    import pandas as pd
-
-    front = {trial.number for trial in found.pareto}
-    best = None if found.chosen is None else found.chosen.number
-    return pd.DataFrame(
-        [
-            {
-                "number": trial.number,
-                **trial.parameters,
-                "sharpe": trial.sharpe,
-                "max_drawdown": trial.max_drawdown,
-                "turnover": trial.turnover,
-                "trades": trial.trades,
-                "pareto": trial.number in front,
-                "chosen": trial.number == best,
-            }
-            for trial in found.trials
-        ]
     )
 
 
@@ -273,13 +263,6 @@ def _daily_returns(work: Work, bars: Development, found: SearchResult) -> pd.Dat
     returns = bars.signals.sweep(sets, threads=1, daily=True).daily_return
     names = [str(trial.number) for trial in found.trials]
     return pd.DataFrame(None if returns is None else returns.T, columns=names)
-
-
-def _chosen_figures(found: SearchResult) -> dict[str, float]:
-    if found.chosen is None:
-        return {}
-    names = ("sharpe", "max_drawdown", "turnover", "trades")
-    return {f"development_{name}": getattr(found.chosen, name) for name in names}
 
 
 SPEC = StepSpec(

@@ -92,11 +92,12 @@ def train_regimes(
     found: dict[str, dict[str, Artifact]] = {}
     for regime in REGIMES:
         request = Request(symbol, regime, settings, as_of_ms, offline, "benchmark")
-        found[regime] = _train(request, workspace, last_step)
+        found[regime] = train_regime(request, workspace, last_step)
     return Trained(settings, found)
 
 
-def _train(request: Request, workspace: Workspace, last_step: int) -> dict[str, Artifact]:
+def train_regime(request: Request, workspace: Workspace, last_step: int) -> dict[str, Artifact]:
+    """Steps 1 to ``last_step`` of one regime, or up to the step that skips it."""
     found: dict[str, Artifact] = {}
     for spec in STEPS[:last_step]:
         inputs = {name: found[name] for name in spec.inputs}

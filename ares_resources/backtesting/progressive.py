@@ -149,9 +149,9 @@ class ProgressiveEvaluator:
             raise BadInput(f"minimum_blocks {minimum_blocks} must be in 1..{len(blocks)} (blocks)")
         self.enabled = enabled
         self.reduction = reduction
-        order = _spread(len(blocks))
+        order = spread_over_time(len(blocks))
         self._blocks = tuple(blocks[position] for position in order)
-        self.rungs = _rung_sizes(len(blocks), reduction, minimum_blocks)
+        self.rungs = rung_sizes(len(blocks), reduction, minimum_blocks)
         self._history: list[list[float]] = [[] for _ in self.rungs]
 
     def evaluate_many(
@@ -251,14 +251,15 @@ def _ranked(alive: Sequence[int], scores: np.ndarray) -> list[int]:
     return sorted(sound, key=lambda position: (-scores[position], position))
 
 
-def _rung_sizes(blocks: int, reduction: int, minimum: int) -> tuple[int, ...]:
+def rung_sizes(blocks: int, reduction: int, minimum: int) -> tuple[int, ...]:
+    """Blocks that each rung sees, the last one all of them."""
     sizes = [blocks]
     while sizes[-1] // reduction >= minimum:
         sizes.append(sizes[-1] // reduction)
     return tuple(reversed(sizes))
 
 
-def _spread(count: int) -> list[int]:
+def spread_over_time(count: int) -> list[int]:
     """Positions ordered so that any first few of them cover the whole time evenly."""
     width = max(1, (count - 1).bit_length())
     mirrored = (int(format(number, f"0{width}b")[::-1], 2) for number in range(2**width))

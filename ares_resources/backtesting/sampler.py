@@ -1,89 +1,66 @@
 """An Optuna sampler that concentrates on promising regions.
 
-Belongs here: proposing the next parameters from the trials so far.  Does not belong here:
-running trials (``search``).  This module subclasses an Optuna class, so importing it imports
-Optuna: import it inside functions.
+Belongs here: proposing the next parameters from the trials so far, as Optuna asks for them.
+Does not belong here: running trials (``search``), what promises most (``improvement``).  This
+module subclasses an Optuna class, so importing it imports Optuna: import it inside functions.
 
-The rule, after a uniform start: finished trials are ranked (feasible, then by Pareto front,
-then by the room around them) and the best are the elite.  Each trial breeds several children,
-a member of the elite moved along the difference of two others plus noise as wide as the elite
-is, and keeps the child whose nearest neighbours among all finished trials rank best.  A small
-share of trials stays uniform.  Trial k depends on the seed, k and the finished trials only,
-not on how many were drawn before in this process; so a resumed study proposes what an
-uninterrupted one does.
+The rule: a start spread evenly over the space; then processes are fitted to every objective
+and constraint, and each trial goes where the expected gain of hypervolume is largest beside
+the trials that are still running.  Length scales are learned again only when there are a third
+more trials; everything else is made anew for each set of finished trials.  A trial depends on
+the seed, its number, the finished trials and the running ones before it, not on how many were
+drawn before in this process; so a resumed study proposes what an uninterrupted one does.
 """
 
 from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import optuna  # noqa: TID253 - see above: this module is imported lazily
-from optuna.distributions import (  # noqa: TID253
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.trial import TrialState  # noqa: TID253
 
-from ares_resources.backtesting.pareto import preference_order
+from ares_resources.backtesting.improvement import Beliefs, Measured, learned_shapes
+from ares_resources.backtesting.unit_cube import UnitCube, from_unit
 from ares_resources.errors import BadInput
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-_NARROWEST = 0.005
-_NOISE = 0.5
-_LEAP, _LEAP_SHARE = 0.2, 0.1
-_FRESH_SHARE = 0.15
-_NEIGHBOURS = 5
+    from ares_resources.backtesting.surrogate import Shape
+
+PARTIAL = "partial"
+"""User attribute, true for a trial told with values that only part of the work has shown."""
+
+_RELEARN = 1.33
+_ENDED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
 
 
 class AdaptiveSampler(optuna.samplers.BaseSampler):
-    """Elite-guided sampling for one or several objectives, with or without constraints.
+    """Expected hypervolume improvement for one or several objectives, with constraints or not.
 
     Parameters
     ----------
     seed
         Root of every random choice.
     startup_trials
-        Finished trials before the elite is used.
-    elite_share
-        Share of finished trials that are the elite (at least four).
-    explore_share
-        Share of later trials that stay uniform.
-    children
-        Children drawn for each trial.
+        Finished trials before anything is learned from them.
     """
 
-    def __init__(
-        self,
-        seed: int,
-        *,
-        startup_trials: int = 12,
-        elite_share: float = 0.1,
-        explore_share: float = 0.05,
-        children: int = 12,
-    ) -> None:
-        if seed < 0 or startup_trials < 4 or children < 1:
-            raise BadInput(
-                f"seed {seed}, startup_trials {startup_trials}, children {children}"
-                " must be at least 0, 4 and 1"
-            )
-        if not (0 < elite_share < 1 and 0 <= explore_share <= 1):
-            raise BadInput(
-                f"elite_share {elite_share} must be in (0, 1), explore_share {explore_share}"
-                " in [0, 1]"
-            )
-        self._seed = seed
-        self._startup, self._elite_share = startup_trials, elite_share
-        self._explore, self._children = explore_share, children
+    def __init__(self, seed: int, *, startup_trials: int = 10) -> None:
+        if seed < 0 or startup_trials < 4:
+            raise BadInput(f"seed {seed}, startup_trials {startup_trials} must be at least 0 and 4")
+        self._seed, self._startup = seed, startup_trials
         self._search_space = optuna.search_space.IntersectionSearchSpace()
-        self._known: tuple[Any, np.ndarray] | None = None
+        self._batch: tuple[Any, Beliefs | None, set[int]] | None = None
+        self._shapes: tuple[Any, list[Shape]] | None = None
+        self._blas: Any = None
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -95,21 +72,40 @@ class AdaptiveSampler(optuna.samplers.BaseSampler):
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """All parameters of one trial together; none while the elite is not known yet."""
+        """All parameters of one trial together; none while too little is known."""
         if not search_space:
             return {}
-        known = self._best_first(study, search_space)
-        random = np.random.default_rng(np.random.SeedSequence([self._seed, trial.number]))
-        if known is None or random.uniform() < self._explore:
+        with self._one_thread():
+            return self._proposed(study, trial.number, search_space)
+
+    def _proposed(
+        self, study: Study, number: int, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        trials = study.get_trials(deepcopy=False)
+        ended = [one.number for one in trials if one.state in _ENDED]
+        state = (study.study_name, ended, tuple(search_space))
+        if self._batch is None or self._batch[0] != state:
+            beliefs = self._learn(trials, study.directions, search_space)
+            self._batch = (state, beliefs, set())
+        _, beliefs, expected = self._batch
+        if beliefs is None:
             return {}
-        axes = _Axes(search_space)
-        elite = known[: max(4, math.ceil(self._elite_share * len(known)))]
-        children = _breed(elite, axes, self._children, random)
-        best = int(np.argmin(_expected_place(children, known, axes)))
-        return {
-            name: _from_unit(search_space[name], children[best, column])
-            for column, name in enumerate(search_space)
-        }
+        for other in trials[:number]:
+            if other.state == TrialState.RUNNING and other.number not in expected:
+                if all(name in other.params for name in search_space):
+                    beliefs.expect(other.params)
+                expected.add(other.number)
+        expected.add(number)
+        return beliefs.propose()
+
+    def _one_thread(self) -> AbstractContextManager[Any]:
+        """Keep BLAS to one thread: more would change the last bits, and take longer here."""
+        if self._blas is None:
+            from threadpoolctl import ThreadpoolController
+
+            self._blas = ThreadpoolController()
+        limited: AbstractContextManager[Any] = self._blas.limit(limits=1, user_api="blas")
+        return limited
 
     def sample_independent(
         self,
@@ -118,134 +114,63 @@ class AdaptiveSampler(optuna.samplers.BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """One parameter, uniformly over its range (or its logarithm)."""
+        """One parameter of a Latin hypercube: each run of startups covers every range evenly."""
+        # McKay, Beckman and Conover (1979): strata in an order of each parameter's own.
         name = zlib.crc32(param_name.encode())
-        random = np.random.default_rng(np.random.SeedSequence([self._seed, trial.number, name]))
-        return _from_unit(param_distribution, random.uniform())
+        turn, place = divmod(trial.number, self._startup)
+        order = np.random.default_rng(np.random.SeedSequence([self._seed, name, turn]))
+        strata = order.permutation(self._startup) + order.uniform(size=self._startup)
+        return from_unit(param_distribution, float(strata[place]) / self._startup)
 
-    def _best_first(
-        self, study: Study, search_space: Mapping[str, BaseDistribution]
-    ) -> np.ndarray | None:
-        """Finished trials in unit coordinates, best first; None while there are too few."""
-        finished = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-        finished = [trial for trial in finished if _is_usable(trial)]
-        if len(finished) < self._startup:
+    def _learn(
+        self,
+        trials: Sequence[FrozenTrial],
+        directions: Sequence[optuna.study.StudyDirection],
+        search_space: dict[str, BaseDistribution],
+    ) -> Beliefs | None:
+        """What the finished trials teach; None while there are too few."""
+        usable = [trial for trial in trials if _is_usable(trial)]
+        ended = sum(trial.state in _ENDED for trial in trials)
+        if len(usable) < self._startup:
             return None
-        numbers = tuple(trial.number for trial in finished)
-        state = (study.study_name, numbers, tuple(search_space))
-        if self._known is None or self._known[0] != state:
-            units = [
-                [_to_unit(one, trial.params[name]) for name, one in search_space.items()]
-                for trial in finished
-            ]
-            self._known = (state, np.array(units)[_ranking(study, finished)])
-        return self._known[1]
+        cube = UnitCube(search_space)
+        known = _measured(usable, directions, cube)
+        key = (tuple(search_space), [one.number for one in usable[: _learned_from(len(usable))]])
+        if self._shapes is None or self._shapes[0] != key:
+            self._shapes = (key, learned_shapes(known.part(np.arange(len(key[1]))), cube))
+        # Ended trials, not usable ones: after failures the same proposals must not come again.
+        random = np.random.default_rng(np.random.SeedSequence([self._seed, ended]))
+        return Beliefs(known, cube, self._shapes[1], random)
+
+
+def _learned_from(count: int) -> int:
+    """Trials that the length scales are learned from: the last of a growing row up to count."""
+    size = 4
+    while math.ceil(size * _RELEARN) <= count:
+        size = math.ceil(size * _RELEARN)
+    return size
 
 
 def _is_usable(trial: FrozenTrial) -> bool:
-    return trial.values is not None and all(map(math.isfinite, trial.values))
-
-
-def _ranking(study: Study, trials: Sequence[FrozenTrial]) -> np.ndarray:
-    """Positions of the trials, best first."""
-    maximise = optuna.study.StudyDirection.MAXIMIZE
-    signs = np.array([-1.0 if one == maximise else 1.0 for one in study.directions])
-    losses = np.array([trial.values for trial in trials]) * signs
-    violations = np.array(
-        [sum(max(0.0, value) for value in trial.constraints.values()) for trial in trials]
+    return (
+        trial.state == TrialState.COMPLETE
+        and trial.values is not None
+        and all(map(math.isfinite, trial.values))
     )
-    return preference_order(losses, violations)
 
 
-class _Axes:
-    """What the search must know of each parameter: its options (0: a number), least width."""
-
-    def __init__(self, search_space: Mapping[str, BaseDistribution]) -> None:
-        self.options = np.array([_options(one) for one in search_space.values()])
-        cells = np.array([_grid(one) for one in search_space.values()])
-        # Noise narrower than a cell of a grid could never leave the cell.
-        self.narrowest = np.where(cells > 0, 0.5 / np.maximum(cells, 1), _NARROWEST)
-
-    def distances(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Euclidean ``(n, m)``; two different options are half a range apart."""
-        gap = one[:, None, :] - other[None, :, :]
-        options = np.maximum(self.options, 1)
-        same = np.floor(one[:, None, :] * options) == np.floor(other[None, :, :] * options)
-        gap = np.where(self.options > 0, np.where(same, 0.0, 0.5), gap)
-        return np.sqrt((gap * gap).sum(axis=2))
-
-
-def _breed(elite: np.ndarray, axes: _Axes, count: int, random: np.random.Generator) -> np.ndarray:
-    """Children ``(count, parameters)`` in unit coordinates."""
-    first, second, third = random.integers(len(elite), size=(3, count))
-    shape = (count, elite.shape[1])
-    spread = np.maximum(elite.std(axis=0) * _NOISE, axes.narrowest)
-    width = np.where(random.uniform(size=shape) < _LEAP_SHARE, _LEAP, spread)
-    step = random.uniform(0.0, 0.8, (count, 1)) * (elite[second] - elite[third])
-    moved = np.abs(elite[first] + step + random.normal(size=shape) * width)
-    moved = np.clip(1 - np.abs(1 - moved), 0.0, 1.0)  # reflected at both ends
-    # A choice has no distance: it is inherited from a member, now and then drawn afresh.
-    fresh = random.uniform(size=shape) < _FRESH_SHARE
-    inherited = np.where(fresh, random.uniform(size=shape), elite[second])
-    return np.where(axes.options > 0, inherited, moved)
-
-
-def _expected_place(children: np.ndarray, known: np.ndarray, axes: _Axes) -> np.ndarray:
-    """Expected place in the ranking: that of the nearest trials, weighted by nearness."""
-    distances = axes.distances(children, known)
-    nearest = np.argsort(distances, axis=1, kind="stable")[:, :_NEIGHBOURS]
-    weights = 1 / (np.take_along_axis(distances, nearest, axis=1) + _NARROWEST)
-    return (nearest * weights).sum(axis=1) / weights.sum(axis=1)
-
-
-def _options(distribution: BaseDistribution) -> int:
-    """Number of choices; 0 for numbers."""
-    if isinstance(distribution, CategoricalDistribution):
-        return len(distribution.choices)
-    return 0
-
-
-def _grid(distribution: BaseDistribution) -> int:
-    """Number of values on a linear grid; 0 for a continuum or a logarithmic scale."""
-    if isinstance(distribution, CategoricalDistribution):
-        return len(distribution.choices)
-    if not isinstance(distribution, FloatDistribution | IntDistribution):
-        raise BadInput(f"distribution {distribution!r} is not one that AdaptiveSampler knows")
-    if distribution.log or distribution.step is None:
-        return 0
-    return round((distribution.high - distribution.low) / distribution.step) + 1
-
-
-def _to_unit(distribution: BaseDistribution, value: Any) -> float:
-    """A parameter's place in [0, 1]; grid values lie at the middle of their cells."""
-    inner = distribution.to_internal_repr(value)
-    cells = _grid(distribution)
-    if cells:
-        low, step = getattr(distribution, "low", 0), getattr(distribution, "step", 1)
-        return (round((inner - low) / step) + 0.5) / cells
-    low, high = _bounds(distribution)
-    place = math.log(inner) if distribution.log else inner  # type: ignore[attr-defined]
-    return (place - low) / (high - low) if high > low else 0.5
-
-
-def _from_unit(distribution: BaseDistribution, unit: float) -> Any:
-    cells = _grid(distribution)
-    if cells:
-        low, step = getattr(distribution, "low", 0), getattr(distribution, "step", 1)
-        return distribution.to_external_repr(low + step * min(cells - 1, int(unit * cells)))
-    low, high = _bounds(distribution)
-    place = low + float(unit) * (high - low)
-    value = math.exp(place) if distribution.log else place  # type: ignore[attr-defined]
-    if isinstance(distribution, IntDistribution):
-        value = round(value)
-    return min(max(value, distribution.low), distribution.high)  # type: ignore[attr-defined]
-
-
-def _bounds(distribution: BaseDistribution) -> tuple[float, float]:
-    """Ends of the axis on which a number is spread; whole numbers get cells of width one."""
-    if not isinstance(distribution, FloatDistribution | IntDistribution):
-        raise BadInput(f"distribution {distribution!r} has no bounds")
-    low, high = float(distribution.low), float(distribution.high)
-    if isinstance(distribution, IntDistribution):
-        low, high = low - 0.5, high + 0.5
-    return (math.log(low), math.log(high)) if distribution.log else (low, high)
+def _measured(
+    trials: Sequence[FrozenTrial],
+    directions: Sequence[optuna.study.StudyDirection],
+    cube: UnitCube,
+) -> Measured:
+    maximise = optuna.study.StudyDirection.MAXIMIZE
+    signs = np.array([-1.0 if one == maximise else 1.0 for one in directions])
+    names = sorted(set().union(*(trial.constraints for trial in trials)))
+    violations = [[trial.constraints.get(name, 0.0) for name in names] for trial in trials]
+    return Measured(
+        places=np.array([cube.place(trial.params) for trial in trials]),
+        losses=np.array([trial.values for trial in trials]) * signs,
+        violations=np.array(violations, dtype=np.float64).reshape(len(trials), len(names)),
+        whole=np.array([not trial.user_attrs.get(PARTIAL, False) for trial in trials]),
+    )

@@ -7,6 +7,10 @@ finished trials (``search_journal``).
 A study lives in memory, since Optuna's storages cost more than the backtests.  A search that
 is started again on its journal asks the sampler for the same batches and answers them from
 the journal, so it goes on exactly as if it had not been killed.
+
+The batch belongs to the search: proposals of one batch know nothing of each other's results, so
+another batch is another search.  Nothing else about the evaluation matters: not threads, not
+what a cache holds, not in how many pieces ``evaluate_many`` works.
 """
 
 from __future__ import annotations
@@ -194,15 +198,19 @@ def choose(
 
 def front_volume(pareto: Sequence[FinishedTrial]) -> float:
     """Hypervolume of a front; each objective is first bent into (0, 1), more being better."""
-    gains = [
-        (
-            0.5 + math.atan(trial.sharpe) / math.pi,
-            1 - min(trial.max_drawdown, 1.0),
-            1 / (1 + math.log1p(trial.turnover)),
-        )
-        for trial in pareto
-    ]
-    return hypervolume(np.array(gains, dtype=np.float64).reshape(-1, 3))
+    losses = [(-trial.sharpe, trial.max_drawdown, trial.turnover) for trial in pareto]
+    return hypervolume(bent(np.array(losses, dtype=np.float64).reshape(-1, 3)))
+
+
+def bent(losses: np.ndarray) -> np.ndarray:
+    """Gains in [0, 1] of losses ``(n, 3)``: minus the Sharpe ratio, drawdown, turnover."""
+    return np.column_stack(
+        [
+            0.5 - np.arctan(losses[:, 0]) / math.pi,
+            1 - np.clip(losses[:, 1], 0.0, 1.0),
+            1 / (1 + np.log1p(np.maximum(losses[:, 2], 0.0))),
+        ]
+    )
 
 
 class _Search:
@@ -227,9 +235,10 @@ class _Search:
             self._study = optuna.create_study(
                 directions=["maximize", "minimize", "minimize"], sampler=made
             )
-        self._distributions = {name: _distribution(name, one) for name, one in space.items()}
+        self._distributions = distributions(space)
         self._evaluate_many, self._minimum_trades = evaluate_many, minimum_trades
         self.trials: list[FinishedTrial] = []
+        self._front: list[FinishedTrial] = []
         self.hypervolumes: list[float] = []
         self.idle_batches = self.resumed = 0
 
@@ -248,7 +257,7 @@ class _Search:
         self.resumed += len(known)
         for trial, result in zip(asked, finished, strict=True):
             self._tell(trial, result)
-        self._judge_progress()
+        self._judge_progress(finished)
 
     def _evaluate(self, asked: Sequence[optuna.Trial]) -> list[FinishedTrial]:
         results = self._evaluate_many([dict(trial.params) for trial in asked])
@@ -279,11 +288,18 @@ class _Search:
                 self._study.tell(trial, result.values)
         self.trials.append(result)
 
-    def _judge_progress(self) -> None:
-        volume = front_volume(pareto_front(self.trials))
+    def _judge_progress(self, new: Sequence[FinishedTrial]) -> None:
+        # What was off the front stays off it, so only the front and the new trials compete.
+        self._front = pareto_front([*self._front, *new])
+        volume = front_volume(self._front)
         better = volume > (max(self.hypervolumes) * _BETTER if self.hypervolumes else 0.0)
         self.idle_batches = 0 if better else self.idle_batches + 1
         self.hypervolumes.append(volume)
+
+
+def distributions(space: Space) -> dict[str, optuna.distributions.BaseDistribution]:
+    """The space in Optuna's words; BadInput names a range that is not usable."""
+    return {name: _distribution(name, one) for name, one in space.items()}
 
 
 def _distribution(name: str, one: Range | Choice) -> optuna.distributions.BaseDistribution:

@@ -16,6 +16,7 @@ from ares_assets.pictures import (
     LIMIT,
     WIDTH,
     equity_picture,
+    front_picture,
     price_picture,
     regime_picture,
     split_picture,
@@ -122,3 +123,29 @@ def test_one_bar_can_be_drawn() -> None:
     one = np.array([100.0])
     assert drawing(regime_picture(STAMPS[:1], one, np.array(["bull"]), (0, 0))) is not None
     assert drawing(price_picture(STAMPS[:1], one, [])) is not None
+
+
+@pytest.mark.parametrize("count", [1, 3, 200, 1000])
+def test_a_search_shows_its_trials_front_and_choice_and_stays_short(count):
+    random = np.random.default_rng(count)
+    drawdown, sharpe = random.uniform(0, 0.4, count), random.normal(0, 2, count)
+    front = np.arange(count) % 5 == 0
+    picture = front_picture(drawdown, sharpe, front, 0)
+    assert len(picture) < LIMIT
+    assert words(picture) == ["trials", "front", "chosen"]
+    (ring,) = drawing(picture).iter(f"{SVG}circle")
+    best = int(np.argmax(sharpe))
+    top = front_picture(drawdown, sharpe, front, best)
+    (higher,) = drawing(top).iter(f"{SVG}circle")
+    assert int(higher.attrib["cy"]) <= int(ring.attrib["cy"])
+    places = [float(one) for one in (ring.attrib["cx"], ring.attrib["cy"])]
+    expected = 3 + (drawdown[0] - drawdown.min()) / (np.ptp(drawdown) or 1) * (WIDTH - 6)
+    assert abs(places[0] - expected) <= 0.5
+    assert 0 <= places[1] <= HEIGHT
+
+
+def test_without_a_choice_no_ring_is_drawn():
+    picture = front_picture(np.array([0.1, 0.2]), np.ones(2), np.zeros(2, bool), None)
+    assert words(picture) == ["trials", "front"]
+    assert not list(drawing(picture).iter(f"{SVG}circle"))
+    assert set(paths(picture)) == {GREY}
