@@ -50,12 +50,16 @@ test-slow: $(READY) ## The long tests as well
 	@$(BIN)/python -m pytest -m slow
 
 PEERS := .venv-peers
+# Four environments, since the peers need different numpy, pandas and numba.
+PEER_SETS := $(PEERS) $(PEERS)-vectorbt $(PEERS)-mlfinpy $(PEERS)-nautilus
 .PHONY: bench-peers
-bench-peers: $(PEERS)/.ready ## Install the libraries that Ares is measured beside
-$(PEERS)/.ready: benchmarks/requirements-peers.lock | $(READY)
-	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
-	@VIRTUAL_ENV=$(CURDIR)/$(PEERS) $(BIN)/uv pip sync --quiet --require-hashes $<
+bench-peers: $(addsuffix /.ready,$(PEER_SETS)) ## Install the libraries that Ares is measured beside
+$(addsuffix /.ready,$(PEER_SETS)): $(PEERS)%.ready: | $(READY)
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@VIRTUAL_ENV=$(CURDIR)/$(@D) $(BIN)/uv pip sync --quiet --require-hashes \
+		benchmarks/requirements-peers$(patsubst $(PEERS)%,%,$(@D)).lock
 	@touch $@
+$(foreach set,$(PEER_SETS),$(eval $(set)/.ready: benchmarks/requirements-peers$(patsubst $(PEERS)%,%,$(set)).lock))
 
 .PHONY: bench-ingest
 bench-ingest: $(READY) $(PEERS)/.ready ## Ten million rows of CSV beside polars, DuckDB, pandas (minutes)
