@@ -61,6 +61,15 @@ $(addsuffix /.ready,$(PEER_SETS)): $(PEERS)%.ready: | $(READY)
 	@touch $@
 $(foreach set,$(PEER_SETS),$(eval $(set)/.ready: benchmarks/requirements-peers$(patsubst $(PEERS)%,%,$(set)).lock))
 
+PEERS_READY := $(addsuffix /.ready,$(PEER_SETS))
+.PHONY: bench
+bench: $(READY) $(PEERS_READY) ## Every row of the table of speed beside the peers (an hour); ROWS="sweep cache" for some
+	@$(BIN)/python -m benchmarks.bench $(ROWS) --resume --page docs/benchmarks.md
+
+.PHONY: bench-scale
+bench-scale: $(READY) ## Time and memory against bars, parameter sets and symbols, with exponents (minutes)
+	@$(BIN)/python -m benchmarks.scale --page docs/benchmarks.md
+
 .PHONY: bench-ingest
 bench-ingest: $(READY) $(PEERS)/.ready ## Ten million rows of CSV beside polars, DuckDB, pandas (minutes)
 	@$(BIN)/python -m benchmarks.ingest
@@ -86,8 +95,9 @@ bench-memory: $(READY) ## Peak memory of a full training on 365 days of real min
 	@$(BIN)/python -m benchmarks.memory --out benchmarks/results/memory.json --page docs/learners.md
 
 .PHONY: bench-sample
-bench-sample: $(READY) $(PEERS)/.ready ## Every benchmark once and small, to see that they run
-	@$(BIN)/python -m benchmarks.ingest --rows 200000 --repeats 1 --out tmp/ingest.json
+bench-sample: $(READY) $(PEERS_READY) ## Every benchmark once and small, to see that they run
+	@$(BIN)/python -m benchmarks.bench --quick --out tmp/bench.json
+	@$(BIN)/python -m benchmarks.scale --quick --out tmp/scale.json --picture tmp/scale.png
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regimes --seeds 1 --fit-days 30 --test-days 10 \
 		--out tmp/regimes.json
 	@$(BIN)/python -m benchmarks.features 50000

@@ -73,7 +73,9 @@ class Goal:
         met = value is not None and (
             value >= self.wanted if self.at_least else value <= self.wanted
         )
-        reason = reasons.get(self.text, "") if value is not None else "not measured: " + _absent(figures)
+        reason = (
+            reasons.get(self.text, "") if value is not None else "not measured: " + _absent(figures)
+        )
         return {
             "goal": self.text,
             "wanted": self.wanted,
@@ -89,7 +91,8 @@ class Case:
     """One measurement of a row: data from a seed, programs that take turns, equality, goals.
 
     ``make`` writes the data into a folder; ``same`` says in words how the results agree and
-    raises ``Differs`` where they do not.  ``reasons`` say, by goal, why one is not met.
+    raises ``Differs`` where they do not.  ``reasons`` say, by goal, why one is not met.  ``turns``
+    replaces the turns where another benchmark takes them (whole commands).
     """
 
     name: str
@@ -101,6 +104,7 @@ class Case:
     options: Mapping[str, Any] = field(default_factory=dict)
     threads: int = 2
     rounds: int = 5
+    turns: Callable[[Path, Callable[[str], None]], Figures] | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
     unit: str = "s"
 
@@ -161,6 +165,8 @@ def ratio(figures: Figures, peer: str, ares: str = ARES) -> float | None:
 def take_turns(case: Case, folder: Path, say: Callable[[str], None]) -> Figures:
     """Every program of a case in turn, round by round, each a process of its own."""
     folder.mkdir(parents=True, exist_ok=True)
+    if case.turns is not None:
+        return case.turns(folder, say)
     case.make(folder, case.data)
     lines: dict[str, list[dict[str, Any]]] = {}
     failed: dict[str, str] = {}
@@ -192,6 +198,7 @@ def run_program(program: Program, case: Case, folder: Path) -> dict[str, Any]:
     options = json.dumps({**case.options, **program.options})
     command = [str(program.python), "-m", program.module, program.name, str(folder), options]
     threads = {name: str(case.threads) for name in THREAD_SETTINGS}
+    threads["OMP_WAIT_POLICY"] = "PASSIVE"  # spinning threads are what a busy machine slows most
     done = subprocess.run(
         command,
         cwd=ROOT,

@@ -47,7 +47,9 @@ def vectorbt(engine: str) -> Any:
 def _frame(columns: Mapping[str, Any]) -> Any:
     import pandas as pd
 
-    index = pd.to_datetime(columns["timestamp"], unit="ms")  # with a time zone vectorbt takes 20 times as long
+    index = pd.to_datetime(
+        columns["timestamp"], unit="ms"
+    )  # with a time zone vectorbt takes 20 times as long
     names = ("open", "high", "low", "close", "atr")
     return pd.DataFrame({name: columns[name] for name in names}, index=index)
 
@@ -153,9 +155,7 @@ def backtesting_py(folder: Path, options: dict[str, Any]) -> Made:
 
         _held = False
 
-    test = Backtest(
-        frame, Threshold, cash=RICH, commission=options["fee"], finalize_trades=True
-    )
+    test = Backtest(frame, Threshold, cash=RICH, commission=options["fee"], finalize_trades=True)
 
     def tell(stats: Any) -> Mapping[str, Any]:
         equity = stats["_equity_curve"]["Equity"].to_numpy()

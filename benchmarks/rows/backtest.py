@@ -116,7 +116,11 @@ def _loops(bars: int, quick: bool) -> Case:
             Program("ares", HERE, options={"repeats": 50, "warmups": 3}),
             Program("backtesting.py", PEERS, "", options={"repeats": 1}, rounds=3),
             Program(
-                "nautilus", "benchmarks.peers.nautilus", "-nautilus", 2, {"repeats": 1, "warmups": 0}
+                "nautilus",
+                "benchmarks.peers.nautilus",
+                "-nautilus",
+                2,
+                {"repeats": 1, "warmups": 0},
             ),
         ],
         same=lambda results: same(results, 0.02),
@@ -131,7 +135,11 @@ ROW = Row(
     "backtest",
     "one backtest: threshold entries, ATR barriers, costs; return, Sharpe, drawdown, turnover",
     cases,
-    {"-vectorbt": ["vectorbt", "vectorbt-rust"], "": ["backtesting"], "-nautilus": ["nautilus-trader"]},
+    {
+        "-vectorbt": ["vectorbt", "vectorbt-rust"],
+        "": ["backtesting"],
+        "-nautilus": ["nautilus-trader"],
+    },
 )
 
 if __name__ == "__main__":

@@ -41,7 +41,10 @@ def write_market(folder: Path, data: Mapping[str, Any]) -> None:
     opens = np.exp(log_open)
     if not data["gap"]:
         opens[1:] = close[:-1]
-    high, low = np.maximum(high, np.maximum(opens, close)), np.minimum(low, np.minimum(opens, close))
+    high, low = (
+        np.maximum(high, np.maximum(opens, close)),
+        np.minimum(low, np.minimum(opens, close)),
+    )
     columns = {
         "timestamp": START_MS + MINUTE_MS * np.arange(bars, dtype=np.int64),
         "open": opens,
