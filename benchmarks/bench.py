@@ -108,6 +108,7 @@ def measured(name: str, quick: bool, folder: Path) -> dict[str, Any]:
 
 
 def _case(case: Case, folder: Path) -> dict[str, Any]:
+    figures: Figures = {}
     try:
         figures = take_turns(case, folder, say)
         results = {name: one["result"] for name, one in figures.items() if "result" in one}
@@ -115,7 +116,6 @@ def _case(case: Case, folder: Path) -> dict[str, Any]:
     except Differs as error:
         say(f"{case.name}: RESULTS DIFFER: {error}")
         equal, differs = str(error), True
-        figures = locals().get("figures", {})
     return {
         "case": case.name,
         "data": dict(case.data),
@@ -123,16 +123,28 @@ def _case(case: Case, folder: Path) -> dict[str, Any]:
         "rounds": case.rounds,
         "equal": equal,
         "differs": differs,
-        "figures": figures,
-        "goals": [goal.judged(figures, case.reasons) for goal in case.goals],
+        "figures": {name: _numbers(one) for name, one in figures.items()},
+        "goals": [goal.judged(figures, case.reasons) for goal in case.goals] if figures else [],
     }
+
+
+def _numbers(figure: Mapping[str, Any]) -> dict[str, Any]:
+    """A program's figures; of its results the single numbers, not what was compared in bulk."""
+    plain = {
+        name: value
+        for name, value in figure.get("result", {}).items()
+        if isinstance(value, int | float | str)
+    }
+    if plain:
+        return {**figure, "result": plain}
+    return {k: v for k, v in figure.items() if k != "result"}
 
 
 def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     """The rows as Markdown: Ares, each peer over Ares, memory, equality, goals."""
     lines = [
-        "| work | Ares | peers: times Ares' time (peak MiB) | Ares' peak MiB (added) | equal results "
-        "| goal: figure |",
+        "| work | Ares | peers: times Ares' time (peak MiB) | Ares' peak MiB (added) "
+        "| equal results | goal: figure |",
         "|---|---|---|---|---|---|",
     ]
     for name, row in rows.items():

@@ -64,7 +64,7 @@ def same(results: Mapping[str, Mapping[str, Any]], share: float = 0.0) -> str:
     widest = {"trades": 0.0, "max_drawdown": 0.0, "total_return": 0.0}
     for name, result in results.items():
         allowed = {"trades": max(1.0, share * own["trades"])}
-        for figure in widest:
+        for figure in widest.keys() & result.keys():
             off = abs(result[figure] - own[figure])
             widest[figure] = max(widest[figure], off)
             if off > allowed.get(figure, 1e-3 + share * abs(own[figure])):

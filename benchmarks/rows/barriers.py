@@ -1,9 +1,9 @@
 """Row "barriers": triple-barrier labels, beside mlfinpy and numpy windows.
 
 Belongs here: the work, the turns, the goals and Ares' side.  Does not belong here: the peers'
-ways (``peers/barriers.py``).  mlfinpy reads closes only and enters at the event's close; each bar here
-opens at the close before and has no wicks, so that all must give the same labels.  mlfinpy labels
-the first few events and numpy all; seconds are those of one event.
+ways (``peers/barriers.py``).  mlfinpy reads closes only and enters at the event's close; each bar
+here opens at the close before and has no wicks, so that all must give the same labels.  mlfinpy
+labels the first few events and numpy all; seconds are those of one event.
 """
 
 from __future__ import annotations

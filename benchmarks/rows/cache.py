@@ -1,8 +1,8 @@
 """Row "cache": the answer to a backtest that was run before, beside joblib and diskcache.
 
 Belongs here: the work, the turns, the goals and Ares' side.  Does not belong here: the peers'
-idioms (``peers/cache.py``).  Asked for are a thousand parameter sets, one call each, and the seconds
-are those of one; "cold" forgets what is in memory, so that the answer comes from the file.
+idioms (``peers/cache.py``).  Asked for are a thousand parameter sets, one call each, and the
+seconds are those of one; "cold" forgets what is in memory, so that the answer comes from the file.
 """
 
 from __future__ import annotations

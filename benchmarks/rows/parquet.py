@@ -92,8 +92,8 @@ def cases(quick: bool) -> Sequence[Case]:
                 result_ratio("2.7 x smaller than pandas' default", "mb", "pandas", 2.7),
             ],
             reasons={
-                "2.7 x smaller than pandas' default": "the share of taker buys is random to its last"
-                " bit here: no lossless way makes that column smaller"
+                "2.7 x smaller than pandas' default": "the share of taker buys is random to its"
+                " last bit here: no lossless way makes that column smaller"
             },
             **shared,
         ),
