@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ def measured(name: str, quick: bool, folder: Path) -> dict[str, Any]:
     say(f"{name}: {row.work}")
     size = "quick" if quick else "full"
     cases = [
-        _case(case, folder / name / f"{size}-{number}")
+        _case(replace(case, rounds=1) if quick else case, folder / name / f"{size}-{number}")
         for number, case in enumerate(row.cases(quick))
     ]
     return {

@@ -37,7 +37,7 @@ SIZES = {
     "sets": (1, 10, 100, 1000),
     "symbols": (1, 2, 4, 8),
 }
-QUICK = {"bars": (10_000, 30_000, 100_000), "sets": (1, 10, 100), "symbols": (1, 2)}
+QUICK = {"bars": (10_000, 100_000), "sets": (1, 100), "symbols": (1, 2)}
 # Ten million rows of sixty features are 5 GB.
 LARGEST = {"features": 3_000_000}
 
