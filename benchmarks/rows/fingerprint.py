@@ -47,8 +47,10 @@ def same(results: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _over_a_read(figures: Figures) -> float | None:
-    found = ratio(figures, "ares", "memory read")
-    return found
+    # Whatever reads all of it fastest is the measure of a read: a sum may not be it.
+    reads = [ratio(figures, "ares", name) for name in ("memory read", "xxhash")]
+    known = [one for one in reads if one is not None]
+    return max(known) if known else None
 
 
 def cases(quick: bool) -> Sequence[Case]:
