@@ -257,7 +257,8 @@ def main() -> None:
     draw(found, options.picture)
     print(table(found))
     if options.page:
-        put_table(options.page, "scale", table(found))
+        shown = f"![Time and memory against size]({options.picture.name})\n\n{table(found)}"
+        put_table(options.page, "scale", shown)
 
 
 if __name__ == "__main__":
