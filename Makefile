@@ -50,12 +50,25 @@ test-slow: $(READY) ## The long tests as well
 	@$(BIN)/python -m pytest -m slow
 
 PEERS := .venv-peers
+# Four environments, since the peers need different numpy, pandas and numba.
+PEER_SETS := $(PEERS) $(PEERS)-vectorbt $(PEERS)-mlfinpy $(PEERS)-nautilus
 .PHONY: bench-peers
-bench-peers: $(PEERS)/.ready ## Install the libraries that Ares is measured beside
-$(PEERS)/.ready: benchmarks/requirements-peers.lock | $(READY)
-	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
-	@VIRTUAL_ENV=$(CURDIR)/$(PEERS) $(BIN)/uv pip sync --quiet --require-hashes $<
+bench-peers: $(addsuffix /.ready,$(PEER_SETS)) ## Install the libraries that Ares is measured beside
+$(addsuffix /.ready,$(PEER_SETS)): $(PEERS)%.ready: | $(READY)
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@VIRTUAL_ENV=$(CURDIR)/$(@D) $(BIN)/uv pip sync --quiet --require-hashes \
+		benchmarks/requirements-peers$(patsubst $(PEERS)%,%,$(@D)).lock
 	@touch $@
+$(foreach set,$(PEER_SETS),$(eval $(set)/.ready: benchmarks/requirements-peers$(patsubst $(PEERS)%,%,$(set)).lock))
+
+PEERS_READY := $(addsuffix /.ready,$(PEER_SETS))
+.PHONY: bench
+bench: $(READY) $(PEERS_READY) ## Every row of the table of speed beside the peers (an hour); ROWS="sweep cache" for some
+	@$(BIN)/python -m benchmarks.bench $(ROWS) --resume --page docs/benchmarks.md
+
+.PHONY: bench-scale
+bench-scale: $(READY) ## Time and memory against bars, parameter sets and symbols, with exponents (minutes)
+	@$(BIN)/python -m benchmarks.scale --page docs/benchmarks.md
 
 .PHONY: bench-ingest
 bench-ingest: $(READY) $(PEERS)/.ready ## Ten million rows of CSV beside polars, DuckDB, pandas (minutes)
@@ -82,8 +95,9 @@ bench-memory: $(READY) ## Peak memory of a full training on 365 days of real min
 	@$(BIN)/python -m benchmarks.memory --out benchmarks/results/memory.json --page docs/learners.md
 
 .PHONY: bench-sample
-bench-sample: $(READY) $(PEERS)/.ready ## Every benchmark once and small, to see that they run
-	@$(BIN)/python -m benchmarks.ingest --rows 200000 --repeats 1 --out tmp/ingest.json
+bench-sample: $(READY) $(PEERS_READY) ## Every benchmark once and small, to see that they run
+	@$(BIN)/python -m benchmarks.bench --quick --out tmp/bench.json
+	@$(BIN)/python -m benchmarks.scale --quick --out tmp/scale.json --picture tmp/scale.png
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regimes --seeds 1 --fit-days 30 --test-days 10 \
 		--out tmp/regimes.json
 	@$(BIN)/python -m benchmarks.features 50000

@@ -19,8 +19,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
-import talib
-from scipy.special import ndtri
 
 from ares_assets.analyst.feature_table import BASE_FEATURES
 from ares_assets.analyst.features import compute_features
@@ -28,127 +26,11 @@ from ares_assets.market.bars import join_reference
 from ares_resources.exchanges.simulated import simulate
 from ares_resources.exchanges.simulated.symbols import LABORATORY
 from ares_resources.settings import FeatureSettings
+from benchmarks.peers.indicators import Pandas, TaLib, by_library
 
 NAMES = [feature.name for feature in BASE_FEATURES]
 ALONE = FeatureSettings(timeframes=())
 ROUNDS = 5
-
-
-class TaLib:
-    """Windows by TA-Lib's functions."""
-
-    sum = staticmethod(lambda values, span: talib.SUM(values, span))
-    max = staticmethod(lambda values, span: talib.MAX(values, span))
-    min = staticmethod(lambda values, span: talib.MIN(values, span))
-    mean = staticmethod(lambda values, span: talib.SMA(values, span))
-    std = staticmethod(lambda values, span: talib.STDDEV(values, span))
-
-
-class Pandas:
-    """Windows by pandas' rolling."""
-
-    sum = staticmethod(lambda values, span: pd.Series(values).rolling(span).sum().to_numpy())
-    max = staticmethod(lambda values, span: pd.Series(values).rolling(span).max().to_numpy())
-    min = staticmethod(lambda values, span: pd.Series(values).rolling(span).min().to_numpy())
-    mean = staticmethod(lambda values, span: pd.Series(values).rolling(span).mean().to_numpy())
-    std = staticmethod(lambda values, span: pd.Series(values).rolling(span).std(ddof=0).to_numpy())
-
-
-def by_library(frame: pd.DataFrame, by: type[TaLib] | type[Pandas]) -> dict[str, np.ndarray]:
-    """Each base feature as somebody writes it who has that library and numpy."""
-    column = {name: frame[name].to_numpy(np.float64) for name in frame.columns}
-    opens, high, low, close = (column[name] for name in ("open", "high", "low", "close"))
-    volume, interest = column["volume"], column["open_interest"]
-    logs = np.log(close)
-
-    def change(values: np.ndarray, span: int) -> np.ndarray:
-        out = np.full(len(values), np.nan)
-        out[span:] = values[span:] - values[:-span]
-        return out
-
-    steps = np.diff(logs, prepend=logs[0])
-    returns = {span: change(logs, span) for span in (1, 5, 15, 60, 240)}
-    squares, sizes = steps * steps, np.abs(steps)
-    square = {span: by.sum(squares, span) for span in (30, 60, 240, 1440)}
-    moved = {span: np.sqrt(total / span) for span, total in square.items()}
-    last = np.concatenate([[0.0], steps[:-1]])
-    reach, body = np.log(high / low), np.log(close / opens)
-    typical = (high + low + close) / 3
-    atr, extent = talib.ATR(high, low, close, 14), high - low
-    top = {span: by.max(high, span) for span in (60, 240, 1440)}
-    bottom = {span: by.min(low, span) for span in (60, 240, 1440)}
-    traded = {span: by.sum(volume, span) for span in (60, 1440)}
-    vwap = by.sum(volume * typical, 1440) / traded[1440]
-    illiquid = sizes / (volume * close)
-    thin = {span: by.mean(illiquid, span) for span in (60, 1440)}
-    skew_mean, cube = returns[240] / 240, by.sum(squares * steps, 240) / 240
-    variance = square[240] / 240 - skew_mean**2
-    slope = talib.LINEARREG_SLOPE(logs, 60)
-    spread = talib.VAR(logs, 60) if by is TaLib else by.std(logs, 60) ** 2
-    size_mean, volume_mean = by.mean(sizes, 60), traded[60] / 60
-    covariance = by.mean(sizes * volume, 60) - size_mean * volume_mean
-    spreads = (square[60] / 60 - size_mean**2) * (by.mean(volume**2, 60) - volume_mean**2)
-    flow = pd.Series(ndtri(np.clip(column["taker_buy_share"], 0.001, 0.999)))
-    funding = pd.Series(column["funding_rate"])
-    day, days = funding.rolling(1440, min_periods=1), funding.rolling(4320, min_periods=1)
-    open_logs = np.log(interest)
-    angle = frame["timestamp"].to_numpy() + 60_000
-    turn = 2 * np.pi * (angle % 86_400_000) / 86_400_000
-    week = 2 * np.pi * ((angle - 4 * 86_400_000) % 604_800_000) / 604_800_000
-    macd = talib.MACD(close, 12, 26, 9)[2]
-    plus, minus = talib.PLUS_DI(high, low, close, 14), talib.MINUS_DI(high, low, close, 14)
-    opened = change(open_logs, 60)
-    found = {f"return_{span}": values for span, values in returns.items()}
-    found |= {f"volatility_{span}": moved[span] for span in (30, 240, 1440)}
-    found |= {
-        f"range_position_{span}": (close - bottom[span]) / (top[span] - bottom[span]) - 0.5
-        for span in (60, 240)
-    }
-    found |= {
-        f"taker_flow_{halflife}": flow.ewm(halflife=halflife).mean().to_numpy()
-        for halflife in (10, 30, 120)
-    }
-    return found | {
-        "rsi_14": talib.RSI(close, 14),
-        "adx_14": talib.ADX(high, low, close, 14),
-        "di_difference_14": plus - minus,
-        "macd_histogram_atr": macd / atr,
-        "efficiency_60": np.abs(returns[60]) / by.sum(sizes, 60),
-        "trend_slope_60": slope / moved[60],
-        "trend_fit_60": slope**2 * ((60**2 - 1) / 12) / spread,
-        "bollinger_z_20": (close - by.mean(close, 20)) / by.std(close, 20),
-        "drawdown_1440": close / top[1440] - 1,
-        "recovery_1440": close / bottom[1440] - 1,
-        "return_autocorrelation_60": by.sum(steps * last, 60) / square[60],
-        "atr_share_14": atr / close,
-        "volatility_ratio": moved[30] / moved[240],
-        "garman_klass_60": np.sqrt(by.mean(reach**2 / 2 - (2 * np.log(2) - 1) * body**2, 60)),
-        "parkinson_ratio_60": np.sqrt(by.mean(reach**2, 60) / (4 * np.log(2))) / moved[60],
-        "jump_share_60": 1 - np.pi / 2 * by.sum(np.abs(steps * last), 60) / square[60],
-        "return_skewness_240": (cube - 3 * skew_mean * variance - skew_mean**3) / variance**1.5,
-        "candle_body": (close - opens) / extent,
-        "shadow_difference": (np.minimum(opens, close) + np.maximum(opens, close) - low - high)
-        / extent,
-        "volume_z_240": (volume - by.mean(volume, 240)) / by.std(volume, 240),
-        "volume_trend_60": (traded[60] / 60 - traded[1440] / 1440)
-        / (traded[60] / 60 + traded[1440] / 1440),
-        "signed_volume_60": by.sum(np.sign(steps) * volume, 60) / traded[60],
-        "vwap_distance_1440": (close / vwap - 1) / (moved[1440] * np.sqrt(1440)),
-        "money_flow_14": talib.MFI(high, low, close, volume, 14),
-        "volume_volatility_60": covariance / np.sqrt(spreads),
-        "illiquidity_60": (thin[60] - thin[1440]) / (thin[60] + thin[1440]),
-        "taker_share": column["taker_buy_share"] - 0.5,
-        "funding_rate": column["funding_rate"],
-        "funding_mean": day.mean().to_numpy(),
-        "funding_z": ((funding - days.mean()) / days.std(ddof=0)).to_numpy(),
-        "open_interest_change_60": opened,
-        "open_interest_change_1440": change(open_logs, 1440),
-        "open_interest_with_price_60": opened * np.sign(returns[60]),
-        "hour_sine": np.sin(turn),
-        "hour_cosine": np.cos(turn),
-        "week_sine": np.sin(week),
-        "week_cosine": np.cos(week),
-    }
 
 
 def market(bars: int) -> pd.DataFrame:

@@ -1,0 +1,178 @@
+"""One backtest and a sweep by vectorbt and backtesting.py, in their own idioms.
+
+Belongs here: these libraries' ways.  Does not belong here: Ares, measuring (``timing.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers.timing import Made, arrays, main
+
+DAY_MS = 86_400_000
+RICH = 1e9  # backtesting.py buys whole units
+
+
+def vectorbt(engine: str) -> Any:
+    """``Portfolio.from_signals`` and the same figures from it, by one of its engines."""
+
+    def program(folder: Path, options: dict[str, Any]) -> Made:
+        columns = arrays(folder)
+        frame = _frame(columns)
+        points = options.get("points")
+        names = ("margin", "stop", "target")
+        sets = [dict(zip(names, point, strict=True)) for point in points] if points else [options]
+        made = [{**options, **one} for one in sets]
+        columns_at_once = options.get("columns", 1)
+
+        def work() -> list[dict[str, float]]:
+            found = []
+            for first in range(0, len(made), columns_at_once):
+                part = made[first : first + columns_at_once]
+                found += figures(portfolio(frame, columns["probability"], part, engine), len(part))
+            return found
+
+        def tell(found: list[dict[str, float]]) -> Mapping[str, Any]:
+            if points:
+                return {"per": len(made), "sets": found}
+            return found[0]
+
+        return work, tell
+
+    return program
+
+
+def _frame(columns: Mapping[str, Any]) -> Any:
+    import pandas as pd
+
+    index = pd.to_datetime(
+        columns["timestamp"], unit="ms"
+    )  # with a time zone vectorbt takes 20 times as long
+    names = ("open", "high", "low", "close", "atr")
+    return pd.DataFrame({name: columns[name] for name in names}, index=index)
+
+
+def portfolio(frame: Any, probability: Any, sets: Sequence[Mapping[str, Any]], engine: str) -> Any:
+    """Orders at a bar's close for the next bar's open, one column a parameter set."""
+    import numpy as np
+    import vectorbt as vbt
+
+    opens, atr = frame["open"].to_numpy(), frame["atr"].to_numpy()
+    following = np.append(opens[1:], np.nan)
+    known = atr > 0
+    known[-1] = False  # no bar is left to enter in
+    safe = np.where(known, atr / following, 1.0)
+    side = {
+        "entries": [known & (probability >= 0.5 + one["margin"]) for one in sets],
+        "short_entries": [known & (probability <= 0.5 - one["margin"]) for one in sets],
+        "sl_stop": [one["stop"] * safe for one in sets],
+        "tp_stop": [one["target"] * safe for one in sets],
+    }
+    wide = {name: np.column_stack(values) for name, values in side.items()}
+    return vbt.Portfolio.from_signals(
+        frame["close"],
+        open=frame["open"],
+        high=frame["high"],
+        low=frame["low"],
+        price=np.where(np.isnan(following), frame["close"].to_numpy(), following)[:, None],
+        **wide,
+        size=sets[0]["size"],
+        size_type="percent",
+        fees=sets[0]["fee"],
+        slippage=sets[0]["slippage"],
+        stop_entry_price="price",
+        stop_exit_price="stopmarket",
+        upon_stop_exit="close",
+        upon_opposite_entry="ignore",
+        init_cash=1.0,
+        freq="1min",
+        engine=engine,
+    )
+
+
+def figures(made: Any, sets: int) -> list[dict[str, float]]:
+    """Return, daily Sharpe ratio, drawdown on every close, turnover and trades of each column."""
+    import numpy as np
+
+    value = made.value().to_numpy().reshape(-1, sets)
+    stamps = made.wrapper.index.asi8
+    unit = {"ns": 10**6, "us": 10**3, "ms": 1, "s": 1}[made.wrapper.index.unit]
+    days = stamps // unit // DAY_MS
+    ends = np.append(np.flatnonzero(np.diff(days)), len(days) - 1)
+    daily = np.vstack([np.ones((1, sets)), value[ends]])
+    returns = daily[1:] / daily[:-1] - 1
+    with np.errstate(invalid="ignore", divide="ignore"):
+        sharpe = returns.mean(axis=0) / returns.std(axis=0, ddof=1) * np.sqrt(365)
+    orders = made.orders.records
+    traded = np.bincount(
+        orders["col"].to_numpy(),
+        weights=orders["size"].to_numpy() * orders["price"].to_numpy(),
+        minlength=sets,
+    )
+    numbers = {
+        "trades": np.atleast_1d(made.trades.count()),
+        "total_return": np.atleast_1d(made.total_return()),
+        "max_drawdown": -np.atleast_1d(made.max_drawdown()),
+        "sharpe": sharpe,
+        "turnover": traded,
+    }
+    return [{name: float(each[one]) for name, each in numbers.items()} for one in range(sets)]
+
+
+def backtesting_py(folder: Path, options: dict[str, Any]) -> Made:
+    """Its ``Strategy`` with stop and target on the order."""
+    import warnings
+
+    import numpy as np
+    import pandas as pd
+    from backtesting import Backtest, Strategy
+
+    warnings.filterwarnings("ignore")
+    columns = arrays(folder)
+    index = pd.to_datetime(columns["timestamp"], unit="ms")
+    names = {"Open": "open", "High": "high", "Low": "low", "Close": "close"}
+    frame = pd.DataFrame({name: columns[one] for name, one in names.items()}, index=index)
+    probability, atr = columns["probability"], columns["atr"]
+    margin, stop, target = options["margin"], options["stop"], options["target"]
+
+    class Threshold(Strategy):  # type: ignore[misc]
+        def init(self) -> None:
+            pass
+
+        def next(self) -> None:
+            row = len(self.data) - 1
+            wide, chance = atr[row], probability[row]
+            if self._held or self.position or not wide > 0:
+                self._held = bool(self.position)
+                return
+            price = self.data.Close[-1]
+            if chance >= 0.5 + margin:
+                self.buy(size=options["size"], sl=price - stop * wide, tp=price + target * wide)
+            elif chance <= 0.5 - margin:
+                self.sell(size=options["size"], sl=price + stop * wide, tp=price - target * wide)
+
+        _held = False
+
+    test = Backtest(frame, Threshold, cash=RICH, commission=options["fee"], finalize_trades=True)
+
+    def tell(stats: Any) -> Mapping[str, Any]:
+        equity = stats["_equity_curve"]["Equity"].to_numpy()
+        return {
+            "trades": float(stats["# Trades"]),
+            "total_return": float(equity[-1] / RICH - 1),
+            "max_drawdown": float(np.max(1 - equity / np.maximum.accumulate(equity))),
+        }
+
+    return test.run, tell
+
+
+if __name__ == "__main__":
+    main(
+        {
+            "vectorbt numba": vectorbt("numba"),
+            "vectorbt rust": vectorbt("rust"),
+            "backtesting.py": backtesting_py,
+        }
+    )

@@ -1,0 +1,76 @@
+"""One program of a row, timed from inside: warm-up, repetitions, memory, one line of JSON.
+
+Belongs here: what every program does around its work, Ares' as the peers'.  Does not belong
+here: any work; the turns and the table (``benchmarks/turns.py``).  Runs in every environment, so
+it imports nothing but the standard library, and NumPy to read what both sides are given.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+Work = Callable[[], Any]
+Made = tuple[Work, Callable[[Any], Mapping[str, Any]]]
+
+
+def arrays(folder: Path) -> dict[str, Any]:
+    """The arrays that the row's generator wrote, by name."""
+    import numpy as np
+
+    return {path.stem: np.load(path) for path in sorted(folder.glob("*.npy"))}
+
+
+def main(programs: Mapping[str, Callable[[Path, dict[str, Any]], Made]]) -> None:
+    """``NAME FOLDER OPTIONS``: run one program and print what it took.
+
+    A program is given the folder of the row's data and the case's options, and returns its work
+    and how the work's value is told, as plain numbers.  The options ``repeats`` and ``warmups``
+    are read here.  ``per`` of what is told divides the seconds, where the work did so many of
+    the thing that the row counts.
+    """
+    name, folder, options = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
+    work, tell = programs[name](folder, options)
+    value = None
+    begun = time.perf_counter()
+    for _ in range(options.get("warmups", 1)):
+        value = work()
+    warmed = time.perf_counter() - begun
+    before = _forget_peak()
+    seconds = []
+    for _ in range(options.get("repeats", 5)):
+        begun = time.perf_counter()
+        value = work()
+        seconds.append(time.perf_counter() - begun)
+    added = _status("VmHWM") - before
+    told = dict(tell(value))
+    count = told.pop("per", 1)
+    line = {
+        "seconds": [one / count for one in seconds],
+        "warm_up_seconds": warmed,
+        "peak_mib": max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 0),
+        "added_mib": max(added, 0.0),
+        "result": told,
+    }
+    print(json.dumps(line))
+
+
+def _forget_peak() -> float:
+    """Start the kernel's account of peak memory anew; what the process holds now, MiB."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return _status("VmHWM")
+    return _status("VmRSS")
+
+
+def _status(name: str) -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) / 1024
+    raise OSError(f"/proc/self/status has no {name}")

@@ -1,0 +1,51 @@
+"""A search by Optuna's TPE on SQLite whose objective is a vectorbt backtest.
+
+Belongs here: that way.  Does not belong here: Ares, measuring (``timing.py``).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers.backtest import _frame, figures, portfolio
+from benchmarks.peers.timing import Made, arrays, main
+
+
+def search(folder: Path, options: dict[str, Any]) -> Made:
+    """``study.optimize`` with a storage on the disk."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    columns = arrays(folder)
+    frame, chance = _frame(columns), columns["probability"]
+
+    def judged(point: Mapping[str, float]) -> dict[str, float]:
+        return figures(portfolio(frame, chance, [{**options, **point}], "auto"), 1)[0]
+
+    def objective(trial: Any) -> tuple[float, float, float]:
+        point = {name: trial.suggest_float(name, *ends) for name, ends in options["space"].items()}
+        found = judged(point)
+        return found["sharpe"], found["max_drawdown"], found["turnover"]
+
+    def work() -> Any:
+        path = Path(tempfile.mkdtemp(dir=folder)) / "study.db"
+        study = optuna.create_study(
+            storage=f"sqlite:///{path}",
+            sampler=optuna.samplers.TPESampler(seed=1),
+            directions=["maximize", "minimize", "minimize"],
+        )
+        study.optimize(objective, n_trials=options["trials"])
+        return study
+
+    def tell(study: Any) -> Mapping[str, Any]:
+        point = dict(zip(options["space"], options["point"], strict=True))
+        return {"per": len(study.trials), **judged(point)}
+
+    return work, tell
+
+
+if __name__ == "__main__":
+    main({"TPE, SQLite, vectorbt": search})

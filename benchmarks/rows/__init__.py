@@ -1,0 +1,1 @@
+"""The rows of the table of speed, one module each: ``ROW``, and Ares' side of the work."""

@@ -1,0 +1,100 @@
+"""Row "training": boosted trees on 60 features, beside LightGBM, HistGB, default CatBoost.
+
+Belongs here: the work, the turns, the goals and Ares' side.  Does not belong here: the peers'
+ways (``peers/training.py``).  All grow 300 trees of the same depth at the same rate; results are
+not equal but as good: the AUC on rows held back stands beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers.timing import Made, arrays, main
+from benchmarks.peers.training import told
+from benchmarks.turns import Case, Differs, Program, Row, faster
+
+HERE, PEERS = "benchmarks.rows.training", "benchmarks.peers.training"
+SEED, FEATURES, RATE, DEPTH = 18, 60, 0.05, 6
+LIBRARIES = ("catboost default", "LightGBM", "HistGB")
+
+
+def write(folder: Path, data: Mapping[str, Any]) -> None:
+    """Labels of which a few of the features, their products and steps tell a little."""
+    generator, rows = np.random.default_rng(SEED), int(data["rows"]) + int(data["held"])
+    x = generator.normal(0, 1, (rows, FEATURES))
+    score = (
+        0.3 * x[:, 0] + 0.3 * x[:, 1] * x[:, 2] + 0.4 * (x[:, 3] > 0.5) + 0.2 * np.sin(2 * x[:, 4])
+    )
+    np.save(folder / "x.npy", x)
+    np.save(folder / "y.npy", (generator.logistic(0, 1, rows) < score).astype(np.int64))
+
+
+def ares(folder: Path, options: dict[str, Any]) -> Made:
+    """The CatBoost expert."""
+    import pandas as pd
+
+    from ares_assets.analyst.experts.base import get_expert
+
+    columns, rows = arrays(folder), options["rows"]
+    names = [f"f{k}" for k in range(FEATURES)]
+    frame, labels = pd.DataFrame(columns["x"], columns=names), columns["y"]
+    known, weights = frame.iloc[:rows], np.ones(rows)
+    parameters = {
+        "trees": options["trees"],
+        "learning_rate": RATE,
+        "depth": DEPTH,
+        "leaf_penalty": 3.0,
+        "feature_share": 1.0,
+        "row_share": 0.8,
+    }
+
+    def work() -> Any:
+        return get_expert("catboost").fit(
+            known, labels[:rows], weights, parameters=parameters, seed=1, threads=2
+        )
+
+    return work, lambda model: told(labels[rows:], model.probability(frame.iloc[rows:]))
+
+
+def same(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """AUCs; Ares' must be within .002 of default CatBoost's."""
+    text = ", ".join(f"{name} {result['auc']:.4f}" for name, result in results.items())
+    if results["ares"]["auc"] < results["catboost default"]["auc"] - 0.002:
+        raise Differs(f"AUC: {text}")
+    return f"AUC: {text}"
+
+
+def cases(quick: bool) -> Sequence[Case]:
+    """200,000 rows, 300 trees."""
+    rows, trees = (20_000, 100) if quick else (200_000, 300)
+    return [
+        Case(
+            name=f"{rows:,} x {FEATURES}, {trees} trees",
+            make=write,
+            data={"rows": rows, "held": rows // 4, "seed": SEED},
+            programs=[
+                Program("ares", HERE),
+                *(Program(one, PEERS, "") for one in LIBRARIES),
+            ],
+            same=same,
+            goals=[faster(["catboost default"], 1.4)],
+            options={"repeats": 1, "warmups": 0, "rows": rows, "trees": trees}
+            | {"rate": RATE, "depth": DEPTH},
+            rounds=1 if quick else 3,
+        )
+    ]
+
+
+ROW = Row(
+    "training",
+    "boosted trees, two cores",
+    cases,
+    {"": ["catboost", "lightgbm", "scikit-learn"]},
+)
+
+if __name__ == "__main__":
+    main({"ares": ares})

@@ -1,0 +1,265 @@
+"""Time and memory of Ares against size, with the exponent: ``python -m benchmarks.scale``.
+
+Belongs here: the sizes, the fits, the pictures.  Does not belong here: peers (``bench.py``).
+
+Each point is a process of its own.  The exponent is the slope of log time over log size by least
+squares, with its standard error; memory is what the work added to a warmed process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measuring import machine, versions
+from benchmarks.pages import put_table, write_results
+from benchmarks.peers.timing import Made
+from benchmarks.peers.timing import main as run_program
+
+ROOT = Path(__file__).resolve().parent.parent
+SEED = 21
+SETS_BARS, SYMBOL_BARS = 200_000, 50_000
+AXES: dict[str, tuple[str, ...]] = {
+    "bars": ("backtest", "features", "labels", "fingerprint"),
+    "sets": ("sweep",),
+    "symbols": ("symbols",),
+}
+SIZES = {
+    "bars": (10_000, 100_000, 1_000_000, 10_000_000),
+    "sets": (1, 10, 100, 1000),
+    "symbols": (1, 2, 4, 8),
+}
+QUICK = {"bars": (10_000, 100_000), "sets": (1, 100), "symbols": (1, 2)}
+# Ten million rows of sixty features are 5 GB.
+LARGEST = {"features": 3_000_000}
+
+
+def columns(bars: int, seed: int = SEED) -> dict[str, np.ndarray]:
+    """A random walk of minutes, its ATR, and a probability."""
+    import talib
+
+    generator = np.random.default_rng(seed)
+    close = 1500 * np.exp(np.cumsum(generator.normal(0, 6e-4, bars)))
+    opens = np.concatenate([close[:1], close[:-1]])
+    wick = 1 + generator.exponential(2e-4, (2, bars))
+    high, low = np.maximum(opens, close) * wick[0], np.minimum(opens, close) / wick[1]
+    return {
+        "timestamp": 1_640_995_200_000 + 60_000 * np.arange(bars, dtype=np.int64),
+        "open": opens,
+        "high": high,
+        "low": low,
+        "close": close,
+        "volume": generator.exponential(40, bars),
+        "taker_buy_share": generator.uniform(0.3, 0.7, bars),
+        "funding_rate": np.full(bars, 1e-4),
+        "funding_payment": np.zeros(bars),
+        "open_interest": 1e6 * np.exp(generator.normal(0, 1e-3, bars).cumsum()),
+        "atr": talib.ATR(high, low, close, 14),
+        "probability": generator.random(bars),
+    }
+
+
+def _sweep(made: Mapping[str, np.ndarray], sets: int) -> Callable[[], Any]:
+    from ares_resources.backtesting import StrategyParameters
+    from ares_resources.backtesting.parallel import ParallelBacktester
+    from benchmarks.rows.markets import market_of
+    from benchmarks.rows.sweep import points
+
+    tester = ParallelBacktester(
+        market_of(made), made["probability"], np.full(len(made["close"]), 0.01), max_workers=2
+    )
+    asked = [
+        StrategyParameters(0.5 + m, 0.5 - m, s, t, 1440, 4e-4, 1e-4) for m, s, t in points(sets)
+    ]
+    return lambda: tester.sweep(asked)
+
+
+def _frame(made: Mapping[str, np.ndarray]) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame({name: made[name] for name in list(made)[:10]})
+
+
+def _features(made: Mapping[str, np.ndarray]) -> Callable[[], Any]:
+    from ares_assets.analyst.features import compute_features
+    from ares_resources.settings import FeatureSettings
+
+    frame = _frame(made)
+    return lambda: compute_features(frame, timeframe="1m", settings=FeatureSettings())
+
+
+def _labels(made: Mapping[str, np.ndarray]) -> Callable[[], Any]:
+    from ares_assets.analyst.labels import triple_barrier
+
+    frame, rows = _frame(made), np.arange(len(made["close"]))
+    scale = np.full(len(rows), 6e-4)
+    return lambda: triple_barrier(
+        frame,
+        rows,
+        horizon_bars=60,
+        upper_width=1.0,
+        lower_width=1.0,
+        volatility=scale,
+        timeframe_ms=60_000,
+    )
+
+
+def _fingerprint(made: Mapping[str, np.ndarray]) -> Callable[[], Any]:
+    from ares_resources.hashing import frame_fingerprint
+
+    frame = _frame(made)
+    return lambda: frame_fingerprint(frame)
+
+
+def _symbols(count: int) -> Callable[[], Any]:
+    markets = [columns(SYMBOL_BARS, SEED + one) for one in range(count)]
+    chains = [
+        [_features(made), _labels(made), _sweep(made, 20), _fingerprint(made)] for made in markets
+    ]
+
+    def work() -> None:
+        for chain in chains:
+            for step in chain:
+                step()
+
+    return work
+
+
+def _program(folder: Path, options: dict[str, Any]) -> Made:
+    size, name = options["size"], options["work"]
+    if name == "symbols":
+        return _symbols(size), lambda _: {}
+    made = columns(SETS_BARS if name == "sweep" else size)
+    works: dict[str, Callable[[], Callable[[], Any]]] = {
+        "backtest": lambda: _sweep(made, 1),
+        "sweep": lambda: _sweep(made, size),
+        "features": lambda: _features(made),
+        "labels": lambda: _labels(made),
+        "fingerprint": lambda: _fingerprint(made),
+    }
+    return works[name](), lambda _: {}
+
+
+def measured(sizes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    """By axis and work, sizes, seconds, added MiB and the exponents."""
+    found: dict[str, Any] = {}
+    for axis, works in AXES.items():
+        for work in works:
+            points = []
+            for size in sizes[axis]:
+                if size > LARGEST.get(work, size):
+                    size = LARGEST[work]
+                points.append(_point(work, size))
+                print(f"{axis} {work} {points[-1]}", file=sys.stderr, flush=True)
+            x = [point["size"] for point in points]
+            slope, error = exponent(x, [point["seconds"] for point in points])
+            found[work] = {"axis": axis, "points": points, "exponent": slope, "error": error}
+    return found
+
+
+def _point(work: str, size: int) -> dict[str, float]:
+    repeats = 5 if size <= 1_000_000 else 3
+    options = json.dumps({"work": work, "size": size, "repeats": repeats})
+    command = [sys.executable, "-m", "benchmarks.scale", "point", ".", options]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True
+    )
+    line = json.loads(done.stdout.strip().splitlines()[-1])
+    seconds = float(np.median(line["seconds"]))
+    return {
+        "size": size,
+        "seconds": float(f"{seconds:.4g}"),
+        "added_mib": round(line["added_mib"], 2),
+        "peak_mib": round(line["peak_mib"], 1),
+    }
+
+
+def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> tuple[float, float]:
+    """Slope of log seconds over log size by least squares, and its standard error.
+
+    The error is NaN for fewer than three points.
+    """
+    x, y = np.log(np.asarray(sizes, float)), np.log(np.asarray(seconds, float))
+    away = x - x.mean()
+    slope = float(away @ (y - y.mean()) / (away @ away))
+    if len(x) < 3:
+        return round(slope, 3), float("nan")
+    left = y - y.mean() - slope * away
+    error = float(np.sqrt(left @ left / (len(x) - 2) / (away @ away)))
+    return round(slope, 3), round(error, 3)
+
+
+def draw(found: Mapping[str, Any], path: Path) -> None:
+    """Time and memory against size, one column of pictures an axis."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(2, len(AXES), figsize=(10, 5.5), sharex="col")
+    for column, axis in enumerate(AXES):
+        for work in AXES[axis]:
+            points = found[work]["points"]
+            x = [point["size"] for point in points]
+            label = f"{work}: {found[work]['exponent']:.2f} +- {found[work]['error']:.2f}"
+            panels[0, column].loglog(x, [p["seconds"] for p in points], "o-", label=label)
+            panels[1, column].loglog(x, [max(p["added_mib"], 0.01) for p in points], "o-")
+        panels[0, column].legend(fontsize=7)
+        panels[1, column].set_xlabel(axis)
+    panels[0, 0].set_ylabel("seconds")
+    panels[1, 0].set_ylabel("added memory, MiB")
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=80, metadata={"Software": None})
+
+
+def table(found: Mapping[str, Any]) -> str:
+    """The exponents as Markdown."""
+    lines = [
+        "| work | against | sizes | seconds | added MiB | exponent |",
+        "|---|---|---|---|---|---|",
+    ]
+    for work, one in found.items():
+        cells = [
+            ", ".join(f"{point[name]:g}" for point in one["points"])
+            for name in ("size", "seconds", "added_mib")
+        ]
+        lines.append(
+            f"| {work} | {one['axis']} | {' | '.join(cells)} "
+            f"| {one['exponent']} +- {one['error']} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, keep the figures and pictures, print the table."""
+    if sys.argv[1:2] == ["point"]:
+        run_program({"point": _program})
+        return
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "scale.json")
+    parser.add_argument("--picture", type=Path, default=ROOT / "docs" / "scale.png")
+    parser.add_argument("--page", type=Path)
+    options = parser.parse_args()
+    found = measured(QUICK if options.quick else SIZES)
+    kept = {"command": "python -m benchmarks.scale", "seed": SEED, "machine": machine()}
+    own = versions("ares", "numpy", "numba", "pandas")
+    write_results(options.out, {**kept, "versions": own, "works": found})
+    draw(found, options.picture)
+    print(table(found))
+    if options.page:
+        shown = f"![Time and memory against size]({options.picture.name})\n\n{table(found)}"
+        put_table(options.page, "scale", shown)
+
+
+if __name__ == "__main__":
+    main()
