@@ -37,8 +37,11 @@ class Attempt:
     ended: float | None
 
 
-def problem_of(events: Iterable[dg.DagsterEvent], home: Home) -> str:
-    """What failed: a check that stopped the run, the error of a step, or of the run."""
+def problem_of(events: Iterable[dg.DagsterEvent], full_disk: str) -> str:
+    """What failed: a check that stopped the run, the error of a step, or of the run.
+
+    ``full_disk`` is what to say in place of an error that came of a full disk.
+    """
     events = list(events)
     for event in events:
         if event.event_type_value == "ASSET_CHECK_EVALUATION":
@@ -51,7 +54,7 @@ def problem_of(events: Iterable[dg.DagsterEvent], home: Home) -> str:
             error = event.step_failure_data.error
             while error.cause is not None:
                 error = error.cause
-            told = home.full_disk() if speaks_of_full_disk(error.message) else _plain(error.message)
+            told = full_disk if speaks_of_full_disk(error.message) else _plain(error.message)
             return f"{event.step_key}: {told}"
     failed = [event for event in events if event.is_failure]
     told = _run_failure(failed[-1]) if failed else ""
@@ -105,7 +108,7 @@ def _ending(
     if status == dg.DagsterRunStatus.CANCELED or was_interrupted(events):
         return "stopped", "interrupted; what was finished is kept"
     if status == dg.DagsterRunStatus.FAILURE:
-        return "failed", problem_of(events, home)
+        return "failed", problem_of(events, f"the disk of the home {home.root} was full")
     begun = status in (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
     return ("running", "under way") if begun else ("waiting", "not begun yet")
 

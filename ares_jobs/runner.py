@@ -248,7 +248,9 @@ def _execute_job(request: TrainingRequest, regime: str, home: Home) -> tuple[str
         )
         if was_interrupted(result.all_events):
             raise KeyboardInterrupt
-        return result.run_id, None if result.success else problem_of(result.all_events, home)
+        if result.success:
+            return result.run_id, None
+        return result.run_id, problem_of(result.all_events, home.full_disk())
 
 
 def _outcome(

@@ -175,10 +175,15 @@ def _partitions(home: Home, attempts: _Attempts) -> list[PartitionStatus]:
             for regime in REGIMES:
                 attempt = attempts.get((f"{regime}|{symbol}", mode))
                 found = _found(store, symbol, regime, mode)
-                if attempt or any(artifact.place.regime is not None for artifact in found):
+                if attempt or _says_something(found):
                     partition = f"{regime}|{symbol}"
                     rows.append(_partition(store, partition, mode, found, attempt))
     return rows
+
+
+def _says_something(found: list[Artifact]) -> bool:
+    """Whether a result of the regime itself stands, or one that skips every regime."""
+    return any(one.place.regime is not None or one.skipped is not None for one in found)
 
 
 def _symbols(home: Home, registered: Iterable[str] = ()) -> set[SymbolKey]:
@@ -216,7 +221,9 @@ def _partition(
     store: ArtifactStore, partition: str, mode: str, found: list[Artifact], attempt: Attempt | None
 ) -> PartitionStatus:
     last = found[-1] if found else None
-    since = None if last is None else store.pointed_at(last.place, mode=mode)
+    # What regimes share is found anew by the run of each, and tells nothing of this one's.
+    own = last is not None and last.place.regime is not None
+    since = store.pointed_at(last.place, mode=mode) if last is not None and own else None
     if attempt and attempt.ended is not None and since is not None and attempt.ended < since:
         attempt = None
     tried = None if attempt is None else _attempt(attempt)

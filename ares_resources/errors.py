@@ -25,11 +25,12 @@ EXIT_INTERRUPTED = 130
 
 _FULL_NUMBERS = (errno.ENOSPC, errno.EDQUOT)
 # A library may keep only the words: Dagster those of a step, SQLAlchemy those of SQLite; NumPy
-# has its own for a write that was cut short ("1000 requested and 24 written").
+# has its own for a file that does not fit, and for a write that was cut short.
 _FULL = (
     *(os.strerror(number) for number in _FULL_NUMBERS),
     *(f"[Errno {number}]" for number in _FULL_NUMBERS),
     "database or disk is full",
+    "Not enough free space to write",
     " requested and ",
 )
 

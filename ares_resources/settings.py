@@ -266,7 +266,12 @@ def _with_linear(kinds: tuple[ExpertKind, ...]) -> tuple[ExpertKind, ...]:
 
 
 class AnalystSettings(_Group):
-    """Steps 5-7."""
+    """Steps 5-7.
+
+    Whether the multilevel expert weighs regimes by their probabilities (soft routing) or takes
+    the likeliest alone (hard) cannot be set: step 5 compares both out of fold and keeps the
+    better one.
+    """
 
     experts: Annotated[
         tuple[ExpertKind, ...], AfterValidator(_each_once), AfterValidator(_with_linear)

@@ -101,7 +101,7 @@ def constant_without_trades() -> pd.DataFrame:
 
 def frozen() -> pd.DataFrame:
     """From the middle on at the last price before it."""
-    found = bars()
+    found = bars().copy()
     half = len(found) // 2
     found.loc[half:, PRICES] = found["close"][half - 1]
     return found
