@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import textwrap
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -38,7 +39,7 @@ def _notes() -> list[str]:
             "\n\n"
         )
         if more and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            notes.append(f"`{name}`: {' '.join(more.split())}")
+            notes.append(textwrap.fill(f"`{name}`: {' '.join(more.split())}", 100))
     return notes
 
 
