@@ -161,10 +161,11 @@ def _collapse(work: Work, cells: list[Cell]) -> str:
     largest = max((c for c in cells if c.role == "development"), key=lambda c: c.share)
     if largest.share < _COLLAPSED_SHARE or largest.regime == work.request.regime:
         return ""
+    share = "all" if largest.share == 1 else f"{largest.share:.1%}"
     settings = work.settings.regimes
     others = [name for name in ALGORITHM_NAMES if name != settings.algorithm]
     return (
-        f"{largest.share:.1%} of the development bars are {largest.regime}, so "
+        f"{share} of the development bars are {largest.regime}, so "
         f"{settings.algorithm} tells no regimes apart on them, and more bars may not either; "
         f"try another regimes.algorithm ({', '.join(others)}), or --regime {largest.regime}"
     )

@@ -15,6 +15,7 @@ import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 
 from ares_jobs.cli import run
+from ares_jobs.cli_progress import PlainLines
 from ares_jobs.runner import TrainingRequest, train
 from ares_jobs.status import PartitionStatus, home_status
 from ares_resources import progress
@@ -101,10 +102,11 @@ def test_a_full_disk_is_one_line_beside_what_stands_and_the_run_goes_on_after_it
     assert row(home).until == "2023-12-30 00:00"
 
 
-class Heard(progress.Silent):
+class Heard(PlainLines):
     """Outcomes of steps, in their order."""
 
     def __init__(self, heard: list[str]) -> None:
+        super().__init__()
         self._heard = heard
 
     def step_ended(self, number: int, name: str, partition: str, outcome: str) -> None:
