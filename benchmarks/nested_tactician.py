@@ -125,9 +125,7 @@ def null_market(seed: int) -> Market:
     market = Market(frame, Examples(pd.DataFrame(), *[np.empty(0)] * 5), settings)
     # The tactician's windows are the longer ones: what has no outcome there trains no analyst.
     rows = np.arange(WARM_UP_ROWS, len(frame))
-    events = labelled_events(
-        frame, rows, settings=settings.labels, timeframe_ms=timeframe_ms(base)
-    )
+    events = labelled_events(frame, rows, settings=settings.labels, timeframe_ms=timeframe_ms(base))
     whole = events["row"] + market.context.reach < len(frame)
     events = events[whole].reset_index(drop=True)
     table = compute_features(frame, timeframe=base, settings=settings.features)
