@@ -54,7 +54,7 @@ HEAD = (
     "| continued of all | log-loss scratch | continued: more | after the break: more "
     "| AUC scratch | AUC continued |"
 )
-MARK, MARK_OF_LARGE = "bench-refits", "bench-refits-large"
+MARK = "bench-refits"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.out:
         write_results(Path(chosen.out), results)
     if chosen.page:
-        put_table(Path(chosen.page), MARK_OF_LARGE if chosen.large else MARK, table)
+        put_table(Path(chosen.page), MARK, table)
     return 0
 
 
@@ -93,7 +93,11 @@ def markdown(results: Mapping[str, Any]) -> str:
     for run in results["runs"]:
         rows.setdefault((run["market"], run["which"], run["expert"]), []).append(run)
     seeds = results["seeds"]
-    title = f"{len(seeds)} seeds, {seeds[0]} to {seeds[-1]}; tolerance {results['tolerance']:g}."
+    sizes = f"experts changed to {LARGE}" if results["large"] else "default sizes"
+    title = (
+        f"{len(seeds)} seeds, {seeds[0]} to {seeds[-1]}; {sizes}; {results['refits']} refits; "
+        f"tolerance {results['tolerance']:g}."
+    )
     rule = "|---" * (HEAD.count("|") - 1) + "|"
     return "\n".join([title, "", HEAD, rule, *(_line(*key, row) for key, row in rows.items())])
 

@@ -25,8 +25,11 @@ from benchmarks import (
     learner_tables,
     learners,
     memory,
+    nested_tables,
+    nested_tactician,
     pages,
     real_tables,
+    refits,
     simulated_year,
     training_sets,
 )
@@ -333,17 +336,19 @@ def test_a_table_goes_between_its_own_marks_only():
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "table"),
+    ("page", "name", "file", "table"),
     [
-        ("bench-learners", "learners.json", learner_tables.markdown),
-        ("bench-real", "real_bars.json", real_tables.markdown),
-        ("bench-memory", "memory.json", memory.markdown),
+        ("learners", "bench-learners", "learners.json", learner_tables.markdown),
+        ("learners", "bench-real", "real_bars.json", real_tables.markdown),
+        ("learners", "bench-memory", "memory.json", memory.markdown),
+        ("benchmarks", refits.MARK, "refits.json", refits.markdown),
+        ("tactician", nested_tactician.MARK, "nested_tactician.json", nested_tables.markdown),
     ],
 )
-def test_the_page_holds_the_recorded_results(name, file, table):
-    page = (ROOT / "docs" / "learners.md").read_text(encoding="utf-8")
-    text = (ROOT / "benchmarks" / "results" / file).read_text(encoding="utf-8")
-    assert pages.with_table(page, name, table(json.loads(text))) == page
+def test_the_page_holds_the_recorded_results(page, name, file, table):
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    kept = (ROOT / "benchmarks" / "results" / file).read_text(encoding="utf-8")
+    assert pages.with_table(text, name, table(json.loads(kept))) == text
 
 
 @pytest.mark.slow
