@@ -1,26 +1,24 @@
 """Does stacking inflate the tactician's out-of-fold score?  Seeds of a market with nothing to find.
 
-Belongs here: the tacticians as steps 8 and 9 train them, beside ones whose analyst never saw the
-fold under test either, on simulated null markets.  Does not belong here: any threshold that the
-product uses.
+Belongs here: the tacticians as step 9 trains them, beside ones whose analyst never saw the fold
+under test either.  Does not belong here: the markets (``null_markets``), the table
+(``nested_tables``), any threshold that the product uses.
 
 The analyst's out-of-fold probability of a signal comes from a model that has seen the labels of
 all other folds, also those of the fold on which the tactician is tested.  Nested, each fold of the
 tactician has its own analyst, trained and cross-validated without that fold.
 
-Folds, embargo, purging, weights, timeframes, outcomes and classifiers are the product's own
-functions with its default settings.  Other than in the product: one expert in place of the
-analysts' ensemble, and one regime that holds every decision.
-
     python -m benchmarks.nested_tactician --seeds 300
+
+The results file keeps every finished seed; a command that was cut off goes on where it stood.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,112 +26,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ares_assets.analyst.cross_validation import PurgedKFold, Split
-from ares_assets.analyst.dataset import Examples, MarketExamples, from_events
-from ares_assets.analyst.events import labelled_events
 from ares_assets.analyst.experts.base import get_expert
-from ares_assets.analyst.features import compute_features, usable_features
-from ares_assets.analyst.out_of_fold import fit_expert, fold_seed, out_of_fold
+from ares_assets.analyst.out_of_fold import fold_seed
 from ares_assets.analyst.scores import auc, event_log_loss
-from ares_assets.market.bars import join_reference
-from ares_assets.market.regimes.base import PROBABILITY_COLUMNS
-from ares_assets.release.partition_model import make_signals
-from ares_assets.tactician.model import TacticianContext
-from ares_assets.tactician.outcomes import signal_outcomes
 from ares_assets.tactician.specialists import purged_splits, train_take_specialists
 from ares_assets.tactician.utility import cross_fitted_size, policy_utility
-from ares_resources.exchanges.simulated import MarketRecipe, simulate
-from ares_resources.exchanges.simulated.recipe import NOTHING
 from ares_resources.provenance import code_fingerprint, library_versions
-from ares_resources.settings import CostSettings, Settings
-from ares_resources.timeframes import timeframe_ms
+from ares_resources.settings import CostSettings
 from benchmarks.measuring import machine
 from benchmarks.nested_tables import markdown
+from benchmarks.null_markets import DAYS, SEED, Market, null_market
 from benchmarks.pages import put_table, write_results
 
-DAYS, WARM_UP_ROWS, SEED = 14, 3000, 1
-NULL = MarketRecipe("null", signal=NOTHING, daily_drift=(0.0, 0.0, 0.0))
-NO_INTEREST = pd.DataFrame(
-    {"timestamp": np.array([], np.int64), "open_interest": np.array([], np.float64)}
-)
 COSTS = {"costs": CostSettings(), "free": CostSettings(fee_bp=0, slippage_bp=0)}
 MARK = "bench-nested"
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """Of n signals: step 8's labels, its features by timeframe, and step 9's folds."""
-
-    labels: pd.DataFrame
-    features: Mapping[str, pd.DataFrame]
-    splits: list[Split]
-
-
-@dataclass(frozen=True)
-class Market:
-    """One null market: bars, the analyst's examples (n), and the settings of every step."""
-
-    frame: pd.DataFrame
-    known: Examples
-    settings: Settings
-
-    def with_costs(self, costs: CostSettings) -> Market:
-        return replace(self, settings=self.settings.model_copy(update={"costs": costs}))
-
-    @property
-    def context(self) -> TacticianContext:
-        chosen = self.settings
-        return TacticianContext(
-            chosen.data.timeframe, chosen.labels.horizon_bars, chosen.costs, chosen.tactician
-        )
-
-    def outcomes(self, probability: np.ndarray) -> Outcomes:
-        """What step 8 makes of the signals with these probabilities (n,), and step 9's folds."""
-        context, analyst = self.context, self.settings.analyst
-        signals = make_signals(self.frame, self.known.rows, probability, self.settings.labels)
-        labels, signals = signal_outcomes(self.frame, signals, context)
-        if len(labels) != len(probability):
-            raise ValueError(f"{len(labels)} of {len(probability)} signals have an outcome")
-        even = {name: np.full(len(self.frame), 1 / 3) for name in PROBABILITY_COLUMNS}
-        features = context.features(
-            self.frame, pd.DataFrame(even), signals, context.settled(labels)
-        )
-        splits = purged_splits(
-            labels["row"],
-            labels["settled_row"],
-            folds=analyst.folds,
-            embargo_bars=analyst.embargo_bars,
-        )
-        return Outcomes(labels, features, splits)
-
-    def analyst(self, kind: str, train: np.ndarray) -> np.ndarray:
-        """Probability of every event: out of fold inside ``train``, from its model outside."""
-        expert, chosen = get_expert(kind), self.settings.analyst
-        options = {"parameters": expert.default_parameters(), "seed": SEED, "threads": 1}
-        own = MarketExamples(self.known.part(train), np.ones(len(train), bool))
-        found = fit_expert(expert, own, **options).probability(self.known.features)
-        splitter = PurgedKFold(chosen.folds, chosen.embargo_bars)
-        found[train] = out_of_fold(expert, own, splitter=splitter, **options)
-        return found
-
-
-def null_market(seed: int) -> Market:
-    """Two weeks of minutes in which no feature tells anything about the next return."""
-    path, settings = simulate(NULL, seed=seed, minutes=DAYS * 1440), Settings()
-    base = settings.data.timeframe
-    frame = join_reference(path.bars(), path.funding(), NO_INTEREST, base)
-    market = Market(frame, Examples(pd.DataFrame(), *[np.empty(0)] * 5), settings)
-    # The tactician's windows are the longer ones: what has no outcome there trains no analyst.
-    rows = np.arange(WARM_UP_ROWS, len(frame))
-    events = labelled_events(frame, rows, settings=settings.labels, timeframe_ms=timeframe_ms(base))
-    whole = events["row"] + market.context.reach < len(frame)
-    events = events[whole].reset_index(drop=True)
-    table = compute_features(frame, timeframe=base, settings=settings.features)
-    features = table.iloc[events["row"]].reset_index(drop=True)
-    kept, _ = usable_features(
-        features, np.ones(len(features), bool), settings.features.maximum_nan_share
-    )
-    return replace(market, known=from_events(events, features[list(kept)]))
 
 
 def stacked(market: Market, probability: np.ndarray, kind: str) -> tuple[pd.DataFrame, np.ndarray]:
@@ -224,7 +130,9 @@ def main(arguments: list[str] | None = None) -> int:
         "machine": machine(),
         "runs": [],
     }
-    for seed in range(chosen.first_seed, chosen.first_seed + chosen.seeds):
+    seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
+    results["runs"] = _kept(Path(chosen.out), results, seeds) if chosen.out else []
+    for seed in sorted(set(seeds) - {run["seed"] for run in results["runs"]}):
         results["runs"].append(compared(seed, chosen.analyst, chosen.tactician))
         print(f"seed {seed} done", file=sys.stderr, flush=True)
         if chosen.out:
@@ -234,6 +142,15 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.page:
         put_table(Path(chosen.page), MARK, table)
     return 0
+
+
+def _kept(path: Path, results: dict[str, Any], seeds: range) -> list[dict[str, Any]]:
+    """Seeds that an earlier command finished with the same code, libraries and options."""
+    if not path.is_file():
+        return []
+    before = json.loads(path.read_text(encoding="utf-8"))
+    same = all(before[name] == results[name] for name in ("code", "analyst", "tactician", "days"))
+    return [run for run in before["runs"] if run["seed"] in seeds] if same else []
 
 
 def _parser() -> argparse.ArgumentParser:

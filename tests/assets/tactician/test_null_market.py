@@ -10,7 +10,8 @@ import pytest
 from ares_assets.analyst.experts.base import get_expert
 from ares_assets.leak_proof.spans import meeting
 from ares_resources.settings import Settings
-from benchmarks.nested_tactician import Market, judged, nested, null_market, stacked
+from benchmarks.nested_tactician import judged, nested, stacked
+from benchmarks.null_markets import Market, null_market
 
 SEEDS = range(1, 7)
 
