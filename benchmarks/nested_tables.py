@@ -14,8 +14,11 @@ from benchmarks.learner_scores import mean_and_error
 
 TITLES = {"costs": "with costs", "free": "without fees and slippage"}
 WAYS = {"stacked": "as in the product", "nested": "nested"}
+UNITS = {"auc": (1, 4), "auc_all": (1, 4), "utility": (1e6, 1), "always": (1e6, 1)}
+COMPARED = ("auc", "auc_all", "utility")
 HEAD = (
-    "| | AUC of `take` | net return a signal, cross-fitted | always taking | markets with a trade |"
+    "| | AUC of `take`, best specialist | mean of all specialists "
+    "| net return a signal, cross-fitted | always taking | markets with a trade |"
 )
 
 
@@ -31,17 +34,16 @@ def markdown(results: Mapping[str, Any]) -> str:
     lines = []
     for priced, words in TITLES.items():
         for way, said in WAYS.items():
-            each = {name: _values(runs, priced, way, name) for name in ("auc", "utility", "always")}
-            traded = f"{_values(runs, priced, way, 'trades').mean():.0%}"
-            cells = [_cell(each["auc"], 1, 4), _cell(each["utility"], 1e6, 1)]
-            cells += [_cell(each["always"], 1e6, 1), traded]
+            cells = [_cell(_values(runs, priced, way, name), *UNITS[name]) for name in UNITS]
+            cells += [f"{_values(runs, priced, way, 'trades').mean():.0%}"]
             lines.append(_row([f"{words}, {said}", *cells]))
         gaps = [
             _values(runs, priced, "stacked", name) - _values(runs, priced, "nested", name)
-            for name in ("auc", "utility")
+            for name in COMPARED
         ]
-        lines.append(_row(["difference", _cell(gaps[0], 1, 4), _cell(gaps[1], 1e6, 1), "", ""]))
-    return "\n".join([title, "", HEAD, "|---" * 5 + "|", *lines])
+        cells = [_cell(gap, *UNITS[name]) for gap, name in zip(gaps, COMPARED, strict=True)]
+        lines.append(_row(["difference", *cells, "", ""]))
+    return "\n".join([title, "", HEAD, "|---" * 6 + "|", *lines])
 
 
 def _values(runs: list[Mapping[str, Any]], priced: str, way: str, name: str) -> np.ndarray:

@@ -21,7 +21,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -40,10 +40,11 @@ from benchmarks.pages import put_table, write_results
 
 COSTS = {"costs": CostSettings(), "free": CostSettings(fee_bp=0, slippage_bp=0)}
 MARK = "bench-nested"
+Votes: TypeAlias = dict[str, np.ndarray]
 
 
-def stacked(market: Market, probability: np.ndarray, kind: str) -> tuple[pd.DataFrame, np.ndarray]:
-    """Step 8's labels and the out-of-fold take probability of step 9's best specialist."""
+def stacked(market: Market, probability: np.ndarray, kind: str) -> tuple[pd.DataFrame, Votes]:
+    """Step 8's labels, and the out-of-fold take probability of each of step 9's specialists."""
     found = market.outcomes(probability)
     specialists = train_take_specialists(
         found.labels,
@@ -54,15 +55,15 @@ def stacked(market: Market, probability: np.ndarray, kind: str) -> tuple[pd.Data
         threads=1,
         kinds=(kind,),
     )
-    return found.labels, min(specialists, key=lambda one: one.log_loss).model.out_of_fold
+    return found.labels, {one.timeframe: one.model.out_of_fold for one in specialists}
 
 
 def nested(
     market: Market, probabilities: Sequence[np.ndarray], kind: str
-) -> tuple[pd.DataFrame, np.ndarray]:
+) -> tuple[pd.DataFrame, Votes]:
     """The same where fold i has the i-th probability, of an analyst that never saw that fold."""
     expert, together = get_expert(kind), []
-    votes: dict[str, np.ndarray] = {}
+    votes: Votes = {}
     for fold, probability in enumerate(probabilities):
         found = market.outcomes(probability)
         train, test = found.splits[fold]
@@ -79,21 +80,25 @@ def nested(
             place = votes.setdefault(timeframe, np.full(len(take), np.nan))
             place[test] = fitted.probability(features.iloc[test])
         together.append(found.labels.iloc[test])
-    labels = pd.concat(together)
-    take = labels["take"].to_numpy()
-    return labels, min(votes.values(), key=lambda p: float(event_log_loss(take, p).mean()))
+    return pd.concat(together), votes
 
 
-def judged(labels: pd.DataFrame, take_probability: np.ndarray, market: Market) -> dict[str, float]:
-    """AUC of the take probability, and net utility of thresholds chosen on the other folds."""
+def judged(labels: pd.DataFrame, votes: Votes, market: Market) -> dict[str, float]:
+    """AUC of the take probability, and net utility of thresholds chosen on the other folds.
+
+    Of the specialist with the least log-loss, as step 9 names it; ``auc_all`` is the mean over all
+    specialists, for which nothing was chosen.
+    """
+    take, even = labels["take"].to_numpy(), np.ones(len(labels))
+    best = min(votes.values(), key=lambda p: float(event_log_loss(take, p).mean()))
     chosen = market.settings.analyst
     splits = purged_splits(
         labels["row"], labels["settled_row"], folds=chosen.folds, embargo_bars=chosen.embargo_bars
     )
-    size = cross_fitted_size(labels, take_probability, splits)
-    even = np.ones(len(labels))
+    size = cross_fitted_size(labels, best, splits)
     return {
-        "auc": round(auc(labels["take"].to_numpy(), take_probability, even), 6),
+        "auc": round(auc(take, best, even), 6),
+        "auc_all": round(float(np.mean([auc(take, p, even) for p in votes.values()])), 6),
         "utility": policy_utility(labels, size).mean,
         "always": float(labels["net_return"].mean()),
         "trades": float((size > 0).any()),

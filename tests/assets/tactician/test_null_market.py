@@ -27,8 +27,10 @@ def out_of_fold(market: Market) -> np.ndarray:
 
 def test_out_of_fold_scores_are_at_chance_and_nothing_is_earned(markets: list[Market]) -> None:
     found = [judged(*stacked(m, out_of_fold(m), "linear"), m) for m in markets]
-    # Over the seeds of the benchmark one market's AUC has this standard deviation.
-    assert abs(np.mean([one["auc"] for one in found]) - 0.5) < 3 * 0.04 / np.sqrt(len(found))
+    # Over 134 seeds one market's AUC has a standard deviation of .034; the best of three
+    # specialists lies at .512, all of them together at .499.
+    for name in ("auc", "auc_all"):
+        assert abs(np.mean([one[name] for one in found]) - 0.5) < 3 * 0.035 / np.sqrt(len(found))
     assert np.mean([one["utility"] for one in found]) < 1e-5
     assert np.mean([one["trades"] for one in found]) < 0.5
 
@@ -68,9 +70,9 @@ def test_nested_labels_are_each_folds_own(markets: list[Market]) -> None:
     folds = [
         market.analyst("linear", train) for train, _ in market.outcomes(out_of_fold(market)).splits
     ]
-    labels, take = nested(market, folds, "linear")
+    labels, votes = nested(market, folds, "linear")
     assert np.array_equal(labels["row"], market.known.rows)
-    assert np.isfinite(take).all()
+    assert np.isfinite(list(votes.values())).all()
     for (_, test), probability in zip(market.outcomes(folds[0]).splits, folds, strict=True):
         assert np.array_equal(labels["probability"].to_numpy()[test], probability[test])
 
