@@ -88,6 +88,8 @@ def bars_are_plausible(stored: Stored) -> Finding:
         f"the largest move of a bar is {figures['largest_move']:.1%}, "
         f"{figures['zero_volume_share']:.2%} of the bars are without a trade"
     )
+    if figures["never_moves"]:
+        words = "the price never moves: nothing can be learned, and step 2 skips the partition"
     return Finding(not faults, "; ".join(faults) or words, figures)
 
 

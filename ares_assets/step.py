@@ -39,6 +39,8 @@ def as_asset(spec: StepSpec) -> dg.AssetsDefinition:
         required_resource_keys={"workspace", "tracking"},
         output_required=False,
         kinds={spec.kind},
+        # Of the steps whose inputs stand, the one of the lowest number is carried out first.
+        op_tags={"dagster/priority": str(-spec.number)},
         metadata={SHARED_TAG: spec.shared, "step": spec.number},
     )
     def body(

@@ -7,11 +7,14 @@ the algorithms (``market/regimes/``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Result, StepSpec, Work
 from ares_resources.errors import BadInput, PartitionSkipped
 from ares_resources.storage.artifacts import Artifact
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIT_NUMBERS = ("converged", "iterations", "evidence_power")
 
@@ -21,12 +24,15 @@ def market_regimes(work: Work, market_data: Artifact) -> Result:
     import numpy as np
 
     from ares_assets.market.classification import classify
+    from ares_assets.market.quality import never_moves
     from ares_assets.market.roles import cuts_of, roles_of
     from ares_assets.pictures import regime_picture
     from ares_resources.timeframes import DAY_MS, timeframe_ms
 
     frame = market_data.load()
     settings = work.settings
+    if never_moves(frame):
+        raise PartitionSkipped(_still(frame))
     try:
         roles = roles_of(frame, market_data.metadata, settings.window, settings.labels.horizon_bars)
         decided, model = classify(
@@ -64,6 +70,13 @@ def market_regimes(work: Work, market_data: Artifact) -> Result:
     found = set(inside[roles == "development"].tolist())
     value = {"regimes.parquet": decided, "model.json": model}
     return Result(value, metadata, (*_collapsed(found), *_unconverged(model)))
+
+
+def _still(frame: pd.DataFrame) -> str:
+    return (
+        f"the price never moves: all {len(frame)} bars stand at {frame['close'].iloc[0]:g}, "
+        "so there is nothing to learn"
+    )
 
 
 def _collapsed(found: set[str]) -> tuple[str, ...]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from ares_assets.market.balance import Cell
 
+# Of development: what else there is are stray bars.
+_COLLAPSED_SHARE = 0.95
+
 
 def regime_dataset(work: Work, market_data: Artifact, market_regimes: Artifact) -> Result:
     """Row numbers, timestamps and roles of the regime's bars."""
@@ -136,6 +139,9 @@ def _too_few(
     """Why the partition is skipped: what there is, what is needed, and what would help."""
     from ares_assets.market.balance import cell
 
+    collapsed = _collapse(work, cells)
+    if collapsed:
+        return f"{events} {work.request.regime} decisions: {collapsed}"
     needed, regime = work.settings.regimes.minimum_events, work.request.regime
     days = window["window_days"]
     wanted = f"about {days * needed / events:.0f} days" if events else "a longer window"
@@ -145,6 +151,23 @@ def _too_few(
     return (
         f"{events} {kind} decisions in the development part of {days:.0f} days "
         f"({regime}: {held}), {needed} are needed; try {wanted} (--lookback-days){other}"
+    )
+
+
+def _collapse(work: Work, cells: list[Cell]) -> str:
+    """That nearly all of development has one regime, if so, and what would help."""
+    from ares_assets.market.regimes.registry import ALGORITHM_NAMES
+
+    largest = max((c for c in cells if c.role == "development"), key=lambda c: c.share)
+    if largest.share < _COLLAPSED_SHARE or largest.regime == work.request.regime:
+        return ""
+    share = "all" if largest.share == 1 else f"{largest.share:.1%}"
+    settings = work.settings.regimes
+    others = [name for name in ALGORITHM_NAMES if name != settings.algorithm]
+    return (
+        f"{share} of the development bars are {largest.regime}, so "
+        f"{settings.algorithm} tells no regimes apart on them, and more bars may not either; "
+        f"try another regimes.algorithm ({', '.join(others)}), or --regime {largest.regime}"
     )
 
 

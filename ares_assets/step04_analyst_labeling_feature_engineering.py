@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ares_assets.engine import Result, StepSpec, Work
 from ares_resources.errors import PartitionSkipped
 from ares_resources.storage.artifacts import Artifact
-from ares_resources.timeframes import timeframe_ms
+from ares_resources.timeframes import timeframe_ms, timeframes_left_out
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +53,9 @@ def analyst_dataset(
         "features": len(kept),
         "dropped_features": len(dropped),
         "dropped_because": {reason: ", ".join(names) for reason, names in reasons.items()},
+        "timeframes_left_out": timeframes_left_out(
+            work.settings.features.timeframes, market_data.metadata["timeframe"]
+        ),
     }
     figures = {**_described(events, learnt), **counts}
     return Result(value, figures, cost={"features": features_were})

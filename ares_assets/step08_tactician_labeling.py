@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Result, StepSpec, Work
 from ares_resources.storage.artifacts import Artifact
+from ares_resources.timeframes import timeframes_left_out
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,13 @@ def tactician_dataset(
     features = context.features(frame, regimes, signals, context.settled(labels))
     value = {"labels.parquet": labels}
     value |= {f"features-{name}.parquet": part for name, part in features.items()}
-    return Result(value, {**_figures(labels), "timeframes": sorted(features)})
+    used = {
+        "timeframes": sorted(features),
+        "timeframes_left_out": timeframes_left_out(
+            settings.tactician.timeframes, context.timeframe
+        ),
+    }
+    return Result(value, {**_figures(labels), **used})
 
 
 def _figures(labels: pd.DataFrame) -> dict[str, Any]:

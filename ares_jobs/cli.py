@@ -19,7 +19,13 @@ from typing import Annotated, Any
 import typer
 
 from ares_jobs import cli_output
-from ares_resources.errors import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED, AresError
+from ares_resources.errors import (
+    EXIT_BAD_INPUT,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    AresError,
+    full_disk_told,
+)
 from ares_resources.home import Home
 
 app = typer.Typer(
@@ -248,7 +254,8 @@ def _train(request: Any, as_json: bool) -> int:
 def run(arguments: list[str] | None = None) -> int:
     """Carry out a command line; returns the exit code and lets no known error through."""
     try:
-        return _called(lambda: app(arguments, standalone_mode=False))
+        with full_disk_told(lambda: Home.find().full_disk()):
+            return _called(lambda: app(arguments, standalone_mode=False))
     except _UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             return EXIT_BAD_INPUT

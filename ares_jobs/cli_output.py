@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ares_jobs.doctor import Finding
     from ares_jobs.runner import PartitionOutcome
     from ares_jobs.setup import Initialised
-    from ares_jobs.status import HomeStatus
+    from ares_jobs.status import HomeStatus, PartitionStatus
 
 _SHOWN_SPANS, _SHOWN_GAPS = 3, 10
 _COLUMNS = (
@@ -131,9 +131,27 @@ def show_status(status: HomeStatus, *, as_json: bool, ledgers: bool = False) -> 
     for part in status.partitions:
         steps = f"{part.steps}/16"
         runs.add_row(part.partition, part.mode, steps, part.until, part.status, part.reason)
+        _add_attempt(runs, part)
     console.print(runs if status.partitions else "partitions: none trained yet (ares blank ...)")
     for line in status.notes:
         console.print(line, soft_wrap=True)
+
+
+def _add_attempt(table: Any, part: PartitionStatus) -> None:
+    """Beneath what stands, the run that came after it and to no end."""
+    tried = part.last_attempt
+    if (
+        tried is None
+        or tried.status == "done"
+        or (tried.status, tried.reason)
+        == (
+            part.status,
+            part.reason,
+        )
+    ):
+        return
+    when = f"since then, {tried.ended}: {tried.reason}" if tried.ended else tried.reason
+    table.add_row("  last attempt", "", f"{tried.steps}/16", "", tried.status, when)
 
 
 def _show_ledgers(console: Any, status: HomeStatus) -> None:

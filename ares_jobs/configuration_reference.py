@@ -5,7 +5,9 @@ Belongs here: the page.  Does not belong here: any setting.
 
 from __future__ import annotations
 
+import inspect
 import sys
+import textwrap
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -17,6 +19,8 @@ _HEAD = """# Configuration
 Made from `ares_resources/settings.py` by `python -m ares_jobs.configuration_reference`; a test
 fails where the two differ.
 
+{notes}
+
 | key | default | what it is |
 |---|---|---|
 """
@@ -24,7 +28,19 @@ fails where the two differ.
 
 def page() -> str:
     """The whole page."""
-    return _HEAD + "\n".join(_rows(Settings, "")) + "\n"
+    return _HEAD.format(notes="\n\n".join(_notes())) + "\n".join(_rows(Settings, "")) + "\n"
+
+
+def _notes() -> list[str]:
+    """What the groups say beyond their first line: what cannot be set, and why."""
+    notes = []
+    for name, field in Settings.model_fields.items():
+        _, _, more = inspect.cleandoc(getattr(field.annotation, "__doc__", None) or "").partition(
+            "\n\n"
+        )
+        if more and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            notes.append(textwrap.fill(f"`{name}`: {' '.join(more.split())}", 100))
+    return notes
 
 
 def _rows(group: type[BaseModel], path: str) -> list[str]:

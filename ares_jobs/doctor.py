@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,11 +84,8 @@ def _writable(home: Home) -> Finding:
 
 
 def _space(home: Home) -> Finding:
-    existing = home.root
-    while not existing.exists():
-        existing = existing.parent
-    free = shutil.disk_usage(existing).free / 2**30
-    return Finding("disk", free > 2, f"{free:.0f} GiB free (2 are needed)")
+    free = home.free_bytes() / 2**30
+    return Finding("disk", free > 2, f"{free:.1f} GiB free (2 are needed)")
 
 
 def _memory() -> Finding:

@@ -14,14 +14,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ares_resources.errors import AresError, BadInput, ExchangeUnavailable
+from ares_resources.errors import AresError, BadInput, ExchangeUnavailable, full_disk_told
 from ares_resources.home import Home
-from ares_resources.settings import Mode, Settings, load_settings
+from ares_resources.settings import Mode, Settings, left_out_timeframes, load_settings
 from ares_resources.symbols import SymbolKey
 
 if TYPE_CHECKING:
-    import dagster as dg
-
     from ares_assets.engine import Request
     from ares_resources.storage.artifacts import Artifact
     from ares_resources.workspace import Workspace
@@ -83,14 +81,17 @@ def train(request: TrainingRequest, *, home: Home | None = None) -> list[Partiti
     BadInput
         Before anything is written: a setting, symbol, exchange or point in time that
         cannot be used.
+    StorageFull
+        If the disk is too full even to note how a partition went.
     """
     from ares_resources.exchanges.restraints import one_run
 
     home = home or Home.find()
-    with one_run():
+    with full_disk_told(home.full_disk), one_run():
         check_request(request, home)
         request = _pinned(request)
         home.create()
+        _tell_left_out(request_settings(request))
         with _current(home):
             return [_train_partition(request, regime, home) for regime in request.regimes]
 
@@ -136,6 +137,15 @@ def check_request(request: TrainingRequest, home: Home) -> None:
             _check_catalogue(request.symbol, settings, home)
         except BadInput as nothing:
             raise ExchangeUnavailable(f"{error}; and {nothing}") from error
+
+
+def _tell_left_out(settings: Settings) -> None:
+    """Say which default timeframes the bars cannot give; what was asked for is refused."""
+    from ares_resources import progress
+
+    for setting, reasons in left_out_timeframes(settings).items():
+        told = "; ".join(f"{name} {why}" for name, why in reasons.items())
+        progress.current().noted(f"{setting}: left out of the defaults: {told}")
 
 
 def request_settings(request: TrainingRequest) -> Settings:
@@ -224,6 +234,7 @@ def _execute_job(request: TrainingRequest, regime: str, home: Home) -> tuple[str
     from ares_jobs.dagster_noise import without_false_alarms
     from ares_jobs.definitions import defs
     from ares_jobs.jobs import JOBS
+    from ares_jobs.run_endings import problem_of, was_interrupted
     from ares_jobs.setup import dagster_instance
 
     with dagster_instance(home) as instance, without_false_alarms():
@@ -235,42 +246,11 @@ def _execute_job(request: TrainingRequest, regime: str, home: Home) -> tuple[str
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
-        if any(_interrupted(event) for event in result.all_events):
+        if was_interrupted(result.all_events):
             raise KeyboardInterrupt
-        return result.run_id, None if result.success else _problem(result)
-
-
-def _interrupted(event: dg.DagsterEvent) -> bool:
-    """Dagster turns an interrupt into a failure of the step that was at work."""
-    error = event.step_failure_data.error if event.is_step_failure else None
-    return error is not None and error.cls_name == "DagsterExecutionInterruptedError"
-
-
-def _problem(result: dg.ExecuteInProcessResult) -> str:
-    """What failed, in one line: a check that stopped the run, or the error of a step."""
-    for event in result.all_events:
-        if event.event_type_value == "ASSET_CHECK_EVALUATION":
-            check = event.asset_check_evaluation_data
-            if not check.passed and check.blocking:
-                asset = check.asset_key.to_user_string()
-                return f"{asset}: check {check.check_name} failed: {check.description}"
-    for event in result.all_events:
-        if event.is_step_failure and event.step_failure_data.error is not None:
-            error = event.step_failure_data.error
-            while error.cause is not None:
-                error = error.cause
-            return f"{event.step_key}: {_plain(error.message)}"
-    failed = [e for e in result.all_events if e.is_failure and e.message]
-    return str(failed[-1].message) if failed else "the run failed before its first step"
-
-
-def _plain(message: str) -> str:
-    """An error's own words: Ares' errors speak for themselves, others keep their class."""
-    words = " ".join(message.split())
-    kind, separator, rest = words.partition(": ")
-    if separator and kind.startswith("ares_resources.errors."):
-        return rest
-    return words
+        if result.success:
+            return result.run_id, None
+        return result.run_id, problem_of(result.all_events, home.full_disk())
 
 
 def _outcome(

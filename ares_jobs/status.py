@@ -1,20 +1,27 @@
 """What stands where in a home.
 
-Belongs here: reading catalogue, artifacts and releases into one summary.
+Belongs here: reading catalogue, artifacts, releases and runs into one summary.
 Does not belong here: printing it.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from ares_resources.errors import CorruptArtifact
+from ares_resources.errors import BadInput, CorruptArtifact
 from ares_resources.home import Home
 
 if TYPE_CHECKING:
+    from ares_jobs.run_endings import Attempt
+    from ares_resources.storage.artifacts import Artifact, ArtifactStore
     from ares_resources.storage.series_manifest import Source
+    from ares_resources.symbols import SymbolKey
+
+_Attempts: TypeAlias = "Mapping[tuple[str, str], Attempt]"
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,27 @@ class SeriesStatus:
 
 
 @dataclass(frozen=True)
+class AttemptStatus:
+    """The latest run: ``done``, ``failed``, ``stopped``, ``running`` or ``waiting``, and why.
+
+    ``steps`` is how many of the sixteen gave a result; ``ended`` (UTC) is empty while it runs.
+    """
+
+    run_id: str
+    status: str
+    reason: str
+    steps: int
+    ended: str
+
+
+@dataclass(frozen=True)
 class PartitionStatus:
-    """How far the latest run of a mode came, on bars until when, and how it ended."""
+    """What stands of a partition in a mode: how far it came, on bars until when, and the verdict.
+
+    ``last_attempt`` is the run after which nothing newer was found or made; None where results
+    that stood already were asked for since.  Where nothing but a failed one is there, ``status``
+    and ``reason`` are its own.
+    """
 
     partition: str
     mode: str
@@ -68,6 +94,7 @@ class PartitionStatus:
     until: str
     status: str
     reason: str
+    last_attempt: AttemptStatus | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +111,8 @@ def home_status(home: Home) -> HomeStatus:
     """Read a home; an empty or missing one gives an empty status, and nothing is written."""
     if not home.catalogue.is_dir():
         return HomeStatus(str(home.root))
-    return HomeStatus(str(home.root), _series(home), _partitions(home), _reaped(home))
+    notes, attempts = _runs(home)
+    return HomeStatus(str(home.root), _series(home), _partitions(home, attempts), notes)
 
 
 def _series(home: Home) -> list[SeriesStatus]:
@@ -136,53 +164,109 @@ def _source(entry: Source, step_ms: int) -> SourceStatus:
     )
 
 
-def _partitions(home: Home) -> list[PartitionStatus]:
+def _partitions(home: Home, attempts: _Attempts) -> list[PartitionStatus]:
     from ares_assets.partitions import REGIMES
-    from ares_assets.steps import STEPS
-    from ares_resources.storage.artifacts import Artifact, ArtifactStore, Place
-    from ares_resources.symbols import SymbolKey
+    from ares_resources.storage.artifacts import ArtifactStore
 
     store = ArtifactStore(home.artifacts, home.runs)
-    folders = sorted(p.name for p in (home.artifacts / STEPS[0].name).glob("*") if p.is_dir())
     rows = []
-    for folder in folders:
+    for symbol in sorted(_symbols(home, {name.partition("|")[2] for name, _ in attempts}), key=str):
         for mode in ("full", "blank"):
             for regime in REGIMES:
-                found: list[Artifact] = []
-                for spec in STEPS:
-                    place = Place(spec.name, folder, None if spec.shared else regime)
-                    artifact = store.pointed(place, run_id=None, mode=mode)
-                    if artifact is None:
-                        break
-                    found.append(artifact)
-                    if artifact.skipped is not None:
-                        break
-                if any(artifact.place.regime is not None for artifact in found):
-                    rows.append(_partition(str(SymbolKey.from_folder(folder)), regime, mode, found))
+                attempt = attempts.get((f"{regime}|{symbol}", mode))
+                found = _found(store, symbol, regime, mode)
+                if attempt or _says_something(found):
+                    partition = f"{regime}|{symbol}"
+                    rows.append(_partition(store, partition, mode, found, attempt))
     return rows
 
 
-def _partition(symbol: str, regime: str, mode: str, found: list) -> PartitionStatus:  # type: ignore[type-arg]
-    last = found[-1]
-    if last.skipped is not None:
+def _says_something(found: list[Artifact]) -> bool:
+    """Whether a result of the regime itself stands, or one that skips every regime."""
+    return any(one.place.regime is not None or one.skipped is not None for one in found)
+
+
+def _symbols(home: Home, registered: Iterable[str] = ()) -> set[SymbolKey]:
+    """Those that something stands of, or that are registered since a training was asked for."""
+    from ares_assets.steps import STEPS
+    from ares_resources.symbols import SymbolKey
+
+    folders = (p.name for p in (home.artifacts / STEPS[0].name).glob("*") if p.is_dir())
+    standing = {SymbolKey.from_folder(name) for name in folders}
+    for name in registered:
+        # Anyone may register a name in the UI; no run of one that is none gets to its first step.
+        with contextlib.suppress(BadInput):
+            standing.add(SymbolKey.parse(name))
+    return standing
+
+
+def _found(store: ArtifactStore, symbol: SymbolKey, regime: str, mode: str) -> list[Artifact]:
+    """The latest artifact of each step, as far as they go."""
+    from ares_assets.steps import STEPS
+    from ares_resources.storage.artifacts import Place
+
+    found: list[Artifact] = []
+    for spec in STEPS:
+        place = Place(spec.name, symbol.folder, None if spec.shared else regime)
+        artifact = store.pointed(place, run_id=None, mode=mode)
+        if artifact is None:
+            break
+        found.append(artifact)
+        if artifact.skipped is not None:
+            break
+    return found
+
+
+def _partition(
+    store: ArtifactStore, partition: str, mode: str, found: list[Artifact], attempt: Attempt | None
+) -> PartitionStatus:
+    last = found[-1] if found else None
+    # What regimes share is found anew by the run of each, and tells nothing of this one's.
+    own = last is not None and last.place.regime is not None
+    since = store.pointed_at(last.place, mode=mode) if last is not None and own else None
+    if attempt and attempt.ended is not None and since is not None and attempt.ended < since:
+        attempt = None
+    tried = None if attempt is None else _attempt(attempt)
+    until = "" if last is None else _until(store, found)
+    if last is not None and last.skipped is not None:
         status, reason = "skipped", last.skipped
-    elif last.place.asset == "model_release":
+    elif last is not None and last.place.asset == "model_release":
         status, reason = last.metadata["status"], last.metadata["reason"]
+    elif tried is not None and tried.status != "done":
+        status, reason = tried.status, tried.reason
     else:
-        status, reason = "unfinished", f"ended after {last.place.asset}"
-    until = _moment(found[0].metadata["window_end_ms"])
-    return PartitionStatus(f"{regime}|{symbol}", mode, len(found), until, status, reason)
+        status = "unfinished"
+        reason = "nothing is left of it" if last is None else f"ended after {last.place.asset}"
+    return PartitionStatus(partition, mode, len(found), until, status, reason, tried)
 
 
-def _reaped(home: Home) -> list[str]:
-    """Runs whose process died are marked failed on the way."""
+def _attempt(attempt: Attempt) -> AttemptStatus:
+    ended = "" if attempt.ended is None else _moment(int(attempt.ended * 1000))
+    return AttemptStatus(attempt.run_id, attempt.status, attempt.reason, attempt.steps, ended)
+
+
+def _until(store: ArtifactStore, found: list[Artifact]) -> str:
+    """Where the bars end that the last result was made from: a later run may have newer ones."""
+    bars, wanted = found[0], found[-1].manifest["inputs"].get("market_data")
+    if wanted is not None and wanted != bars.sha256:
+        bars = store.with_content(bars.place, wanted) or bars
+    return "" if bars.skipped is not None else _moment(bars.metadata["window_end_ms"])
+
+
+def _runs(home: Home) -> tuple[list[str], _Attempts]:
+    """Runs whose process died, marked failed on the way; and the latest run of each partition."""
     if not (home.dagster / "history").is_dir():
-        return []
+        return [], {}
+    from ares_assets.partitions import REGIMES, SYMBOLS
     from ares_jobs.reaper import reap
+    from ares_jobs.run_endings import latest_attempts
     from ares_jobs.setup import dagster_instance
 
     with dagster_instance(home) as instance:
-        return [f"run {run_id} had died; marked failed" for run_id in reap(instance, home)]
+        notes = [f"run {run_id} had died; marked failed" for run_id in reap(instance, home)]
+        symbols = _symbols(home, instance.get_dynamic_partitions(SYMBOLS))
+        partitions = [f"{regime}|{symbol}" for symbol in symbols for regime in REGIMES]
+        return notes, latest_attempts(instance, partitions, home)
 
 
 def _moment(ms: int) -> str:

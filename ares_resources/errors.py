@@ -6,9 +6,12 @@ leads to.  Does not belong here: catching anything on behalf of a step, and fall
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -19,6 +22,17 @@ EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_PARTIAL = 3
 EXIT_INTERRUPTED = 130
+
+_FULL_NUMBERS = (errno.ENOSPC, errno.EDQUOT)
+# A library may keep only the words: Dagster those of a step, SQLAlchemy those of SQLite; NumPy
+# has its own for a file that does not fit, and for a write that was cut short.
+_FULL = (
+    *(os.strerror(number) for number in _FULL_NUMBERS),
+    *(f"[Errno {number}]" for number in _FULL_NUMBERS),
+    "database or disk is full",
+    "Not enough free space to write",
+    " requested and ",
+)
 
 
 class AresError(Exception):
@@ -65,10 +79,47 @@ class MemoryExceeded(AresError):
     """A step would pass the memory threshold even after caches were freed."""
 
 
+class StorageFull(AresError):
+    """The disk that the home is on has no room left."""
+
+
 class PartitionSkipped(AresError):
     """This partition cannot be trained honestly; the message is the reason."""
 
     exit_code = EXIT_PARTIAL
+
+
+def speaks_of_full_disk(message: str) -> bool:
+    """Whether an error's words are those of the operating system or of SQLite for it."""
+    return any(words in message for words in _FULL)
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, is that of a full disk or a spent quota."""
+    while error is not None:
+        if isinstance(error, StorageFull) or getattr(error, "errno", None) in _FULL_NUMBERS:
+            return True
+        if speaks_of_full_disk(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+@contextlib.contextmanager
+def full_disk_told(words: Callable[[], str]) -> Iterator[None]:
+    """Let whatever a full disk makes fail in this context end in these words.
+
+    Raises
+    ------
+    StorageFull
+        In place of the error; every other one passes through.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_full_disk(error) and not isinstance(error, StorageFull):
+            raise StorageFull(words()) from error
+        raise
 
 
 def handle_specific_errors(

@@ -7,6 +7,7 @@ Does not belong here: reading or writing what they hold.
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +102,21 @@ class Home:
         """``$DAGSTER_HOME`` if set, else a folder inside the home."""
         given = os.environ.get("DAGSTER_HOME")
         return Path(given) if given else self.root / "dagster"
+
+    def free_bytes(self) -> int:
+        """Room on the disk that the home is, or will be, on."""
+        existing = self.root
+        while not existing.exists():
+            existing = existing.parent
+        return shutil.disk_usage(existing).free
+
+    def full_disk(self) -> str:
+        """What to say where that disk is full: where, how full, and what to do."""
+        return (
+            f"the disk of the home {self.root} is full ({self.free_bytes() / 2**20:.1f} MiB free); "
+            "free some space, or point ARES_HOME at a disk that has some, and run the same command "
+            "again: what was finished is kept"
+        )
 
     def create(self) -> None:
         """Make the folders and Dagster's configuration; safe to call again.

@@ -20,7 +20,12 @@ from pydantic import (
 )
 
 from ares_resources.errors import BadInput
-from ares_resources.timeframes import timeframe_ms
+from ares_resources.timeframes import (
+    TIMEFRAMES,
+    slower_timeframes,
+    timeframe_ms,
+    timeframes_left_out,
+)
 
 Mode = Literal["full", "blank"]
 
@@ -48,6 +53,18 @@ def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
     return pair
 
 
+def _above_zero(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] <= 0:
+        raise ValueError("both numbers must be above 0")
+    return pair
+
+
+def _a_margin(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] < 0 or pair[1] > 0.5:
+        raise ValueError("both numbers must be from 0 to 0.5")
+    return pair
+
+
 def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError("each may be named once")
@@ -55,8 +72,12 @@ def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Range: TypeAlias = Annotated[tuple[float, float], AfterValidator(_ascending)]
+Widths: TypeAlias = Annotated[Range, AfterValidator(_above_zero)]
+Margins: TypeAlias = Annotated[Range, AfterValidator(_a_margin)]
 # Bars of a hundred years of minutes: beyond it nothing is meant, and arithmetic overflows.
 MOST_BARS = 52_560_000
+# Basis points of a whole price: what acting costs stays below it.
+WHOLE_BP = 10_000
 
 
 class BlankMode(_Group):
@@ -164,6 +185,7 @@ class RegimeSettings(_Group):
     baseline_halflife_bars: float = Field(
         10_080,
         ge=0,
+        le=MOST_BARS,
         description="Half-life of the slow baseline that volatility is measured against where the "
         "development bars call for one, bars; 0: never.",
     )
@@ -179,6 +201,7 @@ class RegimeSettings(_Group):
     shortest_mean_dwell_bars: float = Field(
         1080,
         ge=8,
+        le=MOST_BARS,
         description="Mean stay in a regime that filtered_hmm must find at least, bars; "
         "else it believes each bar less.",
     )
@@ -203,10 +226,16 @@ class LabelSettings(_Group):
         10, ge=1, le=MOST_BARS, description="Distance between decisions, bars."
     )
     upper_width: float = Field(
-        1.5, gt=0, description="Upper barrier, multiples of the horizon's expected volatility."
+        1.5,
+        gt=0,
+        le=1000,
+        description="Upper barrier, multiples of the horizon's expected volatility.",
     )
     lower_width: float = Field(
-        1.5, gt=0, description="Lower barrier, multiples of the horizon's expected volatility."
+        1.5,
+        gt=0,
+        le=1000,
+        description="Lower barrier, multiples of the horizon's expected volatility.",
     )
     volatility_halflife_bars: float = Field(
         240,
@@ -237,7 +266,12 @@ def _with_linear(kinds: tuple[ExpertKind, ...]) -> tuple[ExpertKind, ...]:
 
 
 class AnalystSettings(_Group):
-    """Steps 5-7."""
+    """Steps 5-7.
+
+    Whether the multilevel expert weighs regimes by their probabilities (soft routing) or takes
+    the likeliest alone (hard) cannot be set: step 5 compares both out of fold and keeps the
+    better one.
+    """
 
     experts: Annotated[
         tuple[ExpertKind, ...], AfterValidator(_each_once), AfterValidator(_with_linear)
@@ -282,8 +316,8 @@ class TacticianSettings(_Group):
 class CostSettings(_Group):
     """What acting costs; every label, backtest and report is net of it."""
 
-    fee_bp: float = Field(4.0, ge=0, description="Taker fee a side, basis points.")
-    slippage_bp: float = Field(1.0, ge=0, description="Slippage a side, basis points.")
+    fee_bp: float = Field(4.0, ge=0, lt=WHOLE_BP, description="Taker fee a side, basis points.")
+    slippage_bp: float = Field(1.0, ge=0, lt=WHOLE_BP, description="Slippage a side, basis points.")
     latency_bars: int = Field(
         1, ge=1, le=MOST_BARS, description="Bars from decision to fill, at the open."
     )
@@ -305,11 +339,11 @@ class SearchSettings(_Group):
     """Step 12: what is searched and what must hold."""
 
     batch: int = Field(10, ge=1, description="Trials asked for and evaluated at once.")
-    enter_margin: Range = Field(
+    enter_margin: Margins = Field(
         (0.0, 0.12), description="Range of |probability - 1/2| needed to enter."
     )
-    stop_width: Range = Field((1.0, 8.0), description="Range of stops, ATR.")
-    target_width: Range = Field((1.0, 12.0), description="Range of targets, ATR.")
+    stop_width: Widths = Field((1.0, 8.0), description="Range of stops, ATR.")
+    target_width: Widths = Field((1.0, 12.0), description="Range of targets, ATR.")
     minimum_trades: int = Field(10, ge=1, description="A parameter set must trade this often.")
 
 
@@ -332,7 +366,9 @@ class ValidationSettings(_Group):
         description="Log-loss that continuing may cost against a fit from scratch, standard error "
         "included, nats.",
     )
-    bootstrap_paths: int = Field(2000, ge=100, description="Stationary-bootstrap paths.")
+    bootstrap_paths: int = Field(
+        2000, ge=100, le=1_000_000, description="Stationary-bootstrap paths."
+    )
     jitter_share: float = Field(0.1, ge=0, lt=1, description="Relative jitter of parameters.")
     cost_stress: float = Field(2.0, ge=1, description="Multiple of costs in the stress test.")
     latency_stress_bars: int = Field(
@@ -415,7 +451,10 @@ class Settings(_Group):
 
     seed: int = Field(7, ge=0, le=2**63 - 1, description="Root of every random choice.")
     threads: int = Field(
-        2, ge=1, description="Threads inside a step; fixed, since results may depend on it."
+        2,
+        ge=1,
+        le=1024,
+        description="Threads inside a step; fixed, since results may depend on it.",
     )
     enhanced_training_manager: EnhancedTrainingManagerSettings = EnhancedTrainingManagerSettings()
     computational_optimization: ComputationalOptimizationSettings = (
@@ -474,9 +513,47 @@ def load_settings(*overrides: Mapping[str, Any], mode: Mode | None = None) -> Se
     if mode is not None:
         _merge(tree, {"enhanced_training_manager": {"blank_training_mode": mode == "blank"}})
     try:
-        return Settings.model_validate(tree)
+        settings = Settings.model_validate(tree)
     except ValidationError as error:
         raise BadInput(_first_problem(error)) from error
+    _check_slower(settings)
+    _check_stress(settings)
+    return settings
+
+
+def left_out_timeframes(settings: Settings) -> dict[str, dict[str, str]]:
+    """Default timeframes that the bars cannot give, and so are not used, by setting; and why."""
+    base = settings.data.timeframe
+    found = {
+        "features.timeframes": timeframes_left_out(settings.features.timeframes, base),
+        "tactician.timeframes": timeframes_left_out(settings.tactician.timeframes, base),
+    }
+    return {setting: reasons for setting, reasons in found.items() if reasons}
+
+
+def _check_slower(settings: Settings) -> None:
+    """Refuse a slower timeframe that was asked for and that the bars cannot give."""
+    base = settings.data.timeframe
+    for setting, reasons in left_out_timeframes(settings).items():
+        group = getattr(settings, setting.partition(".")[0])
+        if "timeframes" in group.model_fields_set:
+            name, why = next(iter(reasons.items()))
+            allowed = (
+                ", ".join(slower_timeframes(tuple(TIMEFRAMES), base)) or "none: leave it empty"
+            )
+            raise BadInput(f"configuration: {setting} = {name!r} {why}; allowed: {allowed}")
+
+
+def _check_stress(settings: Settings) -> None:
+    """Refuse costs that, multiplied by the stress test of step 14, take a whole trade."""
+    multiple = settings.validation.cost_stress
+    for name in ("fee_bp", "slippage_bp"):
+        cost = getattr(settings.costs, name)
+        if cost * multiple >= WHOLE_BP:
+            raise BadInput(
+                f"configuration: costs.{name} = {cost:g} times validation.cost_stress = "
+                f"{multiple:g} is {cost * multiple:g}; allowed: less than {WHOLE_BP} together"
+            )
 
 
 def _merge(into: dict[str, Any], tree: Mapping[str, Any], path: str = "") -> None:

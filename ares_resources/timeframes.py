@@ -10,6 +10,7 @@ asking: some number of seconds, minutes or hours that divides a day, a day, or a
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NoReturn
 
 from ares_resources.errors import BadInput
@@ -41,6 +42,30 @@ def timeframe_ms(timeframe: str) -> int:
     """
     known = TIMEFRAMES.get(timeframe) if isinstance(timeframe, str) else None
     return _parsed(timeframe) if known is None else known
+
+
+def why_not_slower(timeframe: str, base: str) -> str | None:
+    """Why bars of ``timeframe`` cannot be made of ``base`` ones, in words; None if they can.
+
+    Both are usable timeframes.  Slower bars are longer, and whole multiples, of the base ones.
+    """
+    length, step = timeframe_ms(timeframe), timeframe_ms(base)
+    if length <= step:
+        return f"is not longer than the {base} bars"
+    if length % step:
+        return f"is not a whole multiple of the {base} bars"
+    return None
+
+
+def slower_timeframes(timeframes: Sequence[str], base: str) -> tuple[str, ...]:
+    """Those of ``timeframes`` that can be made of ``base`` bars, in their order."""
+    return tuple(name for name in timeframes if why_not_slower(name, base) is None)
+
+
+def timeframes_left_out(timeframes: Sequence[str], base: str) -> dict[str, str]:
+    """The others of ``timeframes``, each with the reason in words."""
+    reasons = {name: why_not_slower(name, base) for name in timeframes}
+    return {name: why for name, why in reasons.items() if why is not None}
 
 
 def grid_offset_ms(step_ms: int) -> int:

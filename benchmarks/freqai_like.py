@@ -32,6 +32,7 @@ import talib
 
 from ares_assets.market.resampling import resample_bars
 from ares_resources.timeframes import timeframe_ms
+from benchmarks.training_sets import Fold
 
 BASE = "5m"
 TIMEFRAMES = (BASE, "15m", "1h")
@@ -44,7 +45,7 @@ SEED = 1
 
 @dataclass(frozen=True)
 class Split:
-    """Positions that train and test, and how many of the former see into the latter's labels."""
+    """Positions that train and that test, ascending."""
 
     train: np.ndarray
     test: np.ndarray
@@ -57,8 +58,7 @@ class FreqaiLike:
     model: Any
     test_labels: np.ndarray
     test_probability: np.ndarray
-    leaking: int
-    trained_rows: int
+    fold: Fold
     trees: int
 
     def probability(self, features: pd.DataFrame) -> np.ndarray:
@@ -135,14 +135,10 @@ def split(rows: int, *, shuffle: bool) -> Split:
     return Split(np.sort(train), np.sort(test))
 
 
-def leaking_rows(parts: Split, rows: np.ndarray, t1_rows: np.ndarray) -> int:
-    """Training events whose label shares bars with some test event's label."""
-    first, last = rows[parts.test], t1_rows[parts.test]
-    # A label reads the bars after its row to its end.  Of the test labels that begin in time,
-    # the one that ends last decides.
-    begun = np.searchsorted(first, t1_rows[parts.train], side="left") - 1
-    latest_end = np.maximum.accumulate(last)
-    return int(((begun >= 0) & (latest_end[np.maximum(begun, 0)] > rows[parts.train])).sum())
+def split_spans(parts: Split, events: pd.DataFrame) -> Fold:
+    """Whole label windows of what trains and of what tests, as those of Ares are counted."""
+    rows, ends = events["row"].to_numpy(), events["last_row"].to_numpy()
+    return Fold((rows[parts.train], ends[parts.train]), (rows[parts.test], ends[parts.test]))
 
 
 def train(
@@ -150,7 +146,7 @@ def train(
 ) -> FreqaiLike:
     """Split, fit, and keep what the recipe would say of itself.
 
-    ``features`` and ``events`` (``row``, ``t1_row``, ``label``) are aligned and in time order.
+    ``features`` and ``events`` (``row``, ``last_row``, ``label``) are aligned and in time order.
     Rows with a missing feature are left out, as there.
     """
     from catboost import CatBoostClassifier
@@ -172,8 +168,7 @@ def train(
         model=model,
         test_labels=labels[parts.test],
         test_probability=_probability(model, held),
-        leaking=leaking_rows(parts, events["row"].to_numpy(), events["t1_row"].to_numpy()),
-        trained_rows=len(parts.train),
+        fold=split_spans(parts, events),
         trees=int(model.tree_count_),
     )
 

@@ -101,7 +101,10 @@ def _tasks(chosen: argparse.Namespace) -> list[Task]:
 
 
 def _kept(path: Path, results: dict[str, Any], tasks: Sequence[Task]) -> list[dict[str, Any]]:
-    """Runs that an earlier command finished with the same code, libraries and options."""
+    """Runs that an earlier command finished with the same code, libraries and options.
+
+    Null runs without ``null_folds`` kept a noise that counted whole windows: they are made anew.
+    """
     import json
 
     if not path.is_file():
@@ -111,7 +114,8 @@ def _kept(path: Path, results: dict[str, Any], tasks: Sequence[Task]) -> list[di
         _tell(f"{path}: made by other code or options; all anew")
         return []
     wanted = {(task.market, task.days, task.seed) for task in tasks}
-    return [run for run in before["runs"] if _order(run) in wanted]
+    whole = [run for run in before["runs"] if run["market"] != NULL or "null_folds" in run]
+    return [run for run in whole if _order(run) in wanted]
 
 
 def _left(tasks: Sequence[Task], runs: Sequence[dict[str, Any]]) -> list[Task]:

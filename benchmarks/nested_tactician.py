@@ -1,169 +1,172 @@
 """Does stacking inflate the tactician's out-of-fold score?  Seeds of a market with nothing to find.
 
-Belongs here: the tactician as steps 8 and 9 train it, beside one whose analyst never saw the fold
-under test either, on simulated null markets.  Does not belong here: any threshold that the
-product uses.
+Belongs here: the tacticians as step 9 trains them, beside ones whose analyst never saw the fold
+under test either.  Does not belong here: the markets (``null_markets``), the table
+(``nested_tables``), any threshold that the product uses.
 
 The analyst's out-of-fold probability of a signal comes from a model that has seen the labels of
 all other folds, also those of the fold on which the tactician is tested.  Nested, each fold of the
 tactician has its own analyst, trained and cross-validated without that fold.
 
     python -m benchmarks.nested_tactician --seeds 300
+
+The results file keeps every finished seed; a command that was cut off goes on where it stood.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from ares_assets.analyst.cross_validation import PurgedKFold
-from ares_assets.analyst.dataset import Examples, MarketExamples
-from ares_assets.analyst.events import labelled_events
 from ares_assets.analyst.experts.base import get_expert
-from ares_assets.analyst.features import compute_features
-from ares_assets.analyst.out_of_fold import out_of_fold
-from ares_assets.analyst.scores import auc
-from ares_assets.market.bars import join_reference
-from ares_assets.release.partition_model import make_signals
-from ares_assets.tactician.model import TacticianContext
-from ares_assets.tactician.specialists import purged_splits, train_binary
+from ares_assets.analyst.out_of_fold import fold_seed
+from ares_assets.analyst.scores import auc, event_log_loss
+from ares_assets.tactician.specialists import purged_splits, train_take_specialists
 from ares_assets.tactician.utility import cross_fitted_size, policy_utility
-from ares_resources.exchanges.simulated import MarketRecipe, simulate
-from ares_resources.exchanges.simulated.recipe import NOTHING
-from ares_resources.settings import CostSettings, FeatureSettings, LabelSettings, TacticianSettings
+from ares_resources.provenance import code_fingerprint, library_versions
+from ares_resources.settings import CostSettings
+from benchmarks.measuring import machine
+from benchmarks.nested_tables import markdown
+from benchmarks.null_markets import DAYS, SEED, Market, null_market
+from benchmarks.pages import put_table, write_results
 
-DAYS, WARM_UP_ROWS, FOLDS = 14, 3000, 5
-NULL = MarketRecipe("null", signal=NOTHING, daily_drift=(0.0, 0.0, 0.0))
-NO_INTEREST = pd.DataFrame(
-    {"timestamp": np.array([], np.int64), "open_interest": np.array([], np.float64)}
-)
-
-
-@dataclass(frozen=True)
-class Market:
-    """One null market: bars, events with features, and what the tactician's data need."""
-
-    frame: pd.DataFrame
-    events: pd.DataFrame
-    features: pd.DataFrame
-    context: TacticianContext
-
-    def tactician_data(self, probability: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Meta-labels and features of the signals (n events each, truncated ones left out)."""
-        rows, labels = self.events["row"].to_numpy(), LabelSettings()
-        found = self.context.label(self.frame, make_signals(self.frame, rows, probability, labels))
-        kept = np.isin(rows, found["row"])
-        signals = make_signals(self.frame, rows[kept], probability[kept], labels)
-        even = {
-            name: np.full(len(self.frame), 1 / 3) for name in ("p_bull", "p_bear", "p_sideways")
-        }
-        closed = self.context.settled(found)
-        known = self.context.features(self.frame, pd.DataFrame(even), signals, closed)
-        return found, known[self.context.timeframe]
-
-    def analyst(self, kind: str, train: np.ndarray) -> np.ndarray:
-        """Probability of every event: out of fold inside ``train``, from its model outside."""
-        expert, part = get_expert(kind), self.events.iloc[train]
-        y, w, rows, t1 = (part[c].to_numpy() for c in ("label", "uniqueness", "row", "t1_row"))
-        options = {"parameters": expert.default_parameters(), "seed": 1, "threads": 1}
-        known = self.features.iloc[train]
-        found = expert.fit(known, y, w, **options).probability(self.features)
-        examples = Examples(known, y, w, rows, t1, rows)
-        own = MarketExamples(examples, np.ones(len(y), bool))
-        found[train] = out_of_fold(expert, own, splitter=PurgedKFold(FOLDS, 0), **options)
-        return found
+COSTS = {"costs": CostSettings(), "free": CostSettings(fee_bp=0, slippage_bp=0)}
+MARK = "bench-nested"
+Votes: TypeAlias = dict[str, np.ndarray]
 
 
-def null_market(seed: int, costs: CostSettings) -> Market:
-    """Two weeks of minutes in which no feature tells anything about the next return."""
-    path = simulate(NULL, seed=seed, minutes=DAYS * 1440)
-    frame = join_reference(path.bars(), path.funding(), NO_INTEREST, "1m")
-    labels = LabelSettings()
-    rows = np.arange(WARM_UP_ROWS, len(frame))
-    events = labelled_events(frame, rows, settings=labels, timeframe_ms=60_000)
-    table = compute_features(frame, timeframe="1m", settings=FeatureSettings())
-    features = table.iloc[events["row"]].reset_index(drop=True)
-    features = features.loc[:, features.isna().mean() < FeatureSettings().maximum_nan_share]
-    settings = TacticianSettings(timeframes=())
-    return Market(
-        frame, events, features, TacticianContext("1m", labels.horizon_bars, costs, settings)
+def stacked(market: Market, probability: np.ndarray, kind: str) -> tuple[pd.DataFrame, Votes]:
+    """Step 8's labels, and the out-of-fold take probability of each of step 9's specialists."""
+    found = market.outcomes(probability)
+    specialists = train_take_specialists(
+        found.labels,
+        found.features,
+        found.labels["weight"].to_numpy(),
+        splits=found.splits,
+        seed=SEED,
+        threads=1,
+        kinds=(kind,),
     )
+    return found.labels, {one.timeframe: one.model.out_of_fold for one in specialists}
 
 
-def scores(market: Market, *, analyst: str, tactician: str, nested: bool) -> dict[str, float]:
-    """AUC of the take probability and net utility of cross-fitted thresholds, out of fold."""
-    everything = np.arange(len(market.events))
-    labels, features = market.tactician_data(market.analyst(analyst, everything))
-    splits = purged_splits(labels["row"], labels["t1_row"], folds=FOLDS, embargo_bars=0)
-    weights = np.ones(len(labels))
-    if nested:
-        labels, p = _nested(market, labels, splits, analyst=analyst, tactician=tactician)
-    else:
-        take = labels["take"].to_numpy()
-        p = train_binary(
-            features, take, weights, kind=tactician, splits=splits, seed=1, threads=1
-        ).out_of_fold
-    size = cross_fitted_size(labels, p, splits)
+def nested(
+    market: Market, probabilities: Sequence[np.ndarray], kind: str
+) -> tuple[pd.DataFrame, Votes]:
+    """The same where fold i has the i-th probability, of an analyst that never saw that fold."""
+    expert, together = get_expert(kind), []
+    votes: Votes = {}
+    for fold, probability in enumerate(probabilities):
+        found = market.outcomes(probability)
+        train, test = found.splits[fold]
+        take, weights = found.labels["take"].to_numpy(), found.labels["weight"].to_numpy()
+        for timeframe, features in found.features.items():
+            fitted = expert.fit(
+                features.iloc[train],
+                take[train],
+                weights[train],
+                parameters=expert.default_parameters(),
+                seed=fold_seed(SEED, fold),
+                threads=1,
+            )
+            place = votes.setdefault(timeframe, np.full(len(take), np.nan))
+            place[test] = fitted.probability(features.iloc[test])
+        together.append(found.labels.iloc[test])
+    return pd.concat(together), votes
+
+
+def judged(labels: pd.DataFrame, votes: Votes, market: Market) -> dict[str, float]:
+    """AUC of the take probability, and net utility of thresholds chosen on the other folds.
+
+    Of the specialist with the least log-loss, as step 9 names it; ``auc_all`` is the mean over all
+    specialists, for which nothing was chosen.
+    """
+    take, even = labels["take"].to_numpy(), np.ones(len(labels))
+    best = min(votes.values(), key=lambda p: float(event_log_loss(take, p).mean()))
+    chosen = market.settings.analyst
+    splits = purged_splits(
+        labels["row"], labels["settled_row"], folds=chosen.folds, embargo_bars=chosen.embargo_bars
+    )
+    size = cross_fitted_size(labels, best, splits)
     return {
-        "auc": auc(labels["take"].to_numpy(), p, weights),
+        "auc": round(auc(take, best, even), 6),
+        "auc_all": round(float(np.mean([auc(take, p, even) for p in votes.values()])), 6),
         "utility": policy_utility(labels, size).mean,
         "always": float(labels["net_return"].mean()),
         "trades": float((size > 0).any()),
     }
 
 
-def _nested(
-    market: Market, labels: pd.DataFrame, splits: list, *, analyst: str, tactician: str
-) -> tuple[pd.DataFrame, np.ndarray]:
-    p, seen = np.full(len(labels), np.nan), labels.copy()
-    expert = get_expert(tactician)
-    for train, test in splits:
-        own, features = market.tactician_data(market.analyst(analyst, train))
-        fitted = expert.fit(
-            features.iloc[train],
-            own["take"].to_numpy()[train],
-            np.ones(train.size),
-            parameters=expert.default_parameters(),
-            seed=1,
-            threads=1,
-        )
-        p[test] = fitted.probability(features.iloc[test])
-        for column in ("take", "net_return"):
-            seen.loc[test, column] = own[column].to_numpy()[test]
-    return seen, p
+def compared(seed: int, analyst: str, tactician: str) -> dict[str, Any]:
+    """Both ways on one market, with the product's costs and without any."""
+    market = null_market(seed)
+    everything = np.arange(len(market.known))
+    whole = market.analyst(analyst, everything)
+    folds = [market.analyst(analyst, train) for train, _ in market.outcomes(whole).splits]
+    run: dict[str, Any] = {"seed": seed, "signals": len(market.known)}
+    for name, costs in COSTS.items():
+        priced = market.with_costs(costs)
+        run[name] = {
+            "stacked": judged(*stacked(priced, whole, tactician), priced),
+            "nested": judged(*nested(priced, folds, tactician), priced),
+        }
+    return run
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print mean and standard error of each figure over the seeds, and their paired difference."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.nested_tactician")
-    parser.add_argument("--seeds", type=int, default=300)
-    parser.add_argument("--analyst", default="linear")
-    parser.add_argument("--tactician", default="linear")
-    parser.add_argument("--free", action="store_true", help="without fees and slippage")
-    chosen = parser.parse_args(arguments)
-    costs = CostSettings(fee_bp=0, slippage_bp=0) if chosen.free else CostSettings()
-    tables = {
-        name: pd.DataFrame(
-            [
-                scores(
-                    null_market(seed, costs),
-                    analyst=chosen.analyst,
-                    tactician=chosen.tactician,
-                    nested=name == "nested",
-                )
-                for seed in range(1, chosen.seeds + 1)
-            ]
-        )
-        for name in ("stacked", "nested")
+    """Run the command; returns its exit code."""
+    chosen = _parser().parse_args(arguments)
+    results: dict[str, Any] = {
+        "command": "python -m benchmarks.nested_tactician " + " ".join(arguments or sys.argv[1:]),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "code": code_fingerprint(),
+        "days": DAYS,
+        "analyst": chosen.analyst,
+        "tactician": chosen.tactician,
+        "versions": library_versions(),
+        "machine": machine(),
+        "runs": [],
     }
-    tables["difference"] = tables["stacked"] - tables["nested"]
-    for name, table in tables.items():
-        error = table.std() / np.sqrt(len(table))
-        print(name, *(f"{c} {table[c].mean():.3g} +- {error[c]:.2g}" for c in table), sep="; ")
+    seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
+    results["runs"] = _kept(Path(chosen.out), results, seeds) if chosen.out else []
+    for seed in sorted(set(seeds) - {run["seed"] for run in results["runs"]}):
+        results["runs"].append(compared(seed, chosen.analyst, chosen.tactician))
+        print(f"seed {seed} done", file=sys.stderr, flush=True)
+        if chosen.out:
+            write_results(Path(chosen.out), results)
+    table = markdown(results)
+    print(table)
+    if chosen.page:
+        put_table(Path(chosen.page), MARK, table)
     return 0
+
+
+def _kept(path: Path, results: dict[str, Any], seeds: range) -> list[dict[str, Any]]:
+    """Seeds that an earlier command finished with the same code, libraries and options."""
+    if not path.is_file():
+        return []
+    before = json.loads(path.read_text(encoding="utf-8"))
+    same = all(before[name] == results[name] for name in ("code", "analyst", "tactician", "days"))
+    return [run for run in before["runs"] if run["seed"] in seeds] if same else []
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.nested_tactician")
+    parser.add_argument("--seeds", type=int, default=300, help="how many markets, one a seed")
+    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--analyst", default="linear", help="the expert in the analysts' place")
+    parser.add_argument("--tactician", default="linear", help="kind of the take classifiers")
+    parser.add_argument("--out", help="keep the results as JSON here, market by market")
+    parser.add_argument("--page", help="replace the table between the marks of this page")
+    return parser
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ from benchmarks.partitions import (
 )
 from benchmarks.real_scores import by_group, months, purged_claims, scored
 from benchmarks.real_tables import BASE_RATE, FREQAI, SHUFFLED, markdown
+from benchmarks.training_sets import counted
 
 MARKET = Path(__file__).resolve().parents[2] / "shared" / "market"
 BARS = Path("real") / "binance_ETHUSDT_1m.parquet"
@@ -199,8 +200,7 @@ def _freqai(
         claimed[name] = {
             "auc": round(auc(labels, said, even), 5),
             "log_loss": round(log_loss(labels, said, even), 5),
-            "trained_rows": model.trained_rows,
-            "leaking_rows": model.leaking,
+            **counted([model.fold]),
             "trees": model.trees,
         }
     return later, claimed

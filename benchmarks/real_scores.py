@@ -16,13 +16,19 @@ import pandas as pd
 from ares_assets.analyst.scores import auc, log_loss
 from benchmarks.intervals import Resamples, areas, interval, log_losses
 from benchmarks.partitions import ENSEMBLE, Trained, is_whole, out_of_fold_of
+from benchmarks.training_sets import counted, folds_of
 
 
 def purged_claims(trained: Trained) -> dict[str, Any]:
-    """What each model says of itself out of fold, pieced together over the regimes."""
-    parts = [out_of_fold_of(found) for found in trained.artifacts.values() if is_whole(found)]
-    if not parts:
+    """What each model says of itself out of fold, pieced together over the regimes.
+
+    Beside it what its fold models trained on, counted by a spy (``training_sets``).
+    """
+    whole = [found for found in trained.artifacts.values() if is_whole(found)]
+    if not whole:
         return {}
+    parts = [out_of_fold_of(found) for found in whole]
+    folds = [folds_of(found, trained.settings) for found in whole]
     events = pd.concat([part for part, _ in parts])
     votes = pd.concat([part for _, part in parts])
     labels, weights = events["label"].to_numpy(float), np.ones(len(events))
@@ -30,8 +36,7 @@ def purged_claims(trained: Trained) -> dict[str, Any]:
         str(name): {
             "auc": round(auc(labels, votes[name].to_numpy(), weights), 5),
             "log_loss": round(log_loss(labels, votes[name].to_numpy(), weights), 5),
-            "trained_rows": len(events),
-            "leaking_rows": 0,
+            **counted([fold for regime in folds for fold in regime[str(name)]]),
         }
         for name in votes
     }

@@ -57,15 +57,24 @@ def _score(name: str, results: Mapping[str, Any]) -> str:
 
 def _claims(results: Mapping[str, Any]) -> str:
     head = ["", "AUC it claims by its own split", "AUC later", "log-loss it claims", "later"]
-    head += ["rows it trained on", "of them sharing bars with its test labels", "trees kept"]
+    head += ["models", "rows each trained on", "of all these, sharing bars with its test labels"]
+    head += ["trees kept"]
     lines = []
     for name, said in results["claimed"].items():
         true = results["rows"][name]
         cells = [f"{said['auc']:.4f}", f"{true['auc']['value']:.4f}", f"{said['log_loss']:.4f}"]
-        cells += [f"{true['log_loss']['value']:.4f}", f"{said['trained_rows']:,}"]
-        cells += [f"{said['leaking_rows']:,}", str(said.get("trees", ""))]
+        cells += [f"{true['log_loss']['value']:.4f}", str(said["models"]), _sizes(said)]
+        cells += [f"{said['leaking_rows']:,} of {said['trained_rows_in_all']:,}"]
+        cells += [str(said.get("trees", ""))]
         lines.append(_row([TITLES.get(name, name), *cells]))
     return "\n".join([_row(head), _rule(len(head)), *lines])
+
+
+def _sizes(said: Mapping[str, Any]) -> str:
+    rows = said["trained_rows"]
+    if rows["least"] == rows["most"]:
+        return f"{rows['mean']:,}"
+    return f"{rows['least']:,} to {rows['most']:,}, on average {rows['mean']:,}"
 
 
 def _groups(title: str, groups: Mapping[str, Mapping[str, float]]) -> str:

@@ -1,6 +1,6 @@
 """Refits of boosted trees, continued beside from scratch: ``python -m benchmarks.refits``.
 
-Belongs here: the experiment and its table.  Does not belong here: how a refit is made
+Belongs here: the experiment, its table and its record.  Does not belong here: how a refit is made
 (``ares_assets/release/refits.py``) and when it continues (``ares_resources/incremental.py``).
 
 A market is simulated, its decisions are labelled and walked through with anchored refits at
@@ -16,6 +16,9 @@ import argparse
 import dataclasses
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,8 +35,11 @@ from ares_assets.release.refits import MemberLearner, RefitMemory
 from ares_resources.exchanges.simulated import recipe as law
 from ares_resources.exchanges.simulated import simulate
 from ares_resources.exchanges.simulated.symbols import LABORATORY
+from ares_resources.provenance import code_fingerprint, library_versions
 from ares_resources.settings import Settings
 from ares_resources.timeframes import timeframe_ms
+from benchmarks.measuring import machine
+from benchmarks.pages import put_table, write_results
 
 DAY = 1_440
 WARMUP_DAYS = 10
@@ -42,26 +48,58 @@ LARGE = {
     "catboost": {"trees": 400, "depth": 6},
     "gradient_boosting": {"trees": 400, "leaves": 16},
 }
+RECORDED = ("train_days", "test_days", "refits", "extra_trees", "tolerance", "check_every")
 HEAD = (
-    "| market | decisions | trained on | expert | CPU s scratch | CPU s continued | times faster "
-    "| refits continued of all | log-loss scratch | continued: more | +- | after the break: more "
+    "| market | decisions | trained on | expert | scratch, s | continued, s | times faster "
+    "| continued of all | log-loss scratch | continued: more | after the break: more "
     "| AUC scratch | AUC continued |"
 )
+MARK = "bench-refits"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     chosen = _parser().parse_args(arguments)
-    rows: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    results = {
+        "command": "python -m benchmarks.refits " + " ".join(arguments or sys.argv[1:]),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "code": code_fingerprint(),
+        "seeds": list(range(1, chosen.seeds + 1)),
+        "large": chosen.large,
+        **{name: getattr(chosen, name) for name in RECORDED},
+        "versions": library_versions(),
+        "machine": machine(),
+        "runs": [],
+    }
     for market in chosen.markets:
-        for seed in range(1, chosen.seeds + 1):
+        for seed in results["seeds"]:
             for which, known in _decisions(market, seed, chosen).items():
                 for kind in chosen.experts:
-                    found = _compared(kind, known, chosen)
-                    rows.setdefault((market, which, kind), []).append(found)
-                    print(market, seed, which, kind, found, file=sys.stderr, flush=True)
-    print(HEAD, "|---" * 14 + "|", *(_line(*key, row) for key, row in rows.items()), sep="\n")
+                    named = {"market": market, "seed": seed, "which": which, "expert": kind}
+                    results["runs"].append({**named, **_compared(kind, known, chosen)})
+                    print(results["runs"][-1], file=sys.stderr, flush=True)
+    table = markdown(results)
+    print(table)
+    if chosen.out:
+        write_results(Path(chosen.out), results)
+    if chosen.page:
+        put_table(Path(chosen.page), MARK, table)
     return 0
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """The table of the recorded runs: means over the seeds, and the error of what it costs."""
+    rows: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for run in results["runs"]:
+        rows.setdefault((run["market"], run["which"], run["expert"]), []).append(run)
+    seeds = results["seeds"]
+    sizes = f"experts changed to {LARGE}" if results["large"] else "default sizes"
+    title = (
+        f"{len(seeds)} seeds, {seeds[0]} to {seeds[-1]}; {sizes}; {results['refits']} refits; "
+        f"tolerance {results['tolerance']:g}."
+    )
+    rule = "|---" * (HEAD.count("|") - 1) + "|"
+    return "\n".join([title, "", HEAD, rule, *(_line(*key, row) for key, row in rows.items())])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--extra-trees", type=int, default=settings.incremental_trees)
     parser.add_argument("--tolerance", type=float, default=settings.incremental_tolerance)
     parser.add_argument("--check-every", type=int, default=RefitMemory.check_every)
+    parser.add_argument("--out", help="write the results as JSON here")
+    parser.add_argument("--page", help="replace the table between the marks of this page")
     return parser
 
 
@@ -121,18 +161,21 @@ def _compared(kind: str, known: Examples, chosen: Any) -> dict[str, Any]:
     worse -= event_log_loss(judged.labels, scratch.prediction)
     late = scratch.block >= chosen.refits // 2
     told = memory.report()[kind]
-    return {
-        "trained_on": int(scratch.trained_on.mean()),
-        "scratch_seconds": scratch_seconds,
-        "seconds": seconds,
-        "continued": told["continued"],
-        "reasons": told["reasons"],
-        "compared": told["difference"],
+    scores = {
         "log_loss": log_loss(judged.labels, scratch.prediction, judged.weights),
         "more": float(np.average(worse, weights=judged.weights)),
         "more_late": float(np.average(worse[late], weights=judged.weights[late])),
         "auc": auc(judged.labels, scratch.prediction, judged.weights),
         "auc_continued": auc(judged.labels, continued.prediction, judged.weights),
+    }
+    return {
+        "trained_on": int(scratch.trained_on.mean()),
+        "scratch_seconds": round(scratch_seconds, 3),
+        "seconds": round(seconds, 3),
+        "continued": told["continued"],
+        "reasons": told["reasons"],
+        "compared": told["difference"],
+        **{name: round(value, 6) for name, value in scores.items()},
     }
 
 
@@ -168,7 +211,7 @@ def _walked(kind: str, known: Examples, chosen: Any, *, continuing: bool) -> tup
     return found, memory, time.process_time() - begun
 
 
-def _line(market: str, which: str, kind: str, row: list[dict[str, Any]]) -> str:
+def _line(market: str, which: str, kind: str, row: Sequence[Mapping[str, Any]]) -> str:
     def values(name: str) -> np.ndarray:
         return np.array([one[name] for one in row], float)
 
@@ -184,11 +227,10 @@ def _line(market: str, which: str, kind: str, row: list[dict[str, Any]]) -> str:
         f"{values('scratch_seconds').sum() / values('seconds').sum():.2f}",
         f"{values('continued').mean():.1f}",
         f"{values('log_loss').mean():.4f}",
-        f"{more.mean():+.5f}",
-        f"{spread:.5f}",
-        f"{values('more_late').mean():+.5f}" if market == "DRIFT" else "",
-        f"{values('auc').mean():.4f}",
-        f"{values('auc_continued').mean():.4f}",
+        f"{more.mean():+.4f} ± {spread:.4f}",
+        f"{values('more_late').mean():+.4f}" if market == "DRIFT" else "",
+        f"{values('auc').mean():.3f}",
+        f"{values('auc_continued').mean():.3f}",
     ]
     return "| " + " | ".join(cells) + " |"
 

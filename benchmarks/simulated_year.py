@@ -117,12 +117,12 @@ def null_folds(market: str, days: int, seed: int) -> dict[str, Any]:
             if "analyst_specialists" not in found or found["analyst_specialists"].skipped:
                 continue
             events, predicted = out_of_fold_of(found)
-            row, t1_row = events["row"].to_numpy(), events["t1_row"].to_numpy()
-            folds = [test for _, test in splitter.split(row, t1_row)]
+            row, last_row = events["row"].to_numpy(), events["last_row"].to_numpy()
+            folds = [test for _, test in splitter.split(row, last_row)]
             for name, each in scores.fold_scores(events, predicted, folds).items():
                 together.setdefault(name, []).extend(each)
         return {
-            "folds": together,
+            "null_folds": together,
             "skipped": trained.skipped(),
             "seconds": trained.seconds(),
         }

@@ -20,25 +20,15 @@ from ares_assets.analyst.feature_table import BASE_FEATURES, SLOW_FEATURES
 from ares_assets.analyst.indicators import Array, BarSeries
 from ares_resources.errors import BadInput
 from ares_resources.settings import FeatureSettings
-from ares_resources.timeframes import timeframe_ms
+from ares_resources.timeframes import slower_timeframes, timeframe_ms
 
 
 def slow_timeframes(settings: FeatureSettings, timeframe: str) -> tuple[str, ...]:
-    """The configured timeframes that are slower than the base one, in their order.
+    """The configured timeframes that can be made of the base one's bars, in their order.
 
-    Raises
-    ------
-    BadInput
-        If one is slower but not a whole multiple of the base one.
+    Only defaults are ever left out: ``load_settings`` refuses others that do not fit.
     """
-    base = timeframe_ms(timeframe)
-    slower = tuple(name for name in settings.timeframes if timeframe_ms(name) > base)
-    for name in slower:
-        if timeframe_ms(name) % base:
-            raise BadInput(
-                f"features.timeframes: {name!r} is not a whole multiple of the base {timeframe!r}"
-            )
-    return slower
+    return slower_timeframes(settings.timeframes, timeframe)
 
 
 def feature_names(settings: FeatureSettings, timeframe: str) -> tuple[str, ...]:

@@ -90,7 +90,8 @@ def plausibility_figures(frame: pd.DataFrame, step_ms: int, end_ms: int) -> dict
     neighbouring closes, fraction.  ``jumps``: bars that leap by a log return above 0.5, where
     such recur, with ``first_jump_ms``.  ``spikes``: closes that leap so far and are back one
     bar later, with ``first_spike_ms``.  ``zero_volume_share``.  ``longest_flat_hours``: longest
-    stretch of bars that all stand at one price, with ``longest_flat_start_ms``.
+    stretch of bars that all stand at one price, with ``longest_flat_start_ms``.  ``never_moves``:
+    whether that stretch is the whole frame.
     """
     stamps, close = frame["timestamp"].to_numpy(), frame["close"].to_numpy()
     fault = first_fault(frame, "bars", step_ms=step_ms, now_ms=end_ms - DAY_MS - step_ms)
@@ -108,11 +109,16 @@ def plausibility_figures(frame: pd.DataFrame, step_ms: int, end_ms: int) -> dict
         "zero_volume_share": float((frame["volume"].to_numpy() == 0).mean()),
         "longest_flat_hours": flat_bars * step_ms / _HOUR_MS,
         "longest_flat_start_ms": int(stamps[flat_row]) if flat_bars else None,
+        "never_moves": never_moves(frame),
     }
 
 
 def plausibility_faults(figures: dict[str, Any], tolerated: CheckSettings) -> list[str]:
-    """Which figures of :func:`plausibility_figures` pass what is tolerated, each in words."""
+    """Which figures of :func:`plausibility_figures` pass what is tolerated, each in words.
+
+    Stand-stills and bars without a trade are faults among bars that move, for a model would be
+    trained on them.  Where no bar moves none can be: step 2 skips the partition, and says why.
+    """
     faults = []
     if figures["impossible"]:
         faults.append(figures["impossible"])
@@ -127,6 +133,8 @@ def plausibility_faults(figures: dict[str, Any], tolerated: CheckSettings) -> li
             f"{utc(figures['first_spike_ms'])} "
             f"(checks.maximum_price_spikes: {tolerated.maximum_price_spikes})"
         )
+    if figures["never_moves"]:
+        return faults
     if figures["zero_volume_share"] > tolerated.maximum_zero_volume_share:
         faults.append(
             f"nothing was traded in {figures['zero_volume_share']:.1%} of the bars "
@@ -139,6 +147,11 @@ def plausibility_faults(figures: dict[str, Any], tolerated: CheckSettings) -> li
             f"(checks.maximum_flat_hours: {tolerated.maximum_flat_hours:g})"
         )
     return faults
+
+
+def never_moves(frame: pd.DataFrame) -> bool:
+    """Whether every bar, n >= 2, stands at one and the same price."""
+    return len(frame) > 1 and bool(frame["high"].max() == frame["low"].min())
 
 
 def _spikes(close: NDArray[np.float64]) -> NDArray[np.int64]:

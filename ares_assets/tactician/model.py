@@ -18,7 +18,7 @@ from ares_assets.tactician.constant_expert import load_tactician_expert
 from ares_assets.tactician.coordination import against_trade
 from ares_assets.tactician.decisions import decide
 from ares_assets.tactician.meta_labels import meta_labels, side_of
-from ares_assets.tactician.multi_timeframe import slower_timeframes, timeframe_context
+from ares_assets.tactician.multi_timeframe import ascending_timeframes, timeframe_context
 from ares_assets.tactician.sizing import braked_sizes
 from ares_assets.tactician.tactician_features import tactician_features
 from ares_resources.settings import CostSettings, TacticianSettings
@@ -118,7 +118,7 @@ class TacticianContext:
         )
         side = side_of(signals.probability)
         found = {self.timeframe: base}
-        for slower in slower_timeframes(self.timeframe, self.settings.timeframes):
+        for slower in ascending_timeframes(self.timeframe, self.settings.timeframes):
             context = timeframe_context(
                 frame, signals.row, side, base_timeframe=self.timeframe, timeframe=slower
             )

@@ -13,19 +13,24 @@ import numpy as np
 import pandas as pd
 
 from ares_resources.errors import BadInput
-from ares_resources.timeframes import grid_offset_ms, timeframe_ms
+from ares_resources.timeframes import (
+    grid_offset_ms,
+    slower_timeframes,
+    timeframe_ms,
+    why_not_slower,
+)
 
 FAST_HALFLIFE_BARS = 6
 SLOW_HALFLIFE_BARS = 48
 RANGE_BARS = 20
 
 
-def slower_timeframes(base_timeframe: str, timeframes: Sequence[str]) -> tuple[str, ...]:
-    """Those of ``timeframes`` that are whole multiples of the base and longer, ascending."""
-    base = timeframe_ms(base_timeframe)
-    lengths = {name: timeframe_ms(name) for name in timeframes}
-    usable = [name for name, length in lengths.items() if length > base and length % base == 0]
-    return tuple(sorted(usable, key=lambda name: lengths[name]))
+def ascending_timeframes(base_timeframe: str, timeframes: Sequence[str]) -> tuple[str, ...]:
+    """Those of ``timeframes`` that can be made of the base one's bars, the shortest first.
+
+    Only defaults are ever left out: ``load_settings`` refuses others that do not fit.
+    """
+    return tuple(sorted(slower_timeframes(timeframes, base_timeframe), key=timeframe_ms))
 
 
 def decision_times(market_frame: pd.DataFrame, row: np.ndarray, *, timeframe: str) -> np.ndarray:
@@ -47,10 +52,9 @@ def slower_bars(market_frame: pd.DataFrame, *, base_timeframe: str, timeframe: s
     BadInput
         The timeframe is not a longer, whole multiple of the base.
     """
-    if not slower_timeframes(base_timeframe, (timeframe,)):
-        raise BadInput(
-            f"timeframe {timeframe!r} must be a longer, whole multiple of {base_timeframe!r}"
-        )
+    wrong = why_not_slower(timeframe, base_timeframe)
+    if wrong is not None:
+        raise BadInput(f"timeframe {timeframe!r} {wrong}; allowed: longer, whole multiples")
     length = timeframe_ms(timeframe)
     time = market_frame["timestamp"].to_numpy(np.int64)
     bucket = time - (time - grid_offset_ms(length)) % length

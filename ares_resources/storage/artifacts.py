@@ -214,6 +214,19 @@ class ArtifactStore:
                     return artifact
         return None
 
+    def pointed_at(self, place: Place, *, mode: str) -> float | None:
+        """When the latest run of the mode found or made its artifact, seconds; None: never."""
+        pointer = self._mode_pointer(place, mode)
+        return pointer.stat().st_mtime if pointer.is_file() else None
+
+    def with_content(self, place: Place, sha256: str) -> Artifact | None:
+        """An artifact of the place that holds this content, if one is still there."""
+        for folder in sorted(place.below(self.root).glob("*/")):
+            artifact = self.find(place, folder.name)
+            if artifact is not None and artifact.sha256 == sha256:
+                return artifact
+        return None
+
     def _mode_pointer(self, place: Place, mode: str) -> Path:
         return place.below(self.root) / f"{mode}.pointer"
 

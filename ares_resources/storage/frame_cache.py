@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ares_resources.errors import CorruptArtifact
+from ares_resources import progress
+from ares_resources.errors import CorruptArtifact, is_full_disk
 from ares_resources.storage.atomic import file_lock, write_bytes
 
 Array = NDArray[np.float64]
@@ -77,7 +78,7 @@ def cached_matrix(
     Returns
     -------
     Float64, shape (k, rows), read-only where it was read, and how it was come by: ``read``,
-    ``computed`` or ``extended by 60 rows``.
+    ``computed`` or ``extended by 60 rows``, with ``; not kept, ...`` where the disk is full.
     """
     with file_lock(folder / "cache.lock"):
         entry = _longest(folder, family, rows, content)
@@ -86,17 +87,24 @@ def cached_matrix(
             one = entry.segments[0] if len(entry.segments) == 1 else None
             return one if one is not None else np.concatenate(entry.segments, axis=1), "read"
         values, states = extend(entry.segments if entry else (), entry.state if entry else None)
+        how = f"extended by {rows - entry.rows} rows" if entry else "computed"
         checkpoints = [
             {"rows": after, "content": content(after), "state": state}
             for after, state in sorted(states.items())
         ]
-        segments = _write_segment(folder, values, entry)
-        body = {"segments": segments, "checkpoints": checkpoints}
-        _write_manifest(folder / f"{family}-{checkpoints[-1]['content']}.json", body)
+        try:
+            segments = _write_segment(folder, values, entry)
+            body = {"segments": segments, "checkpoints": checkpoints}
+            _write_manifest(folder / f"{family}-{checkpoints[-1]['content']}.json", body)
+        except OSError as error:
+            # The values stand without it: they will only have to be computed again.
+            how += f"; not kept, {'since the disk is full' if is_full_disk(error) else error}"
+            progress.current().noted(f"features {how}")
+            entry = None
         if entry is not None:
             entry.path.unlink(missing_ok=True)
         _bound(folder, keep, keep_bytes)
-    return values, f"extended by {rows - entry.rows} rows" if entry else "computed"
+    return values, how
 
 
 def _longest(folder: Path, family: str, rows: int, content: Callable[[int], str]) -> _Entry | None:
@@ -182,10 +190,13 @@ def _write_segment(folder: Path, values: Array, earlier: _Entry | None) -> list[
         kept, values = earlier.names, values[:, earlier.rows :]
     temporary = folder / f"{uuid.uuid4().hex}.tmp"
     # Not flushed to the disk: a segment that a crash leaves torn fails its checksum.
-    with temporary.open("wb") as file:
-        np.save(file, values, allow_pickle=False)
-    checksum = _checksum(temporary)
-    os.replace(temporary, folder / f"{checksum}.npy")
+    try:
+        with temporary.open("wb") as file:
+            np.save(file, values, allow_pickle=False)
+        checksum = _checksum(temporary)
+        os.replace(temporary, folder / f"{checksum}.npy")
+    finally:
+        temporary.unlink(missing_ok=True)
     new = {"name": f"{checksum}.npy", "checksum": checksum, "rows": values.shape[1]}
     return [*kept, new]
 

@@ -95,6 +95,18 @@ def constant() -> pd.DataFrame:
     return bars().assign(**dict.fromkeys(PRICES, 2_000.0))
 
 
+def constant_without_trades() -> pd.DataFrame:
+    return constant().assign(volume=0.0, taker_buy_share=np.nan)
+
+
+def frozen() -> pd.DataFrame:
+    """From the middle on at the last price before it."""
+    found = bars().copy()
+    half = len(found) // 2
+    found.loc[half:, PRICES] = found["close"][half - 1]
+    return found
+
+
 def twelve() -> pd.DataFrame:
     return bars().tail(12).reset_index(drop=True)
 
@@ -102,8 +114,10 @@ def twelve() -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("frame", "status", "reason"),
     [
+        (constant, "skipped", "the price never moves: all 14400 bars stand at 2000"),
+        (constant_without_trades, "skipped", "the price never moves"),
         # Such bars are wrong, not poor: a check of step 1 stops the run.
-        (constant, "failed", "the price stands still for 240.0 hours"),
+        (frozen, "failed", "the price stands still for 120.0 hours"),
         (twelve, "skipped", "a window of 12 bars"),
     ],
 )

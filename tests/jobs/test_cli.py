@@ -110,6 +110,38 @@ def test_a_wrong_setting_in_a_file_names_its_nearest_match(
     assert "n_trials" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "settings", "words"),
+    [
+        ("", "features: {timeframes: [30s]}", "features.timeframes = '30s' is not longer than"),
+        ("", "features: {timeframes: [1m]}", "features.timeframes = '1m' is not longer than"),
+        ("", "tactician: {timeframes: [1m]}", "tactician.timeframes = '1m' is not longer than"),
+        (
+            "--timeframe 15m",
+            "features: {timeframes: [20m]}",
+            "features.timeframes = '20m' is not a whole multiple of the 15m bars; allowed: 30m",
+        ),
+        ("", "costs: {fee_bp: 1.0e+9}", "costs.fee_bp = 1000000000.0: "),
+        ("", "costs: {slippage_bp: 9000}", "costs.slippage_bp = 9000 times validation.cost_stress"),
+    ],
+)
+def test_settings_that_no_step_could_use_are_refused_before_anything_is_written(
+    options: str,
+    settings: str,
+    words: str,
+    home: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = tmp_path / "settings.yaml"
+    config.write_text(settings)
+    assert run(["blank", "ETHUSDT", "SIM", *options.split(), "--config", str(config)]) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert told.count("\n") == 1
+    assert not home.exists()
+
+
 @pytest.mark.parametrize("command", ["blank ETHUSDT SIM", "init"])
 def test_a_home_that_cannot_be_made_is_one_line(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ares_assets.analyst.cross_validation import PurgedKFold
+from ares_assets.analyst.dataset import MarketExamples, everything_of
+from ares_assets.analyst.experts.base import get_expert
+from ares_assets.analyst.out_of_fold import out_of_fold
 from ares_assets.analyst.scores import auc, log_loss
 from ares_assets.market.windows import role_cuts
+from ares_resources.settings import Settings
 from benchmarks import (
     freqai_like,
     intervals,
     learner_tables,
     learners,
     memory,
+    nested_tables,
+    nested_tactician,
     pages,
     real_tables,
+    refits,
     simulated_year,
+    training_sets,
 )
 from benchmarks import learner_scores as scores
 
@@ -51,27 +63,75 @@ def test_returns_ahead_start_with_the_bar_after_the_decision():
     assert np.isnan(scores.returns_ahead(opens, closes, 9)).all()
 
 
-def test_noise_of_auc_agrees_with_scores_that_know_nothing():
+def apart(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Windows that share no bar."""
+    rows = np.arange(count) * 100
+    return rows, rows + 60
+
+
+def test_noise_of_auc_is_mann_and_whitneys_where_nothing_overlaps():
     rng = np.random.default_rng(3)
     labels = (np.arange(400) < 150).astype(float)
-    ones = np.ones(400)
-    drawn = [auc(labels, rng.random(400), ones) for _ in range(2_000)]
-    assert scores.noise_of_auc(labels, ones) == pytest.approx(np.std(drawn), rel=0.05)
-    # Four copies of each event are as much as one.
-    assert scores.noise_of_auc(np.repeat(labels, 4), np.full(1_600, 0.25)) == pytest.approx(
-        scores.noise_of_auc(labels, ones)
-    )
-    assert np.isnan(scores.noise_of_auc(np.ones(5), np.ones(5)))
+    noise = scores.noise_of_auc(labels, rng.random(400), *apart(400))
+    assert noise == pytest.approx(np.sqrt(401 / (12 * 150 * 250)), rel=1e-3)
+    drawn = [auc(labels, rng.random(400), np.ones(400)) for _ in range(2_000)]
+    assert noise == pytest.approx(np.std(drawn), rel=0.05)
+    assert np.isnan(scores.noise_of_auc(np.ones(5), rng.random(5), *apart(5)))
+
+
+def test_ties_and_a_score_that_does_not_vary_have_their_own_noise():
+    rng = np.random.default_rng(6)
+    labels = (rng.random(300) < 0.4).astype(float)
+    assert scores.noise_of_auc(labels, np.ones(300), *apart(300)) == 0
+    tied = np.repeat([0.0, 1.0], 150)
+    drawn = [auc(rng.permutation(labels), tied, np.ones(300)) for _ in range(2_000)]
+    assert scores.noise_of_auc(labels, tied, *apart(300)) == pytest.approx(np.std(drawn), rel=0.05)
+
+
+@pytest.mark.parametrize("held", [6, 3])
+def test_noise_of_auc_is_that_of_labels_that_overlap_and_scores_that_last(held: int):
+    """Windows of six events; labels that end after ``held`` of them; scores that know nothing."""
+    rng, rows, errors = np.random.default_rng(held), np.arange(900) * 10, []
+    for _ in range(300):
+        moves = np.convolve(rng.normal(size=900 + held - 1), np.ones(held), "valid")
+        score = np.convolve(rng.normal(size=919), np.ones(20), "valid")
+        labels = (moves > 0).astype(float)
+        noise = scores.noise_of_auc(labels, score, rows, rows + 60)
+        errors.append((auc(labels, score, np.ones(900)) - 0.5) / noise)
+    # The error of a root mean square of 300 is .04.
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(1, abs=0.12)
 
 
 def test_outside_band_counts_by_each_folds_own_noise():
-    folds = np.array([[0.52, 0.02], [0.55, 0.02], [0.45, 0.02], [0.55, 0.05]])
+    folds = np.array([[0.52, 0.02], [0.55, 0.02], [0.45, 0.02], [0.55, 0.05], [0.5, 0.0]])
     assert scores.outside_band(folds) == 2
+    assert scores.standard_scores(folds) == pytest.approx([1, 2.5, -2.5, 1, 0])
+
+
+def test_the_table_of_null_folds_sets_seeds_against_chance():
+    runs = [
+        {
+            "market": "NULL",
+            "days": 180,
+            "seed": seed,
+            "skipped": {},
+            "null_folds": {"linear": [[0.5 + lift, 0.02], [0.5 - lift / 2, 0.02]]},
+        }
+        for seed, lift in enumerate((0.04, 0.02, -0.02), 1)
+    ]
+    line = learner_tables.markdown({"runs": runs, "trials": 1}).splitlines()[-1]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    means = np.array([0.51, 0.505, 0.495])
+    t = (means.mean() - 0.5) / (means.std(ddof=1) / np.sqrt(3))
+    z = np.array([2, 1, 1, 0.5, 1, 0.5])
+    assert cells[2:6] == ["6", "0.5033 ± 0.0044", f"{t:+.2f}", "± 4.30"]
+    assert cells[8:] == [f"{np.sqrt((z**2).mean()):.2f}", "1 (16.7%)"]
 
 
 def test_fold_scores_are_the_product_s_auc_in_each_fold():
     rng = np.random.default_rng(4)
-    events = pd.DataFrame({"label": rng.integers(0, 2, 60), "uniqueness": rng.random(60)})
+    rows, ends = apart(60)
+    events = pd.DataFrame({"label": rng.integers(0, 2, 60), "row": rows, "last_row": ends})
     predicted = pd.DataFrame({"linear": rng.random(60)})
     folds = [np.arange(30), np.arange(30, 60)]
     (first, second) = scores.fold_scores(events, predicted, folds)["linear"]
@@ -119,14 +179,97 @@ def test_a_split_in_order_leaks_at_its_seam_and_a_shuffled_one_everywhere():
     in_order = freqai_like.split(len(rows), shuffle=False)
     assert in_order.train[-1] < in_order.test[0]
     assert len(in_order.test) == 660
+    events = pd.DataFrame({"row": rows, "last_row": ends})
     # Labels of the last events before the seam end 60 bars later, and events are 5 apart.
-    assert freqai_like.leaking_rows(in_order, rows, ends) == 11
-    shuffled = freqai_like.split(len(rows), shuffle=True)
-    leaking = freqai_like.leaking_rows(shuffled, rows, ends)
-    # By brute force on pairs.
-    r, t = rows[shuffled.train][:, None], ends[shuffled.train][:, None]
-    shared = (rows[shuffled.test] < t) & (ends[shuffled.test] > r)
-    assert leaking == int(shared.any(axis=1).sum()) > 1_300
+    seam = freqai_like.split_spans(in_order, events)
+    assert training_sets.leaking_rows(seam.train, seam.test) == 11
+    shuffled = freqai_like.split_spans(freqai_like.split(len(rows), shuffle=True), events)
+    leaking = training_sets.leaking_rows(shuffled.train, shuffled.test)
+    assert leaking == sharing_bars(shuffled) > 1_300
+
+
+def sharing_bars(fold: training_sets.Fold) -> int:
+    """By brute force on pairs: training labels that read a bar which a tested one reads too."""
+    (rows, ends), (first, last) = fold.train, fold.test
+    shared = (first < ends[:, None]) & (last > rows[:, None])
+    return int(shared.any(axis=1).sum())
+
+
+def one_regime(
+    stored_by: Callable[[MarketExamples], np.ndarray],
+) -> tuple[dict[str, Any], MarketExamples]:
+    """Bundles of steps 4, 5 and 7: every other stretch of 50 decisions is the regime's own."""
+    rng, count = np.random.default_rng(8), 1_200
+    rows = np.arange(count) * 10
+    events = pd.DataFrame(
+        {
+            "timestamp": rows * 60_000,
+            "row": rows,
+            "last_row": rows + 60,
+            "label": rng.integers(0, 2, count),
+            "uniqueness": rng.uniform(0.1, 0.3, count),
+            "role": "development",
+            "member": (np.arange(count) // 50) % 2 == 0,
+        }
+    )
+    features = pd.DataFrame(rng.normal(size=(count, 3)), columns=list("abc"))
+    bundle = {"events.parquet": events, "features.parquet": features}
+    known = everything_of(bundle, "development")
+    votes = pd.DataFrame({"linear": stored_by(known), "multilevel": 0.5})
+
+    def artifact(value: Any, **metadata: Any) -> Any:
+        return SimpleNamespace(load=lambda: value, metadata=metadata, skipped=None)
+
+    return {
+        "analyst_dataset": artifact(bundle),
+        "analyst_specialists": artifact({"out_of_fold.parquet": votes}),
+        "analyst_ensemble": artifact({}, weights={"linear": 0.4, "multilevel": 0.6}),
+    }, known
+
+
+def linear_out_of_fold(known: MarketExamples, embargo_bars: int = 60) -> np.ndarray:
+    expert = get_expert("linear")
+    return out_of_fold(
+        expert,
+        known,
+        splitter=PurgedKFold(5, embargo_bars),
+        parameters=expert.default_parameters(),
+        seed=1,
+        threads=1,
+    )
+
+
+def test_training_rows_are_counted_from_what_the_loops_really_hand_over():
+    found, known = one_regime(linear_out_of_fold)
+    folds = training_sets.folds_of(found, Settings())
+    own = len(known.own)
+    for name, possible in (("linear", own), ("multilevel", 1_200), ("ensemble", 1_200)):
+        told = training_sets.counted(folds[name])
+        assert told["models"] == 5
+        assert told["leaking_rows"] == 0
+        assert 0.7 * possible < told["trained_rows"]["least"] <= told["trained_rows"]["mean"]
+        assert told["trained_rows"]["most"] < 0.85 * possible  # a fifth is tested, and purged
+        assert told["trained_rows_in_all"] == sum(len(fold.train[0]) for fold in folds[name])
+    assert np.array_equal(
+        np.sort(np.concatenate([fold.test[0] for fold in folds["linear"]])), known.own.rows
+    )
+
+
+def test_unpurged_training_sets_are_counted_as_leaking(monkeypatch: pytest.MonkeyPatch):
+    def unpurged(rows, t1_rows, blocks, embargo_bars):
+        return np.setdiff1d(np.arange(len(rows)), np.concatenate(blocks))
+
+    monkeypatch.setattr("ares_assets.analyst.cross_validation._purged", unpurged)
+    found, _ = one_regime(linear_out_of_fold)
+    folds = training_sets.folds_of(found, Settings())["linear"]
+    told = training_sets.counted(folds)
+    assert told["leaking_rows"] == sum(sharing_bars(fold) for fold in folds) > 10
+
+
+def test_counts_of_other_training_sets_than_step_5_had_are_refused():
+    found, _ = one_regime(lambda known: linear_out_of_fold(known, embargo_bars=600))
+    with pytest.raises(ValueError, match="did not train on the events that were counted"):
+        training_sets.folds_of(found, Settings())
 
 
 @pytest.mark.parametrize("days", [30, 60, 90, 180, 365])
@@ -154,6 +297,12 @@ def test_finished_seeds_are_not_done_again_unless_code_or_options_changed(tmp_pa
     assert kept == [done]
     assert [task.seed for task in learners._left(tasks, kept)] == [908]
     assert learners._kept(path, {"code": "b", "trials": 5}, tasks) == []
+    null = [learners.Task("NULL", 60, 907, 5)]
+    for key, again in (("folds", 1), ("null_folds", 0)):
+        run = {"market": "NULL", "days": 60, "seed": 907, key: {}}
+        pages.write_results(path, {"code": "a", "trials": 5, "runs": [run]})
+        kept = learners._kept(path, {"code": "a", "trials": 5}, null)
+        assert len(learners._left(null, kept)) == again
     assert learners._kept(path, {"code": "a", "trials": 6}, tasks) == []
 
 
@@ -187,17 +336,19 @@ def test_a_table_goes_between_its_own_marks_only():
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "table"),
+    ("page", "name", "file", "table"),
     [
-        ("bench-learners", "learners.json", learner_tables.markdown),
-        ("bench-real", "real_bars.json", real_tables.markdown),
-        ("bench-memory", "memory.json", memory.markdown),
+        ("learners", "bench-learners", "learners.json", learner_tables.markdown),
+        ("learners", "bench-real", "real_bars.json", real_tables.markdown),
+        ("learners", "bench-memory", "memory.json", memory.markdown),
+        ("benchmarks", refits.MARK, "refits.json", refits.markdown),
+        ("tactician", nested_tactician.MARK, "nested_tactician.json", nested_tables.markdown),
     ],
 )
-def test_the_page_holds_the_recorded_results(name, file, table):
-    page = (ROOT / "docs" / "learners.md").read_text(encoding="utf-8")
-    text = (ROOT / "benchmarks" / "results" / file).read_text(encoding="utf-8")
-    assert pages.with_table(page, name, table(json.loads(text))) == page
+def test_the_page_holds_the_recorded_results(page, name, file, table):
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    kept = (ROOT / "benchmarks" / "results" / file).read_text(encoding="utf-8")
+    assert pages.with_table(text, name, table(json.loads(kept))) == text
 
 
 @pytest.mark.slow

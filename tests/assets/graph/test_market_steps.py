@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from helpers.partition_runs import CLOCK, failed, trained
 
 from ares_assets.engine import Request, Work, execute
 from ares_assets.market import classification
 from ares_assets.market.regimes import switching_fit
+from ares_assets.market.regimes.registry import ALGORITHM_NAMES
 from ares_assets.step02_market_regime_classification import _collapsed
 from ares_assets.steps import STEPS
+from ares_resources.exchanges.simulated.exchange import SimulatedExchange
 from ares_resources.home import Home
 from ares_resources.settings import load_settings
 from ares_resources.storage.artifacts import Artifact
 from ares_resources.symbols import SymbolKey
+from ares_resources.timeframes import DAY_MS
 from ares_resources.workspace import Workspace
 
 BASE = {
@@ -118,6 +123,45 @@ def test_regimes_that_collapse_to_one_are_degraded(
     reason = "every development bar is bull: the regimes tell nothing apart"
     assert found["market_regimes"].degraded == [reason]
     assert found["regime_dataset"].degraded == [reason]
+
+
+@pytest.mark.parametrize("strays", [0, 200])
+def test_where_regimes_collapsed_the_others_are_skipped_with_that_reason(
+    strays: int, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = classification.classify
+
+    def collapsed(*arguments: Any, **options: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+        decided, model = true(*arguments, **options)
+        decided = decided.assign(regime="sideways")
+        decided.loc[1_600 : 1_600 + strays - 1, "regime"] = "bull"
+        return decided, model
+
+    monkeypatch.setattr(classification, "classify", collapsed)
+    reason = steps(home, regime="bear", minimum_dwell_bars=9 + strays)["regime_dataset"].skipped
+    assert reason is not None
+    assert reason.startswith("0 bear decisions: ")
+    assert "of the development bars are sideways, so filtered_hmm tells no regimes apart" in reason
+    assert "jump_model, rule_based), or --regime sideways" in reason
+    assert "lookback" not in reason
+    assert "pool" not in reason
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHM_NAMES)
+def test_bars_that_never_move_are_skipped_whatever_the_algorithm(
+    algorithm: str, tmp_path: Path
+) -> None:
+    pages = SimulatedExchange(as_of_ms=CLOCK).bars("ETHUSDT", "1m", CLOCK - 10 * DAY_MS, CLOCK)
+    bars = pd.concat(list(pages), ignore_index=True)
+    still = bars.assign(open=2_000.0, high=2_000.0, low=2_000.0, close=2_000.0)
+    regimes = {"minimum_events": 20, "algorithm": algorithm}
+    stored = trained(tmp_path, bars=still, last=3, **{**BASE, "regimes": regimes})
+    assert list(stored) == ["market_data", "market_regimes"]
+    reason = stored["market_regimes"].skipped
+    assert reason == (
+        "the price never moves: all 14400 bars stand at 2000, so there is nothing to learn"
+    )
+    assert failed(stored) == {}
 
 
 def test_how_the_fit_ended_is_shown(found: dict[str, Artifact]) -> None:

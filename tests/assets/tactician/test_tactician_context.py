@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ares_assets.tactician.multi_timeframe import (
+    ascending_timeframes,
     join_available,
     slower_bars,
-    slower_timeframes,
     timeframe_context,
 )
 from ares_assets.tactician.tactician_features import (
@@ -45,8 +45,8 @@ def minutes(n: int, seed: int = 1, *, holes: float = 0.0) -> pd.DataFrame:
 
 
 def test_only_longer_whole_multiples_are_slower() -> None:
-    assert slower_timeframes("5m", ("1h", "5m", "1m", "15m", "3m")) == ("15m", "1h")
-    with pytest.raises(BadInput, match="'1m' must be a longer"):
+    assert ascending_timeframes("5m", ("1h", "5m", "1m", "15m", "3m")) == ("15m", "1h")
+    with pytest.raises(BadInput, match="'1m' is not longer than the 1m bars"):
         slower_bars(minutes(10), base_timeframe="1m", timeframe="1m")
 
 

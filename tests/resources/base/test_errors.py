@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import sqlite3
 
 import pytest
 
-from ares_resources.errors import AresError, BadInput, handle_specific_errors
+from ares_resources.errors import (
+    AresError,
+    BadInput,
+    StorageFull,
+    full_disk_told,
+    handle_specific_errors,
+)
 
 guard = handle_specific_errors({KeyError: (BadInput, "missing key")}, context="reading")
 
@@ -36,4 +44,33 @@ def test_async_functions_are_guarded_too() -> None:
 def test_others_pass_untouched(error: Exception) -> None:
     with pytest.raises(type(error)) as passed:
         fails(error)
+    assert passed.value is error
+
+
+def from_full(error: Exception) -> BadInput:
+    wrapped = BadInput("the home cannot be written")
+    wrapped.__cause__ = error
+    return wrapped
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "Error writing bytes to file"),
+        OSError(errno.EDQUOT, "over"),
+        OSError("6400 requested and 512 written"),
+        sqlite3.OperationalError("database or disk is full"),
+        from_full(OSError(errno.ENOSPC, "No space left on device")),
+    ],
+)
+def test_whatever_a_full_disk_makes_fail_ends_in_the_same_words(error: Exception) -> None:
+    with pytest.raises(StorageFull, match="no room") as refused, full_disk_told(lambda: "no room"):
+        raise error
+    assert refused.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EACCES, "denied"), StorageFull("told already")])
+def test_other_errors_are_not_called_a_full_disk(error: Exception) -> None:
+    with pytest.raises(type(error)) as passed, full_disk_told(lambda: "no room"):
+        raise error
     assert passed.value is error

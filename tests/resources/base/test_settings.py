@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ares_jobs import configuration_reference
 from ares_resources.errors import BadInput
-from ares_resources.settings import Settings, load_settings
+from ares_resources.settings import Settings, left_out_timeframes, load_settings
 
 
 def test_the_seeds_defaults_stand() -> None:
@@ -54,6 +54,17 @@ def test_overrides_are_not_changed_by_merging() -> None:
         ({"labels": 3}, ["labels", "3"]),
         ({"window": {"development": 0.8, "calibration": 0.2}}, ["holdout"]),
         ({"computational_optimization": {"caching": {"max_cache_size": 0}}}, ["max_cache_size"]),
+        ({"costs": {"fee_bp": 1e9}}, ["costs.fee_bp = 1000000000.0", "less than 10000"]),
+        ({"costs": {"slippage_bp": 10_000}}, ["costs.slippage_bp = 10000", "less than 10000"]),
+        (
+            {"costs": {"fee_bp": 6_000}},
+            ["costs.fee_bp = 6000", "cost_stress = 2", "10000 together"],
+        ),
+        ({"validation": {"cost_stress": 1e5}}, ["costs.fee_bp = 4", "cost_stress = 100000"]),
+        ({"search": {"stop_width": [-1, 2]}}, ["search.stop_width", "above 0"]),
+        ({"search": {"target_width": [0, 2]}}, ["search.target_width", "above 0"]),
+        ({"search": {"enter_margin": [0, 0.6]}}, ["search.enter_margin", "0.5"]),
+        ({"threads": 100_000}, ["threads = 100000", "1024"]),
     ],
 )
 def test_a_wrong_tree_is_refused_in_one_line(tree: dict, words: list[str]) -> None:  # type: ignore[type-arg]
@@ -91,3 +102,53 @@ def test_unknown_top_keys_never_pass(tree: dict[str, int]) -> None:
     if any(name not in Settings.model_fields for name in tree):
         with pytest.raises(BadInput):
             load_settings(tree)
+
+
+@pytest.mark.parametrize("setting", ["features", "tactician"])
+@pytest.mark.parametrize(
+    ("bars", "asked", "words"),
+    [
+        ("1m", "30s", "'30s' is not longer than the 1m bars; allowed: 2m, 3m, 5m, "),
+        ("1m", "1m", "'1m' is not longer than the 1m bars; allowed: 2m, "),
+        ("15m", "20m", "'20m' is not a whole multiple of the 15m bars; allowed: 30m, 45m, 1h, "),
+        ("12h", "1h", "'1h' is not longer than the 12h bars; allowed: 1d, 1w"),
+        ("1w", "1d", "'1d' is not longer than the 1w bars; allowed: none: leave it empty"),
+    ],
+)
+def test_slower_timeframes_that_were_asked_for_must_fit_the_bars(
+    setting: str, bars: str, asked: str, words: str
+) -> None:
+    tree = {"data": {"timeframe": bars}, setting: {"timeframes": [asked]}}
+    with pytest.raises(BadInput) as refused:
+        load_settings(tree)
+    assert f"configuration: {setting}.timeframes = {words}" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("setting", ["features", "tactician"])
+def test_one_that_does_not_fit_spoils_those_that_do(setting: str) -> None:
+    assert load_settings({setting: {"timeframes": ["1h", "2m"]}})
+    with pytest.raises(BadInput, match="'1m' is not longer"):
+        load_settings({setting: {"timeframes": ["1h", "1m"]}})
+
+
+def test_defaults_that_do_not_fit_are_left_out_by_name() -> None:
+    assert left_out_timeframes(load_settings()) == {}
+    hourly = load_settings({"data": {"timeframe": "1h"}, "features": {"maximum_nan_share": 0.1}})
+    assert left_out_timeframes(hourly) == {
+        "features.timeframes": {
+            "15m": "is not longer than the 1h bars",
+            "1h": "is not longer than the 1h bars",
+        },
+        "tactician.timeframes": {
+            "5m": "is not longer than the 1h bars",
+            "1h": "is not longer than the 1h bars",
+        },
+    }
+    odd = left_out_timeframes(load_settings({"data": {"timeframe": "10m"}}))
+    assert odd["features.timeframes"] == {"15m": "is not a whole multiple of the 10m bars"}
+
+
+def test_costs_below_the_whole_price_pass_also_under_stress() -> None:
+    settings = load_settings({"costs": {"fee_bp": 4_999}, "validation": {"cost_stress": 2}})
+    assert settings.costs.fee_bp == 4_999

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ares_resources import progress
 from ares_resources.fingerprints import arrays_fingerprint
 from ares_resources.storage.frame_cache import cached_matrix
 
@@ -50,6 +52,35 @@ def test_what_was_computed_is_read_and_what_was_added_is_all_that_is_computed(tm
     assert ask(tmp_path, INPUT[:560]) == ("extended by 60 rows", [60])
     assert ask(tmp_path, INPUT[:560]) == ("read", [])
     assert ask(tmp_path, INPUT[:561]) == ("extended by 1 rows", [1])
+
+
+@pytest.mark.parametrize(
+    ("fails", "error"),
+    [
+        ("numpy.save", OSError("Not enough free space to write 8000 bytes after offset 128")),
+        ("ares_resources.storage.atomic.os.fsync", OSError(errno.ENOSPC, "No space left")),
+    ],
+)
+def test_a_full_disk_costs_the_cache_and_not_the_values(tmp_path, monkeypatch, fails, error):
+    def full(*_: Any, **__: Any) -> None:
+        raise error
+
+    ask(tmp_path, INPUT[:500])
+    before = {path.name for path in tmp_path.iterdir()}
+    told: list[str] = []
+
+    class Noted(progress.Silent):
+        def noted(self, line: str) -> None:
+            told.append(line)
+
+    with monkeypatch.context() as patch, progress.listening(Noted()):
+        patch.setattr(fails, full)
+        how = "extended by 60 rows; not kept, since the disk is full"
+        assert ask(tmp_path, INPUT[:560]) == (how, [60])
+    assert told == [f"features {how}"]
+    assert {path.name for path in tmp_path.iterdir()} == before
+    assert ask(tmp_path, INPUT[:500]) == ("read", [])
+    assert ask(tmp_path, INPUT[:560]) == ("extended by 60 rows", [60])
 
 
 def test_other_content_or_another_computation_is_not_what_was_kept(tmp_path):
