@@ -551,8 +551,9 @@ def _check_stress(settings: Settings) -> None:
     if round_trip >= WHOLE_BP:
         raise BadInput(
             f"configuration: a round trip of costs.fee_bp = {costs.fee_bp:g} and "
-            f"costs.slippage_bp = {costs.slippage_bp:g}, each way, times validation.cost_stress = {multiple:g} "
-            f"costs {round_trip:g} bp; allowed: less than {WHOLE_BP}"
+            f"costs.slippage_bp = {costs.slippage_bp:g}, each way, times "
+            f"validation.cost_stress = {multiple:g}, costs {round_trip:g} bp; "
+            f"allowed: less than {WHOLE_BP}"
         )
 
 
