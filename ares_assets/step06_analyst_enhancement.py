@@ -23,7 +23,6 @@ def enhanced_analysts(
 
     from ares_assets.analyst.dataset import everything_of
     from ares_assets.analyst.enhancement import enhance
-    from ares_assets.analyst.feature_ranking import clusters_above_chance
     from ares_assets.analyst.scores import auc, log_loss
 
     known = everything_of(analyst_dataset.load(), "development")
@@ -51,8 +50,6 @@ def enhanced_analysts(
         "finding": found.reason,
         "kind": found.kind,
         "features": len(found.features),
-        "clusters": int(found.ranking["cluster"].nunique()),
-        "clusters_above_chance": clusters_above_chance(found.ranking),
         "gain": None if found.gain is None else found.gain.gain,
         "gain_confidence": None if found.gain is None else found.gain.confidence,
         "auc": auc(own.labels, predicted, own.weights),

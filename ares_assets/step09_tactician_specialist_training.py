@@ -15,7 +15,8 @@ def tactician_specialists(work: Work, tactician_dataset: Artifact) -> Result:
     import pandas as pd
 
     from ares_assets.tactician.specialists import purged_splits, train_take_specialists
-    from ares_assets.tactician.utility import compare_policies, cross_fitted_size, policy_utility
+    from ares_assets.tactician.tactician_ensemble import cross_fitted_stakes
+    from ares_assets.tactician.utility import compare_policies, policy_utility
 
     data, settings = tactician_dataset.load(), work.settings
     labels = data["labels.parquet"]
@@ -38,7 +39,12 @@ def tactician_specialists(work: Work, tactician_dataset: Artifact) -> Result:
     )
     votes = pd.DataFrame({one.name: one.model.out_of_fold for one in specialists})
     best = min(specialists, key=lambda one: one.log_loss)
-    honest = cross_fitted_size(labels, best.model.out_of_fold, splits)
+    honest = cross_fitted_stakes(
+        labels,
+        {one.name: one.model.out_of_fold for one in specialists},
+        splits,
+        minimum_trades=work.settings.search.minimum_trades,
+    )
     policies = compare_policies(labels, best.model.out_of_fold, threshold=0.5)
     policies["tactician"] = policy_utility(labels, honest)
     files = {
@@ -67,6 +73,6 @@ SPEC = StepSpec(
     group="tactician",
     kind="bundle",
     inputs=("tactician_dataset",),
-    uses=("analyst", "tactician"),
+    uses=("analyst", "tactician", "search"),
     function=tactician_specialists,
 )

@@ -140,15 +140,8 @@ def show_status(status: HomeStatus, *, as_json: bool, ledgers: bool = False) -> 
 def _add_attempt(table: Any, part: PartitionStatus) -> None:
     """Beneath what stands, the run that came after it and to no end."""
     tried = part.last_attempt
-    if (
-        tried is None
-        or tried.status == "done"
-        or (tried.status, tried.reason)
-        == (
-            part.status,
-            part.reason,
-        )
-    ):
+    stands = (part.status, part.reason)
+    if tried is None or tried.status == "done" or (tried.status, tried.reason) == stands:
         return
     when = f"since then, {tried.ended}: {tried.reason}" if tried.ended else tried.reason
     table.add_row("  last attempt", "", f"{tried.steps}/16", "", tried.status, when)

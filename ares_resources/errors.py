@@ -11,6 +11,7 @@ import errno
 import functools
 import inspect
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ParamSpec, TypeVar
 
@@ -31,8 +32,8 @@ _FULL = (
     *(f"[Errno {number}]" for number in _FULL_NUMBERS),
     "database or disk is full",
     "Not enough free space to write",
-    " requested and ",
 )
+_CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
 
 
 class AresError(Exception):
@@ -91,7 +92,7 @@ class PartitionSkipped(AresError):
 
 def speaks_of_full_disk(message: str) -> bool:
     """Whether an error's words are those of the operating system or of SQLite for it."""
-    return any(words in message for words in _FULL)
+    return any(words in message for words in _FULL) or bool(_CUT_SHORT.search(message))
 
 
 def is_full_disk(error: BaseException | None) -> bool:
@@ -101,7 +102,9 @@ def is_full_disk(error: BaseException | None) -> bool:
             return True
         if speaks_of_full_disk(str(error)):
             return True
-        error = error.__cause__ or error.__context__
+        # ``from None`` says that what came before is not the cause.
+        before = None if error.__suppress_context__ else error.__context__
+        error = error.__cause__ or before
     return False
 
 

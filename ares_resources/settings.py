@@ -546,14 +546,15 @@ def _check_slower(settings: Settings) -> None:
 
 def _check_stress(settings: Settings) -> None:
     """Refuse costs that, multiplied by the stress test of step 14, take a whole trade."""
-    multiple = settings.validation.cost_stress
-    for name in ("fee_bp", "slippage_bp"):
-        cost = getattr(settings.costs, name)
-        if cost * multiple >= WHOLE_BP:
-            raise BadInput(
-                f"configuration: costs.{name} = {cost:g} times validation.cost_stress = "
-                f"{multiple:g} is {cost * multiple:g}; allowed: less than {WHOLE_BP} together"
-            )
+    multiple, costs = settings.validation.cost_stress, settings.costs
+    round_trip = 2 * (costs.fee_bp + costs.slippage_bp) * max(multiple, 1.0)
+    if round_trip >= WHOLE_BP:
+        raise BadInput(
+            f"configuration: a round trip of costs.fee_bp = {costs.fee_bp:g} and "
+            f"costs.slippage_bp = {costs.slippage_bp:g}, each way, times "
+            f"validation.cost_stress = {multiple:g}, costs {round_trip:g} bp; "
+            f"allowed: less than {WHOLE_BP}"
+        )
 
 
 def _merge(into: dict[str, Any], tree: Mapping[str, Any], path: str = "") -> None:

@@ -60,7 +60,8 @@ def noise_of_auc(
 
     Returns
     -------
-    NaN where a class has no event.
+    0 for a score that does not vary; NaN where a class has no event, or where the covariance as
+    estimated from few events leaves no variance.
     """
     from scipy.stats import rankdata
 
@@ -77,6 +78,8 @@ def noise_of_auc(
     doubled = np.where(np.flatnonzero(met) > 0, 2.0, 1.0)
     covariance += (doubled * pairs[met] * covariance).sum() / count**2
     variance = float((doubled * covariance * together).sum())
+    if variance < 0.0 < np.ptp(rank):
+        return float("nan")
     return float(np.sqrt(max(variance, 0.0)) / (ones * (count - ones)))
 
 

@@ -80,6 +80,7 @@ def folds(runs: Sequence[Run]) -> str:
 def _noise(runs: Sequence[Run], name: str) -> list[str]:
     per_seed = [np.array(run["null_folds"].get(name, []), float).reshape(-1, 2) for run in runs]
     together = np.concatenate(per_seed)
+    together = together[~np.isnan(together).any(axis=1)]
     seeds = np.array([each[:, 0].mean() for each in per_seed if len(each)])
     z, outside, count = standard_scores(together), outside_band(together), len(together)
     return [

@@ -16,6 +16,7 @@ The results file keeps every finished seed; a command that was cut off goes on w
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -30,7 +31,9 @@ from ares_assets.analyst.experts.base import get_expert
 from ares_assets.analyst.out_of_fold import fold_seed
 from ares_assets.analyst.scores import auc, event_log_loss
 from ares_assets.tactician.specialists import purged_splits, train_take_specialists
-from ares_assets.tactician.utility import cross_fitted_size, policy_utility
+from ares_assets.tactician.tactician_ensemble import cross_fitted_stakes
+from ares_assets.tactician.utility import policy_utility
+from ares_resources.hashing import cache_key
 from ares_resources.provenance import code_fingerprint, library_versions
 from ares_resources.settings import CostSettings
 from benchmarks.measuring import machine
@@ -84,10 +87,10 @@ def nested(
 
 
 def judged(labels: pd.DataFrame, votes: Votes, market: Market) -> dict[str, float]:
-    """AUC of the take probability, and net utility of thresholds chosen on the other folds.
+    """AUC of the take probability, and step 10's cross-fitted utility.
 
-    Of the specialist with the least log-loss, as step 9 names it; ``auc_all`` is the mean over all
-    specialists, for which nothing was chosen.
+    ``auc`` is of the specialist with the least log-loss, as step 9 names it; ``auc_all`` is the
+    mean over all specialists, for which nothing was chosen.
     """
     take, even = labels["take"].to_numpy(), np.ones(len(labels))
     best = min(votes.values(), key=lambda p: float(event_log_loss(take, p).mean()))
@@ -95,7 +98,12 @@ def judged(labels: pd.DataFrame, votes: Votes, market: Market) -> dict[str, floa
     splits = purged_splits(
         labels["row"], labels["settled_row"], folds=chosen.folds, embargo_bars=chosen.embargo_bars
     )
-    size = cross_fitted_size(labels, best, splits)
+    size = cross_fitted_stakes(
+        labels.reset_index(drop=True),
+        votes,
+        splits,
+        minimum_trades=market.settings.search.minimum_trades,
+    )
     return {
         "auc": round(auc(take, best, even), 6),
         "auc_all": round(float(np.mean([auc(take, p, even) for p in votes.values()])), 6),
@@ -127,7 +135,7 @@ def main(arguments: list[str] | None = None) -> int:
     results: dict[str, Any] = {
         "command": "python -m benchmarks.nested_tactician " + " ".join(arguments or sys.argv[1:]),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "code": code_fingerprint(),
+        "code": cache_key((code_fingerprint(), _own_code())),
         "days": DAYS,
         "analyst": chosen.analyst,
         "tactician": chosen.tactician,
@@ -147,6 +155,13 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.page:
         put_table(Path(chosen.page), MARK, table)
     return 0
+
+
+def _own_code() -> str:
+    """Hash of what makes and judges the markets; the product's fingerprint leaves it out."""
+    here = Path(__file__)
+    files = (here, here.with_name("null_markets.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _kept(path: Path, results: dict[str, Any], seeds: range) -> list[dict[str, Any]]:

@@ -6,14 +6,11 @@ order that follows.  Does not belong here: how many features to take (`enhanceme
 Features that say the same stand in for each other when one alone is permuted, so all of a
 cluster are permuted together.  Source: López de Prado, Machine Learning for Asset Managers
 (2020), chapter 6.
-
-What an importance is worth is told by a null: the same, when labels are turned in a circle
-against the features, so that they keep their own order but belong to other moments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +22,6 @@ from ares_assets.analyst.out_of_fold import fold_seed
 from ares_assets.analyst.scores import auc, log_loss
 
 SAME_CLUSTER_CORRELATION = 0.6
-NULL_TURNS = (1 / 3, 2 / 3)
-CHANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -35,8 +30,7 @@ class FeatureRanking:
 
     `table` has a row a feature in that order: `feature`, `cluster` (number), `importance`
     (of the cluster: mean rise of log-loss when permuted, nats), `standard_error` (over
-    folds), `chance` (share of all clusters' importances under turned labels that are as large),
-    `separation` (|AUC - 1/2| of the feature alone).  `columns` keeps the frame's order.
+    folds), `separation` (|AUC - 1/2| of the feature alone).  `columns` keeps the frame's order.
     """
 
     features: tuple[str, ...]
@@ -80,31 +74,21 @@ def rank_features(
         As the experts and the splitter do.
     """
     clusters = cluster_features(features.to_numpy(np.float64))
-
-    def importances(known: np.ndarray) -> np.ndarray:
-        """(probes x folds, clusters)"""
-        found = []
-        for fold, (train, test) in enumerate(splitter.split(rows, t1_rows)):
-            for probe in probes:
-                model = _fit(probe, features, known, weights, train, fold_seed(seed, fold), threads)
-                generator = np.random.default_rng(np.random.SeedSequence([seed, fold]))
-                part = features.iloc[test], known[test], weights[test]
-                found.append(_rises(model, *part, clusters, generator))
-        return np.array(found)
-
-    rises = importances(labels)
-    turned = [np.roll(labels, round(turn * len(labels))) for turn in NULL_TURNS]
-    null = np.concatenate([importances(known).mean(axis=0) for known in turned])
-    importance = rises.mean(axis=0)
-    chance = (1 + (null >= importance[:, None]).sum(axis=1)) / (1 + null.size)
-    error = rises.std(axis=0) / np.sqrt(max(1, len(rises) - 1))
-    by_cluster = {"importance": importance, "standard_error": error, "chance": chance}
-    return _ranking(features, labels, weights, clusters, by_cluster)
-
-
-def clusters_above_chance(table: pd.DataFrame) -> int:
-    """Clusters whose importance no more than 5 % of the null's importances reach."""
-    return int(table.loc[table["chance"] <= CHANCE, "cluster"].nunique())
+    rises = []
+    for fold, (train, test) in enumerate(splitter.split(rows, t1_rows)):
+        for probe in probes:
+            fold_rise = _rises(
+                _fit(probe, features, labels, weights, train, fold_seed(seed, fold), threads),
+                features.iloc[test],
+                labels[test],
+                weights[test],
+                clusters,
+                np.random.default_rng(np.random.SeedSequence([seed, fold])),
+            )
+            rises.append(fold_rise)
+    importance = np.mean(rises, axis=0)
+    error = np.std(rises, axis=0) / np.sqrt(max(1, len(rises) - 1))
+    return _ranking(features, labels, weights, clusters, importance, error)
 
 
 def cluster_features(matrix: np.ndarray) -> np.ndarray:
@@ -179,13 +163,15 @@ def _ranking(
     labels: np.ndarray,
     weights: np.ndarray,
     clusters: np.ndarray,
-    by_cluster: Mapping[str, np.ndarray],
+    importance: np.ndarray,
+    error: np.ndarray,
 ) -> FeatureRanking:
     table = pd.DataFrame(
         {
             "feature": [str(name) for name in features.columns],
             "cluster": clusters,
-            **{name: values[clusters] for name, values in by_cluster.items()},
+            "importance": importance[clusters],
+            "standard_error": error[clusters],
             "separation": [_separation(column, labels, weights) for column in features.T.values],
         }
     )

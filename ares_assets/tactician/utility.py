@@ -7,13 +7,11 @@ the threshold.  Does not belong here: how sizes and probabilities come about.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 
-from ares_assets.analyst.cross_validation import Split
 from ares_resources.errors import BadInput
 
 NEVER = 1.0
@@ -145,31 +143,6 @@ def choose_threshold(
     never = policy_utility(labels, np.zeros(len(labels)))
     seen = "no threshold trades often enough" if best is None else f"best {best[0]:.2e} a signal"
     return ThresholdChoice(NEVER, never, f"never trade: no cautious utility above 0 ({seen})")
-
-
-def cross_fitted_size(
-    labels: pd.DataFrame,
-    take_probability: np.ndarray,
-    splits: Iterable[Split],
-    *,
-    size: np.ndarray | None = None,
-    minimum_trades: int = 20,
-) -> np.ndarray:
-    """Sizes when each fold's threshold is chosen on the other, purged folds only, (n,).
-
-    The utility of these sizes is honest where that of one threshold chosen on all is not.
-    """
-    p = np.asarray(take_probability, dtype=np.float64)
-    stake = np.ones(len(labels)) if size is None else np.asarray(size, dtype=np.float64)
-    traded = np.zeros(len(labels), dtype=np.float64)
-    for train, test in splits:
-        if train.size < 2:
-            continue
-        learnt = choose_threshold(
-            labels.iloc[train], p[train], size=stake[train], minimum_trades=minimum_trades
-        )
-        traded[test] = np.where(p[test] > learnt.threshold, stake[test], 0.0)
-    return traded
 
 
 def _span(labels: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -122,7 +122,7 @@ def test_a_wrong_setting_in_a_file_names_its_nearest_match(
             "features.timeframes = '20m' is not a whole multiple of the 15m bars; allowed: 30m",
         ),
         ("", "costs: {fee_bp: 1.0e+9}", "costs.fee_bp = 1000000000.0: "),
-        ("", "costs: {slippage_bp: 9000}", "costs.slippage_bp = 9000 times validation.cost_stress"),
+        ("", "costs: {slippage_bp: 9000}", "costs.slippage_bp = 9000, each way, times"),
     ],
 )
 def test_settings_that_no_step_could_use_are_refused_before_anything_is_written(

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ares_assets.tactician.specialists import purged_splits
 from ares_assets.tactician.tactician_ensemble import combine_tacticians, cross_fitted_stakes
-from ares_assets.tactician.utility import cross_fitted_size, policy_utility
+from ares_assets.tactician.utility import choose_threshold, policy_utility
 
 EVENTS, MEMBERS = 600, 6
 
@@ -40,13 +40,24 @@ def folds(labels: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
     return purged_splits(labels["row"], labels["settled_row"], folds=5, embargo_bars=60)
 
 
+def threshold_alone_crossed(
+    labels: pd.DataFrame, p: np.ndarray, splits: list[tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
+    """The mistake: weights chosen on all signals, only the threshold on the other folds."""
+    size = np.zeros(len(labels))
+    for train, test in splits:
+        learnt = choose_threshold(labels.iloc[train], p[train], minimum_trades=10)
+        size[test] = p[test] > learnt.threshold
+    return size
+
+
 def test_members_picked_by_luck_earn_nothing_when_all_is_cross_fitted() -> None:
     naive, threshold_only, honest = [], [], []
     for seed in range(60):
         labels, members = noise(seed)
         splits = folds(labels)
         whole = combine_tacticians(labels, members, minimum_trades=10)
-        size = cross_fitted_size(labels, whole.out_of_fold, splits, minimum_trades=10)
+        size = threshold_alone_crossed(labels, whole.out_of_fold, splits)
         stakes = cross_fitted_stakes(labels, members, splits, minimum_trades=10)
         naive.append(whole.utility.mean)
         threshold_only.append(policy_utility(labels, size).mean)

@@ -6,12 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ares_assets.analyst.cross_validation import PurgedKFold
 from ares_assets.tactician.utility import (
     NEVER,
     choose_threshold,
     compare_policies,
-    cross_fitted_size,
     mean_and_error,
     paired_gain,
     policy_utility,
@@ -108,30 +106,3 @@ def test_net_losing_noise_is_seldom_traded() -> None:
         labels = signals(0.005 * generator.standard_normal(800) - 0.0005)
         traded += choose_threshold(labels, generator.random(800)).threshold < NEVER
     assert traded <= 9
-
-
-def test_cross_fitted_utility_is_not_fooled_by_its_own_choice() -> None:
-    chosen, honest = [], []
-    for seed in range(40):
-        generator = np.random.default_rng(100 + seed)
-        labels = signals(0.01 * generator.standard_normal(400))
-        p = generator.random(400)
-        splits = list(PurgedKFold(5, 10).split(*(labels[c].to_numpy() for c in ("row", "t1_row"))))
-        chosen.append(choose_threshold(labels, p, caution=0.0).utility.mean)
-        size = cross_fitted_size(labels, p, splits)
-        honest.append(policy_utility(labels, size).mean)
-    # Over many markets of pure noise the chosen one looks like skill; the honest one does not.
-    assert np.mean(chosen) > 3 * np.std(chosen) / np.sqrt(40)
-    assert abs(np.mean(honest)) < 3 * np.std(honest) / np.sqrt(40)
-    assert np.mean(chosen) > 3 * abs(np.mean(honest))
-
-
-def test_cross_fitted_choice_ignores_the_fold_it_is_applied_to() -> None:
-    generator = np.random.default_rng(6)
-    labels, p = signals(0.01 * generator.standard_normal(300)), generator.random(300)
-    splits = list(PurgedKFold(3, 0).split(*(labels[c].to_numpy() for c in ("row", "t1_row"))))
-    before = cross_fitted_size(labels, p, splits)
-    changed = labels.copy()
-    changed.loc[splits[1][1], "net_return"] = 0.5
-    after = cross_fitted_size(changed, p, splits)
-    np.testing.assert_array_equal(before[splits[1][1]], after[splits[1][1]])

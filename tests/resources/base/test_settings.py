@@ -58,7 +58,11 @@ def test_overrides_are_not_changed_by_merging() -> None:
         ({"costs": {"slippage_bp": 10_000}}, ["costs.slippage_bp = 10000", "less than 10000"]),
         (
             {"costs": {"fee_bp": 6_000}},
-            ["costs.fee_bp = 6000", "cost_stress = 2", "10000 together"],
+            ["costs.fee_bp = 6000", "cost_stress = 2", "less than 10000"],
+        ),
+        (
+            {"costs": {"fee_bp": 4_000, "slippage_bp": 1_000}, "validation": {"cost_stress": 1}},
+            ["costs.fee_bp = 4000 and costs.slippage_bp = 1000", "costs 10000 bp"],
         ),
         ({"validation": {"cost_stress": 1e5}}, ["costs.fee_bp = 4", "cost_stress = 100000"]),
         ({"search": {"stop_width": [-1, 2]}}, ["search.stop_width", "above 0"]),
@@ -150,5 +154,5 @@ def test_defaults_that_do_not_fit_are_left_out_by_name() -> None:
 
 
 def test_costs_below_the_whole_price_pass_also_under_stress() -> None:
-    settings = load_settings({"costs": {"fee_bp": 4_999}, "validation": {"cost_stress": 2}})
-    assert settings.costs.fee_bp == 4_999
+    tree = {"costs": {"fee_bp": 2_000, "slippage_bp": 499}, "validation": {"cost_stress": 2}}
+    assert load_settings(tree).costs.fee_bp == 2_000
