@@ -94,7 +94,10 @@ def read_frame(source: Any) -> pd.DataFrame:
         return pa.Table.from_arrays(arrays, schema=columns.schema).to_pandas()
     runs = groupby(range(len(columns.schema)), lambda at: columns.bare.get(at, ("", 0))[0])
     parts = [_part(columns, kind, list(positions)) for kind, positions in runs]
-    whole = parts[0] if len(parts) == 1 else pd.concat(parts, axis=1, copy=False)
+    whole = parts[0]
+    if len(parts) > 1:
+        # pandas 2 copies unless told; the stubs are of pandas 3, which never does.
+        whole = pd.concat(parts, axis=1, copy=False)  # type: ignore[call-overload]
     whole.columns = named.columns
     return whole
 
