@@ -14,11 +14,11 @@ import numpy as np
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_TYPES = {"int64": np.int64, "double": np.float64}
+_TYPES = {"int32": np.int32, "int64": np.int64, "double": np.float64}
 
 
 def to_numpy(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
-    """The values of an int64 or float64 column, (n,), read-only; missing floats are NaN.
+    """The values of an int32, int64 or float64 column, (n,), read-only; missing floats are NaN.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def to_numpy(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
 
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     kind = _TYPES.get(str(array.type))
-    if kind is None or (array.null_count and kind is np.int64):
+    if kind is None or (array.null_count and kind is not np.float64):
         raise TypeError(f"a column of {array.type} with {array.null_count} missing values")
     if array.null_count:
         array = array.fill_null(float("nan"))
@@ -40,7 +40,7 @@ def to_numpy(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
 
 
 def to_arrow(values: np.ndarray) -> pa.Array:
-    """An int64 or float64 array (n,) as an Arrow array on the same memory; NaN stays NaN.
+    """An int32, int64 or float64 array (n,) as an Arrow array on the same memory; NaN stays NaN.
 
     Raises
     ------
@@ -49,7 +49,11 @@ def to_arrow(values: np.ndarray) -> pa.Array:
     """
     import pyarrow as pa
 
-    kinds = {np.dtype(np.int64): pa.int64(), np.dtype(np.float64): pa.float64()}
+    kinds = {
+        np.dtype(np.int32): pa.int32(),
+        np.dtype(np.int64): pa.int64(),
+        np.dtype(np.float64): pa.float64(),
+    }
     if values.dtype not in kinds:
         raise TypeError(f"an array of {values.dtype}")
     buffer = pa.py_buffer(np.ascontiguousarray(values))

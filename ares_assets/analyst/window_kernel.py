@@ -118,44 +118,59 @@ def rolling_score(
     whole column.  Sums are taken of the distances from the block's first value, which the
     window holds, so that a level far above the spread costs no digits.
     """
-    suffix = np.zeros((span + 1, 3))
-    inverse, inverse_of = 1.0, 1.0
+    # Rows: how many are known, their distances' sum, their squares' sum.
+    suffix, prefix = np.zeros((3, span + 1)), np.empty((3, span))
     block = start // span * span
     while block < stop:
         centre = 0.0 if np.isnan(values[block]) else values[block]
+        count, total, square = 0.0, 0.0, 0.0
         for j in range(span - 1, 0, -1):
             row = block - span + j
-            suffix[j] = suffix[j + 1]
             if row >= 0 and not np.isnan(values[row]):
                 distance = values[row] - centre
-                suffix[j, 0] += 1.0
-                suffix[j, 1] += distance
-                suffix[j, 2] += distance * distance
+                count, total, square = count + 1.0, total + distance, square + distance * distance
+            suffix[0, j], suffix[1, j], suffix[2, j] = count, total, square
         count, total, square = 0.0, 0.0, 0.0
-        for row in range(block, min(block + span, stop)):
-            known = not np.isnan(values[row])
-            distance = values[row] - centre
-            if known:
-                count += 1.0
-                total += distance
-                square += distance * distance
-            if row < start:
-                continue
-            if not known:
-                mean[row - start] = score[row - start] = np.nan
-                continue
-            j = row - block + 1
-            known_rows = suffix[j, 0] + count
-            if known_rows != inverse_of:
-                inverse, inverse_of = 1.0 / known_rows, known_rows
-            middle = (suffix[j, 1] + total) * inverse
-            power = (suffix[j, 2] + square) * inverse
-            spread = power - middle * middle
-            mean[row - start] = centre + middle
-            score[row - start] = 0.0
-            if spread > DUST * power:
-                score[row - start] = (distance - middle) / np.sqrt(spread)
+        first, last = max(block, start), min(block + span, stop)
+        for row in range(block, last):
+            if not np.isnan(values[row]):
+                distance = values[row] - centre
+                count, total, square = count + 1.0, total + distance, square + distance * distance
+            j = row - block
+            prefix[0, j], prefix[1, j], prefix[2, j] = count, total, square
+        j, rows = first - block, last - first
+        _scores(
+            values[first:last],
+            centre,
+            suffix[:, j + 1 : j + 1 + rows],
+            prefix[:, j : j + rows],
+            mean[first - start : last - start],
+            score[first - start : last - start],
+        )
         block += span
+
+
+# Without Python's check of each division, the loop is computed several rows at a time.
+@njit(cache=True, fastmath=False, error_model="numpy")
+def _scores(
+    values: np.ndarray,
+    centre: float,
+    suffix: np.ndarray,
+    prefix: np.ndarray,
+    mean: np.ndarray,
+    score: np.ndarray,
+) -> None:
+    for i in range(len(values)):
+        inverse = 1.0 / (suffix[0, i] + prefix[0, i])
+        middle = (suffix[1, i] + prefix[1, i]) * inverse
+        power = (suffix[2, i] + prefix[2, i]) * inverse
+        spread = power - middle * middle
+        away = (values[i] - centre - middle) / np.sqrt(spread)
+        if not spread > DUST * power:
+            away = 0.0
+        unknown = np.isnan(values[i])
+        mean[i] = np.nan if unknown else centre + middle
+        score[i] = np.nan if unknown else away
 
 
 @njit(cache=True, fastmath=False)

@@ -109,13 +109,12 @@ def read_parquet(path: Path) -> pd.DataFrame:
     """
     import pyarrow as pa
 
-    from ares_resources.storage.lossless_parquet import read_table
+    from ares_resources.storage.parquet_reading import read_frame
 
     try:
-        table = read_table(path)
+        return read_frame(path)
     except (OSError, pa.ArrowException) as error:
         raise CorruptArtifact(f"{path.name} in {path.parent} cannot be read: {error}") from error
-    return table.to_pandas()
 
 
 @contextlib.contextmanager

@@ -61,11 +61,13 @@ class MemoryEfficientDataManager:
     Parameters
     ----------
     folder
-        Where Parquet copies rest; needed by :meth:`load_or_convert` only.
+        Where copies rest; needed by :meth:`load_or_convert` and :meth:`read_hot` only.
     tolerance
         Largest relative error of a value that down-casting may cause; 0 allows none.
     streaming
         How CSV files are read.
+    hot_bytes
+        The uncompressed copies of :meth:`read_hot` that stay, bytes.
     """
 
     def __init__(
@@ -74,10 +76,12 @@ class MemoryEfficientDataManager:
         *,
         tolerance: float = 1e-6,
         streaming: StreamingDataProcessor | None = None,
+        hot_bytes: int = 2 << 30,
     ) -> None:
         _check_tolerance(tolerance)
         self.folder = None if folder is None else Path(folder)
         self.tolerance = tolerance
+        self.hot_bytes = hot_bytes
         self.streaming = streaming or StreamingDataProcessor()
 
     def optimize_dataframe(
@@ -121,6 +125,26 @@ class MemoryEfficientDataManager:
             If the file is missing, torn or fails a checksum.
         """
         return read_parquet(path)
+
+    def read_hot(self, path: Path) -> pd.DataFrame:
+        """As :meth:`read_frame`, for a file that is read again and again: mapped, not decoded.
+
+        Its columns of numbers are read-only, bit for bit those of :meth:`read_frame`, and cost
+        memory once for all processes.  The first reading makes an uncompressed copy in the
+        manager's folder; see ``hot_frames`` for when a copy is trusted.
+
+        Raises
+        ------
+        BadInput
+            If no folder was given.
+        CorruptArtifact
+            If the file is missing, torn or fails a checksum.
+        """
+        from ares_resources.storage.hot_frames import hot_frame
+
+        if self.folder is None:
+            raise BadInput("read_hot needs a folder for the copies")
+        return hot_frame(self.folder / "hot", Path(path), keep_bytes=self.hot_bytes)
 
     def load_or_convert(self, csv_path: Path) -> tuple[pd.DataFrame, LoadReport]:
         """The rows of a CSV file, from its Parquet copy if that is sound and of these bytes.

@@ -1,14 +1,18 @@
-"""Parquet that is small, quick and exact: whole numbers as deltas, decimals as integer ticks.
+"""Parquet that is small, quick and exact: decimals as integer ticks, bytes of a kind together.
 
-Belongs here: how columns become the bytes of a file and come back bit for bit.  Does not
-belong here: where files stand, their hashes, and any rounding.
+Belongs here: how columns become the bytes of a file.  Does not belong here: reading them back
+(``parquet_reading.py``), where files stand, their hashes, and any rounding.
 
 Prices and volumes are decimals with few places.  Where every value of a float64 column is the
-double nearest to an integer over a power of ten, the integers are stored, delta-packed, with
-the number of places in the field's metadata.  The division is made again when reading; that it
-gives the same bits is checked for every value, so nothing is lost.  What is no such decimal is
-stored byte-stream-split.  (Parquet's own DECIMAL would say the same to other tools, but Arrow
-builds it through 128-bit values: measured, it doubles the time of writing.)
+double nearest to an integer over a power of ten, the integers are stored, with the number of
+places in the field's metadata.  The division is made again when reading; that it gives the same
+bits is checked for every value, so nothing is lost.  Ticks and floats are byte-stream-split and
+compressed, other whole numbers delta-packed.  A column without missing values is stored as one
+that has none, which spares the reader a mask; what the field said stands in its metadata.
+
+(Measured on five million minutes of BTCUSDT: delta-packed ticks are 9 % smaller, and a third
+slower to read and to write.  Parquet's own DECIMAL would say the same to other tools, but Arrow
+builds it through 128-bit values, which doubles the time of writing.)
 """
 
 from __future__ import annotations
@@ -26,7 +30,8 @@ if TYPE_CHECKING:
     from ares_resources.storage.frames import Rows
 
 MOST_PLACES = 8
-_PLACES_KEY = b"ares.decimal_places"
+PLACES_KEY = b"ares.decimal_places"
+NULLABLE_KEY = b"ares.nullable"
 _SAMPLE = 256
 _PIECE = 8192
 _EXACT = 2.0**53
@@ -42,16 +47,12 @@ def write_table(table: pa.Table, sink: Any) -> None:
 
     columns, fields, encodings = [], [], {}
     for field in table.schema:
-        column, encoding = table.column(field.name), _encoding(field.type)
-        ticks = _ticks_of(column)
-        if ticks is not None:
-            column, encoding = to_arrow(ticks[0]), "DELTA_BINARY_PACKED"
-            places = {_PLACES_KEY: str(ticks[1]).encode()}
-            field = pa.field(field.name, pa.int64(), field.nullable, places)
+        column, stored = _stored(table.column(field.name), field)
+        encoding = _encoding(stored)
         if encoding is not None:
             encodings[field.name] = encoding
         columns.append(column)
-        fields.append(field)
+        fields.append(stored)
     pq.write_table(
         pa.Table.from_arrays(columns, schema=pa.schema(fields, metadata=table.schema.metadata)),
         sink,
@@ -62,27 +63,6 @@ def write_table(table: pa.Table, sink: Any) -> None:
     )
 
 
-def read_table(source: Any) -> pa.Table:
-    """The table that :func:`write_table` wrote, from a path or buffer, pages checked.
-
-    Raises
-    ------
-    OSError, pa.ArrowException
-        If the file is torn or a page fails its checksum.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(source, page_checksum_verification=True, use_threads=False)
-    for position, field in enumerate(table.schema):
-        places = (field.metadata or {}).get(_PLACES_KEY)
-        if places is not None:
-            values = from_ticks(to_numpy(table.column(position)), int(places))
-            float_field = pa.field(field.name, pa.float64(), field.nullable)
-            table = table.set_column(position, float_field, to_arrow(values))
-    return table
-
-
 def write_rows(rows: Rows) -> bytes:
     """Columns of numbers as the bytes of a file."""
     import pyarrow as pa
@@ -90,14 +70,6 @@ def write_rows(rows: Rows) -> bytes:
     sink = pa.BufferOutputStream()
     write_table(pa.table({name: to_arrow(values) for name, values in rows.items()}), sink)
     return sink.getvalue().to_pybytes()
-
-
-def read_rows(data: bytes) -> Rows:
-    """The inverse of :func:`write_rows`; missing values become NaN."""
-    import pyarrow as pa
-
-    table = read_table(pa.BufferReader(data))
-    return {name: to_numpy(table.column(name)) for name in table.column_names}
 
 
 def to_ticks(values: np.ndarray) -> tuple[np.ndarray, int] | None:
@@ -136,6 +108,28 @@ def _exact_ticks(values: np.ndarray, places: int) -> np.ndarray | None:
     return ticks
 
 
+def _stored(column: pa.ChunkedArray, field: pa.Field) -> tuple[Any, pa.Field]:
+    """The column as it rests, and its field."""
+    import pyarrow as pa
+
+    metadata = dict(field.metadata or {})
+    ticks = _ticks_of(column)
+    if ticks is not None:
+        column = to_arrow(_narrow(ticks[0]))
+        metadata = {PLACES_KEY: str(ticks[1]).encode()}
+    bare = _encoding(field) is not None and column.null_count == 0
+    if bare and field.nullable:
+        metadata[NULLABLE_KEY] = b"1"
+    nullable = field.nullable and not bare
+    return column, pa.field(field.name, column.type, nullable, metadata or None)
+
+
+def _narrow(ticks: np.ndarray) -> np.ndarray:
+    limits = np.iinfo(np.int32)
+    fits = limits.min <= ticks.min() and ticks.max() <= limits.max
+    return ticks.astype(np.int32) if fits else ticks
+
+
 def _ticks_of(column: pa.ChunkedArray) -> tuple[np.ndarray, int] | None:
     import pyarrow as pa
 
@@ -144,7 +138,7 @@ def _ticks_of(column: pa.ChunkedArray) -> tuple[np.ndarray, int] | None:
     return to_ticks(to_numpy(column))
 
 
-def _encoding(kind: pa.DataType) -> str | None:
+def _encoding(field: pa.Field) -> str | None:
     import pyarrow.types as types
 
     tests: tuple[tuple[Callable[[Any], bool], str], ...] = (
@@ -154,4 +148,6 @@ def _encoding(kind: pa.DataType) -> str | None:
         (types.is_float64, "BYTE_STREAM_SPLIT"),
         (types.is_float32, "BYTE_STREAM_SPLIT"),
     )
-    return next((encoding for test, encoding in tests if test(kind)), None)
+    if PLACES_KEY in (field.metadata or {}):
+        return "BYTE_STREAM_SPLIT"
+    return next((encoding for test, encoding in tests if test(field.type)), None)

@@ -18,8 +18,9 @@ from ares_resources.errors import CorruptArtifact
 from ares_resources.storage.atomic import write_unlisted
 from ares_resources.storage.frames import Rows
 from ares_resources.storage.gap_ledger import gaps_between
-from ares_resources.storage.lossless_parquet import read_rows, write_rows
+from ares_resources.storage.lossless_parquet import write_rows
 from ares_resources.storage.merging import ascending, taken
+from ares_resources.storage.parquet_reading import read_rows
 from ares_resources.storage.series_manifest import Manifest, Month
 
 _SHORTEST_BY_MONTH_MS = 60_000

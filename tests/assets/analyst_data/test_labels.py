@@ -162,6 +162,33 @@ def test_kernel_equals_its_twin_exactly(seed, rows, horizon, width, missing):
         np.testing.assert_array_equal(left, right)
 
 
+@pytest.mark.parametrize("horizon", [1, 64, 65, 240, 5000])
+@pytest.mark.parametrize("width", [0.002, 0.02])
+def test_many_events_at_once_equal_the_same_ones_alone(horizon, width):
+    """Many share tables of extremes, several in a row; a few are walked bar by bar."""
+    market = random_market(11_000, seed=horizon, missing_share=0.01)
+    columns = [market[name].to_numpy().copy() for name in ("open", "high", "low", "close")]
+    columns[1][5000:5010], columns[2][5005:5015] = np.nan, np.nan
+    stamps, events = market["timestamp"].to_numpy(), np.arange(len(market))
+    widths = np.full(len(market), width)
+    widths[::50], widths[1::50] = 0.0, np.nan
+
+    def walked(walk, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+        of_rows = (rows, widths[rows], 1.5 * widths[rows])
+        return walk(stamps, *columns, *of_rows, horizon * MINUTE)
+
+    found = walked(walk_barriers, events)
+    few = events[:: 97 if horizon < 5000 else 997]
+    shuffled = np.random.default_rng(1).permutation(events)
+    for rows, how in (
+        (few, labels_reference.walk_barriers),
+        (few, walk_barriers),
+        (shuffled, walk_barriers),
+    ):
+        for whole, part in zip(found, walked(how, rows), strict=True):
+            np.testing.assert_array_equal(whole[rows], part)
+
+
 def test_labels_known_before_a_cut_are_the_same_after_it():
     market = random_market(3000, seed=5, missing_share=0.02)
     stamps = market["timestamp"].to_numpy()

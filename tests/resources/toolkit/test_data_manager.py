@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ares_resources.errors import BadInput
+from ares_resources.errors import BadInput, CorruptArtifact
 from ares_resources.storage.data_manager import MemoryEfficientDataManager
 
 MANAGER = MemoryEfficientDataManager()
@@ -152,6 +152,56 @@ def test_a_damaged_copy_is_made_again(tmp_path, damage):
     assert repaired.source == "repaired"
     pd.testing.assert_frame_equal(again, frame)
     assert manager.load_or_convert(path)[1].source == "copy"
+
+
+def odd_frame(rows: int = 400) -> pd.DataFrame:
+    rng = np.random.default_rng(rows)
+    close = np.where(rng.random(rows) < 0.1, np.nan, rng.normal(size=rows))
+    words = rng.choice(["bull", "bear"], rows)
+    return pd.DataFrame({"timestamp": np.arange(rows), "close": close, "regime": words})
+
+
+def test_a_hot_frame_is_mapped_and_follows_its_file(tmp_path):
+    manager, path = MemoryEfficientDataManager(tmp_path / "copies"), tmp_path / "x.parquet"
+    for rows in (400, 500):
+        manager.write_frame(path, odd_frame(rows))
+        first, second = manager.read_hot(path), manager.read_hot(path)
+        for frame in (first, second):
+            pd.testing.assert_frame_equal(frame, odd_frame(rows), check_exact=True)
+            assert not frame["close"].to_numpy().flags.writeable
+    assert len(list((tmp_path / "copies" / "hot").glob("*.arrow"))) == 2
+    path.unlink()
+    with pytest.raises(CorruptArtifact, match="cannot be read"):
+        manager.read_hot(path)
+    with pytest.raises(BadInput, match="needs a folder"):
+        MANAGER.read_hot(path)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "checksum", "nothing"])
+def test_a_damaged_hot_copy_is_made_again(tmp_path, damage):
+    manager, path = MemoryEfficientDataManager(tmp_path / "copies"), tmp_path / "x.parquet"
+    manager.write_frame(path, odd_frame())
+    manager.read_hot(path)
+    (copy,) = (tmp_path / "copies" / "hot").glob("*.arrow")
+    sound = copy.read_bytes()
+    if damage == "truncated":
+        copy.write_bytes(sound[: len(sound) // 2])
+    elif damage == "flipped":
+        copy.write_bytes(sound[:900] + bytes([sound[900] ^ 4]) + sound[901:])
+    elif damage == "checksum":
+        copy.with_suffix(".xxh3").unlink()
+        os.utime(copy)  # to this process it is another file
+    pd.testing.assert_frame_equal(manager.read_hot(path), odd_frame(), check_exact=True)
+    assert copy.read_bytes() == sound
+    assert copy.with_suffix(".xxh3").is_file()
+
+
+def test_hot_copies_are_bounded_and_the_newest_stays(tmp_path):
+    manager = MemoryEfficientDataManager(tmp_path / "copies", hot_bytes=1)
+    for rows in (100, 200):
+        manager.write_frame(tmp_path / f"{rows}.parquet", odd_frame(rows))
+        assert len(manager.read_hot(tmp_path / f"{rows}.parquet")) == rows
+        assert len(list((tmp_path / "copies" / "hot").glob("*.arrow"))) == 1
 
 
 def test_bad_calls_are_named(tmp_path):
