@@ -9,7 +9,7 @@ decisions are backtested on the block's bars; the objectives are means over the 
 must be step 12's minimum of trades in the mean block.  Both
 searches use the same sampler, seed and number of trials, and half as many trials without
 stopping stand beside them, which cost about the same bars; only trials that were seen through
-count for the hypervolume.  Options were chosen on seeds 200 to 203, which are not reported.
+count for the hypervolume.  Options were chosen on seeds 200 and 201, which are not reported.
 """
 
 from __future__ import annotations
