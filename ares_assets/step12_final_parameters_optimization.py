@@ -186,6 +186,7 @@ def _calibrated_on_development(
 
 
 def _backtester(work: Work, bars: Development) -> CachedBacktester:
+    from ares_assets.step14_monte_carlo_validation import study_prefix
     from ares_resources.backtesting.cached import CachedBacktester
 
     optimisation = work.settings.computational_optimization
@@ -200,29 +201,20 @@ def _backtester(work: Work, bars: Development) -> CachedBacktester:
         management=bars.signals.management,
         max_cache_size=optimisation.caching.max_cache_size,
         ledger=work.workspace.ledger,
-        study=_study(work),
+        study=f"{study_prefix(work)}parameters",
         threads=workers if parallel else 1,
         enabled=optimisation.caching.enabled and manager.enable_caching,
     )
 
 
-def _study(work: Work) -> str:
-    from ares_assets.step14_monte_carlo_validation import study_prefix
-
-    return f"{study_prefix(work)}parameters"
-
-
 def _search(work: Work, backtester: CachedBacktester) -> SearchResult:
-    from ares_resources.backtesting.counted import CountedEvaluation
     from ares_resources.backtesting.search import Range, search_parameters
 
     settings, patience = work.settings, _patience(work)
     journal = work.workspace.home.cache / "searches" / f"{work.request.symbol.folder}"
     name = f"{work.request.regime}-{backtester.data_fingerprint[:16]}-{work.seed}.jsonl"
     return search_parameters(
-        CountedEvaluation(
-            backtester, work.workspace.ledger, _study(work), lambda point: _strategy(work, point)
-        ),
+        lambda points: backtester.evaluate_many([_strategy(work, point) for point in points]),
         {name: Range(low, high) for name, (low, high) in _ranges(work).items()},
         n_trials=settings.max_trials,
         batch=settings.search.batch,

@@ -55,7 +55,8 @@ def problem_of(events: Iterable[dg.DagsterEvent], full_disk: str) -> str:
             while error.cause is not None:
                 error = error.cause
             told = full_disk if speaks_of_full_disk(error.message) else _plain(error.message)
-            return f"{event.step_key}: {told}"
+            step = f"{event.step_key}: "
+            return told if told.startswith(step) else step + told
     failed = [event for event in events if event.is_failure]
     told = _run_failure(failed[-1]) if failed else ""
     return told or "the run failed before its first step"

@@ -23,20 +23,16 @@ from ares_resources.settings import FeatureSettings
 from ares_resources.timeframes import slower_timeframes, timeframe_ms
 
 
-def slow_timeframes(settings: FeatureSettings, timeframe: str) -> tuple[str, ...]:
-    """The configured timeframes that can be made of the base one's bars, in their order.
-
-    Only defaults are ever left out: ``load_settings`` refuses others that do not fit.
-    """
-    return slower_timeframes(settings.timeframes, timeframe)
-
-
 def feature_names(settings: FeatureSettings, timeframe: str) -> tuple[str, ...]:
-    """Columns of :func:`compute_features`, in order."""
+    """Columns of :func:`compute_features`, in order.
+
+    Timeframes that cannot be made of the base one's bars are left out; only defaults ever are, as
+    ``load_settings`` refuses others that do not fit.
+    """
     base = [feature.name for feature in BASE_FEATURES]
     slow = [
         f"{feature.name}_{name}"
-        for name in slow_timeframes(settings, timeframe)
+        for name in slower_timeframes(settings.timeframes, timeframe)
         for feature in SLOW_FEATURES
     ]
     return (*base, *slow)
@@ -112,7 +108,7 @@ def extend_features(
     bars = BarSeries(market_frame, timeframe_ms(timeframe))
     slower = [
         (name, slower_bars(market_frame, timeframe, name))
-        for name in slow_timeframes(settings, timeframe)
+        for name in slower_timeframes(settings.timeframes, timeframe)
     ]
     values = np.empty((len(feature_names(settings, timeframe)), len(bars)))
     if earlier:

@@ -55,7 +55,6 @@ PRICE_BLOCK, CHANCE_BLOCK, FAR_BLOCK = 1 << PRICE_SHIFT, 1 << CHANCE_SHIFT, 1 <<
 _ROUNDING = 1e-12
 
 _compiled = njit(cache=True, fastmath=False, nogil=True, error_model="numpy")
-_inlined = njit(cache=True, fastmath=False, nogil=True, error_model="numpy", inline="always")
 
 
 @_compiled

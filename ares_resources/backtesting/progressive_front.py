@@ -3,8 +3,8 @@
 Belongs here: successive halving by gained hypervolume, and what it saved.  Does not belong
 here: one objective, and blocks (``progressive``), proposing trials (``sampler``).
 
-It pays where a trial trains models, since there a block costs far more than asking for the
-next trial.  A backtest of step 12 costs less than that, so step 12 does not use it.
+No step uses it.  A backtest of step 12 costs less than asking for its parameters; where trials
+train models it saves half of the bars, but at the price of hypervolume (``docs/search.md``).
 """
 
 from __future__ import annotations

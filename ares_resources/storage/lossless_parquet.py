@@ -56,7 +56,8 @@ def write_table(table: pa.Table, sink: Any) -> None:
     pq.write_table(
         pa.Table.from_arrays(columns, schema=pa.schema(fields, metadata=table.schema.metadata)),
         sink,
-        compression="lz4",
+        compression="zstd",
+        compression_level=1,
         use_dictionary=[field.name for field in fields if field.name not in encodings],
         column_encoding=encodings or None,
         write_page_checksum=True,

@@ -14,7 +14,7 @@ from toolkit_markets import random_market
 
 from ares_resources.backtesting import StrategyParameters
 from ares_resources.backtesting.cached import CachedBacktester
-from ares_resources.backtesting.counted import CountedEvaluation
+from ares_resources.backtesting.engine import Signals
 from ares_resources.backtesting.ledger import TrialLedger
 from ares_resources.backtesting.search import Range, SearchResult, search_parameters
 
@@ -50,7 +50,7 @@ def search(folder: Path, *, threads=1, cache=True, cache_size=1000, progress=Non
         enabled=cache,
     )
     return search_parameters(
-        CountedEvaluation(backtester, ledger, STUDY, strategy),
+        lambda points: backtester.evaluate_many([strategy(point) for point in points]),
         SPACE,
         n_trials=TRIALS,
         batch=BATCH,
@@ -111,29 +111,31 @@ def test_killed_twice_at_random_it_ends_as_if_it_had_not_been(tmp_path, whole, s
     assert len({one[0] for one in told(tmp_path)}) == len(told(tmp_path)) == TRIALS
 
 
-@pytest.mark.parametrize("moment", ["before a batch runs", "before its journal line"])
+@pytest.mark.parametrize("moment", ["while a batch runs", "before its journal line"])
 def test_a_trial_that_began_counts_even_if_nobody_goes_on(tmp_path, whole, moment, monkeypatch):
     begun: list[int] = []
-    real = CachedBacktester.evaluate_many
+    before = moment == "while a batch runs"
+    owner, name = (Signals, "sweep") if before else (CachedBacktester, "evaluate_many")
+    real = getattr(owner, name)
 
     class Killed(BaseException):
         """Stands for a kill."""
 
-    def dying(self, parameters):
+    def dying(self, parameters, **options):
         begun.append(len(parameters))
-        if len(begun) == 3 and moment == "before a batch runs":
+        if len(begun) == 3 and before:
             raise Killed
-        found = real(self, parameters)
+        found = real(self, parameters, **options)
         if len(begun) == 3:
             raise Killed
         return found
 
-    monkeypatch.setattr(CachedBacktester, "evaluate_many", dying)
+    monkeypatch.setattr(owner, name, dying)
     with pytest.raises(Killed):
         search(tmp_path)
     states = [state for _, state, _ in told(tmp_path)]
     assert len(states) == 3 * BATCH
-    killed = BATCH if moment == "before a batch runs" else 0
+    killed = BATCH if before else 0
     assert states.count("killed") == killed
     monkeypatch.undo()
     assert same(search(tmp_path), whole[0])
