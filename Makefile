@@ -79,6 +79,13 @@ bench-regimes: $(READY) ## Regime algorithms on simulated truth beside the oracl
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regimes --first-seed 1001 --seeds 20 --fit-days 180 30 \
 		--out benchmarks/results/regimes.json --page docs/regimes.md
 
+.PHONY: bench-search
+bench-search: $(READY) ## The sampler of step 12 beside Optuna's, and early stopping (half an hour)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.search --first-seed 3001 --seeds 20 \
+		--out benchmarks/results/search.json --page docs/search.md
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.search_stopping \
+		--out benchmarks/results/search_stopping.json --page docs/search.md
+
 .PHONY: bench-learners
 bench-learners: $(READY) ## Share of the oracle's forecast that the analysts find, simulated (an hour)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.learners --first-seed 2001 --seeds 20 --trials 5 \
@@ -101,6 +108,7 @@ bench-sample: $(READY) $(PEERS_READY) ## Every benchmark once and small, to see 
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regimes --seeds 1 --fit-days 30 --test-days 10 \
 		--out tmp/regimes.json
 	@$(BIN)/python -m benchmarks.features 50000
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.search --problems ZDT1 --seeds 1
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.learners --seeds 1 --days 60 --trials 3 \
 		--out tmp/learners.json
 	@if test -d ../shared/market; then \
