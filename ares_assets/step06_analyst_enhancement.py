@@ -14,6 +14,9 @@ from ares_resources.storage.artifacts import Artifact
 if TYPE_CHECKING:
     from ares_assets.analyst.dataset import MarketExamples
 
+STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+"""What the ledger calls Optuna's states."""
+
 
 def enhanced_analysts(
     work: Work, analyst_dataset: Artifact, analyst_specialists: Artifact
@@ -42,7 +45,6 @@ def enhanced_analysts(
         recipes=analyst_specialists.load()["recipes.json"],
         on_trial=trials.note,
     )
-    trials.flush()
     predicted, files = _train(work, known, found.kind, found.parameters, found.features)
     metadata = {
         "trials": len(found.trials),
@@ -67,7 +69,11 @@ def enhanced_analysts(
 
 
 class _TrialNotes:
-    """Notes each trial for the ledger, and tells whoever watches."""
+    """Enters each trial into the ledger as it ends, and tells whoever watches.
+
+    At once, not in a batch at the end: what was seen of a study that fails or is stopped
+    counts too.  A trial that is stopped has shown nothing, and counts when it is made again.
+    """
 
     def __init__(self, work: Work, data: str) -> None:
         from ares_assets.step14_monte_carlo_validation import study_prefix
@@ -75,7 +81,6 @@ class _TrialNotes:
         self._work = work
         self._identity = (data, work.seed, work.settings.canonical())
         self._study = f"{study_prefix(work)}enhancement"
-        self._entries: list[Any] = []
 
     def note(
         self, number: int, state: str, parameters: dict[str, Any], value: float | None
@@ -86,13 +91,9 @@ class _TrialNotes:
         # The value is part of it: what changes the value of a point makes another trial,
         # and what leaves it as it was (other code, another run) counts once.
         key = cache_key((self._identity, parameters, value))
-        values = [] if value is None else [value]
-        self._entries.append((key, state.lower(), values, None))
+        entry = (key, STATES[state], [] if value is None else [value], None)
+        self._work.workspace.ledger.record(self._study, [entry])
         self._work.advanced("trial", number + 1, self._work.settings.n_trials)
-
-    def flush(self) -> None:
-        """Enter them all at once."""
-        self._work.workspace.ledger.record(self._study, self._entries)
 
 
 def _train(

@@ -75,16 +75,25 @@ def run_study(
 
     The defaults of some kinds come first, within the budget, so that a winner is at least as
     good as they are; the search space is conditional on the kind.  `on_trial` is called
-    after each trial.
+    after each trial, also after one that raises and so ends the study.
     """
     import optuna
 
-    def objective(trial: optuna.Trial) -> float:
+    def value_of(trial: optuna.Trial) -> float:
         kind = trial.suggest_categorical("kind", list(kinds))
         trial.suggest_float("feature_share", SMALLEST_FEATURE_SHARE, 1.0)
         get_expert(kind).suggest(trial)
         predicted = predict(search, choice_of(trial, ranking), splitter, seed, threads)
         return log_loss(search.own.labels, predicted, search.own.weights)
+
+    def objective(trial: optuna.Trial) -> float:
+        try:
+            return value_of(trial)
+        except Exception:
+            # Optuna calls nobody back for a trial that raises, and the study ends with it.
+            if on_trial is not None:
+                on_trial(trial.number, "FAIL", dict(trial.params), None)
+            raise
 
     def report(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         if on_trial is not None:

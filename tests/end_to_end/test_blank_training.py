@@ -91,10 +91,14 @@ def test_blank_mode_makes_five_and_three_trials(trained: Trained) -> None:
         assert ledger.count(f"ETHUSDT.SIM/{regime}/parameters") == 3
 
 
-def test_again_nothing_is_computed_and_dagster_is_not_started(trained: Trained) -> None:
+def test_again_nothing_is_computed_and_dagster_is_not_started(
+    trained: Trained, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(trained.home.root, home.root)
     heard = Outcomes()
     with listening(heard):
-        again = train(REQUEST, home=trained.home)
+        again = train(REQUEST, home=home)
     assert heard.ended == []
     assert all(outcome.reused for outcome in again)
     assert [o.status for o in again] == [o.status for o in trained.outcomes]

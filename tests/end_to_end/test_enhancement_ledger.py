@@ -1,0 +1,70 @@
+"""What step 6 tried is in the ledger even if the step comes to no end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ares_assets.analyst import enhancement_study
+from ares_assets.stored import Stored
+from helpers.partition_runs import again, trained
+
+STUDY = "ETHUSDT.SIM/bear/enhancement"
+TRIALS = 5
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Stored:
+    """Steps 1 to 5 of one regime."""
+    return trained(tmp_path_factory.mktemp("before"), last=5)
+
+
+def enhanced(before: Stored, root: Path) -> Stored:
+    return again(before, root, 6, 6)
+
+
+def states(root: Path) -> list[str]:
+    from ares_resources.backtesting.ledger import TrialLedger
+    from ares_resources.home import Home
+
+    return sorted(entry.state for entry in TrialLedger(Home(root).ledger).entries(STUDY))
+
+
+def ends_at(trial: int, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the study meet this when it predicts for its n-th trial, from 1."""
+    predict, made = enhancement_study.predict, []
+
+    def failing(*arguments: Any) -> Any:
+        made.append(1)
+        if len(made) == trial:
+            raise error
+        return predict(*arguments)
+
+    monkeypatch.setattr(enhancement_study, "predict", failing)
+
+
+@pytest.mark.parametrize(
+    ("error", "left"),
+    [
+        (KeyboardInterrupt(), ["complete", "complete"]),
+        (ValueError("a singular matrix"), ["complete", "complete", "failed"]),
+    ],
+)
+def test_trials_before_the_end_count_and_are_not_counted_again(
+    before: Stored,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    left: list[str],
+) -> None:
+    with monkeypatch.context() as patch:
+        ends_at(3, error, patch)
+        with pytest.raises(type(error)):
+            enhanced(before, tmp_path)
+    assert states(tmp_path) == left
+
+    whole = enhanced(before, tmp_path)
+    assert whole["enhanced_analysts"].metadata["trials"] == TRIALS
+    assert states(tmp_path) == ["complete"] * TRIALS + ["failed"] * left.count("failed")
