@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.partition_runs import again, trained
 
 from ares_assets.analyst import enhancement_study
 from ares_assets.stored import Stored
-from helpers.partition_runs import again, trained
 
 STUDY = "ETHUSDT.SIM/bear/enhancement"
 TRIALS = 5
