@@ -64,7 +64,7 @@ def tactician_ensemble(
     report = {"ensemble": ensemble.to_json(), **rules.to_json()}
     metadata = _figures(work, labels, votes, trained, ensemble, rules, splits)
     value = {**model.to_files(), "out_of_fold.parquet": decided, "report.json": report}
-    return Result(value, metadata, ensemble.degraded)
+    return Result(value, metadata)
 
 
 def _figures(

@@ -35,7 +35,7 @@ class TacticianEnsemble:
     """Weights over members, the decision rule, and the out-of-fold evidence for both.
 
     ``reason`` tells of findings that are no faults (a single member does as well, nothing is
-    worth trading); ``degraded`` of what the members lacked.
+    worth trading); what a member lacked is told by step 9, which trains it.
     """
 
     weights: dict[str, float]
@@ -49,7 +49,6 @@ class TacticianEnsemble:
     turnover: float
     turnover_without_band: float
     reason: str
-    degraded: tuple[str, ...]
 
     def to_json(self) -> dict[str, object]:
         """What the release needs to repeat the decision, and what to show beside it."""
@@ -63,7 +62,6 @@ class TacticianEnsemble:
             "turnover": self.turnover,
             "turnover_without_band": self.turnover_without_band,
             "reason": self.reason,
-            "degraded": list(self.degraded),
         }
 
 
@@ -153,7 +151,6 @@ def combine_tacticians(
     *,
     size: np.ndarray | None = None,
     minimum_trades: int = 20,
-    degraded: tuple[str, ...] = (),
 ) -> TacticianEnsemble:
     """Choose weights, threshold and band on out-of-fold predictions.
 
@@ -165,8 +162,6 @@ def combine_tacticians(
         Name -> out-of-fold take probability, (n_events,).
     size
         Size of each signal if taken, (n_events,); 1 where not given.
-    degraded
-        Reasons that the members carry already; passed on.
 
     Raises
     ------
@@ -204,7 +199,6 @@ def combine_tacticians(
         turnover=turnover(taken),
         turnover_without_band=turnover(p > choice.threshold),
         reason="; ".join(part for part in (fallback, choice.reason) if part),
-        degraded=degraded,
     )
 
 

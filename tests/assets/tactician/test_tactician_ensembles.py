@@ -54,7 +54,6 @@ def test_ensemble_beats_each_of_its_members() -> None:
     assert got.log_loss < min(loss(labels, p) for p in members.values())
     assert sum(got.weights.values()) == pytest.approx(1.0)
     assert got.reason == ""
-    assert got.degraded == ()
     assert 0 < got.threshold < 1
     assert got.utility.mean > 0
 
@@ -116,11 +115,10 @@ def test_order_of_members_does_not_matter() -> None:
 
 def test_nothing_pays_means_never_trade_with_the_reason() -> None:
     labels, members = world(drift=-0.05)
-    got = combine_tacticians(labels, members, degraded=("members were constant",))
+    got = combine_tacticians(labels, members)
     assert got.threshold == 1.0
     assert not got.taken.any()
     assert got.reason.startswith("never trade")
-    assert got.degraded == ("members were constant",)
     assert (got.turnover, got.utility.mean) == (0.0, 0.0)
 
 
