@@ -22,7 +22,8 @@ from typing import Any
 
 from ares_resources.errors import BadInput, CorruptArtifact
 from ares_resources.storage.atomic import publish_folder, sha256_file, write_bytes
-from ares_resources.storage.codecs import Kind, decode, encode_into
+from ares_resources.storage.codecs import Kind, assemble, decode_member, encode_into
+from ares_resources.storage.decoded_frames import FRAMES
 
 MANIFEST = "manifest.json"
 _MANIFEST_KEYS = {"asset", "degraded", "files", "inputs", "key", "metadata", "sha256", "skipped"}
@@ -89,20 +90,31 @@ class Artifact:
         CorruptArtifact
             If a file is missing or differs from its recorded hash.
         """
-        self.verify()
-        return decode(
-            self.folder, {name: file["type"] for name, file in self.manifest["files"].items()}
-        )
+        return assemble({name: self._member(name) for name in sorted(self.manifest["files"])})
 
     def verify(self) -> None:
         """Re-hash every file."""
-        for name, recorded in self.manifest["files"].items():
-            path = self.folder / name
-            if not path.is_file() or sha256_file(path) != recorded["sha256"]:
-                raise CorruptArtifact(
-                    f"{self.place.asset}: {name} in {self.folder} does not match its manifest; "
-                    "remove the folder and run again"
-                )
+        for name in self.manifest["files"]:
+            self._verify(name)
+
+    def _member(self, name: str) -> Any:
+        recorded, path = self.manifest["files"][name], self.folder / name
+
+        def decode() -> Any:
+            self._verify(name)
+            return decode_member(path, recorded["type"])
+
+        if recorded["type"] != "frame" or not path.is_file():
+            return decode()
+        return FRAMES.read(path, recorded["sha256"], decode)
+
+    def _verify(self, name: str) -> None:
+        path = self.folder / name
+        if not path.is_file() or sha256_file(path) != self.manifest["files"][name]["sha256"]:
+            raise CorruptArtifact(
+                f"{self.place.asset}: {name} in {self.folder} does not match its manifest; "
+                "remove the folder and run again"
+            )
 
 
 class ArtifactStore:

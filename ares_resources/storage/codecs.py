@@ -40,13 +40,21 @@ def encode_into(
     return types
 
 
-def decode(folder: Path, types: Mapping[str, str]) -> Any:
-    """The inverse of :func:`encode_into`, given what it returned."""
-    values = {name: _read_member(folder / name, types[name]) for name in sorted(types)}
+def assemble(members: Mapping[str, Any]) -> Any:
+    """The inverse of :func:`encode_into`: the value that these members, by name, make."""
     for single in (FRAME_FILE, REPORT_FILE):
-        if list(values) == [single]:
-            return values[single]
-    return values
+        if list(members) == [single]:
+            return members[single]
+    return dict(members)
+
+
+def decode_member(path: Path, member_type: str) -> Any:
+    """One file, given the type that :func:`encode_into` returned for it."""
+    if member_type == "frame":
+        return _frames().read_frame(path)
+    if member_type == "json":
+        return json.loads(path.read_text())
+    return path.read_bytes()
 
 
 def to_json_bytes(value: Any) -> bytes:
@@ -77,11 +85,3 @@ def _write_member(path: Path, member: Any) -> str:
         path.write_bytes(to_json_bytes(member))
         return "json"
     raise AresError(f"{path.name}: a {type(member).__name__} cannot be stored under that name")
-
-
-def _read_member(path: Path, member_type: str) -> Any:
-    if member_type == "frame":
-        return _frames().read_frame(path)
-    if member_type == "json":
-        return json.loads(path.read_text())
-    return path.read_bytes()
