@@ -65,13 +65,16 @@ def dagster_instance(home: Home) -> Iterator[dg.DagsterInstance]:
     import dagster as dg
 
     from ares_assets.partitions import SYMBOLS
+    from ares_jobs.kept_connections import keep_connections
 
-    with file_lock(home.locks / "dagster.lock"):
-        instance = dg.DagsterInstance.from_config(str(home.dagster))
-        instance.get_runs(limit=1)
-        instance.all_instigator_state()
-        instance.get_dynamic_partitions(SYMBOLS)
-    with instance:
+    with contextlib.ExitStack() as stack:
+        with file_lock(home.locks / "dagster.lock"):
+            instance = dg.DagsterInstance.from_config(str(home.dagster))
+            stack.enter_context(keep_connections(instance))
+            instance.get_runs(limit=1)
+            instance.all_instigator_state()
+            instance.get_dynamic_partitions(SYMBOLS)
+        stack.enter_context(instance)
         yield instance
 
 
