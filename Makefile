@@ -50,8 +50,8 @@ test-slow: $(READY) ## The long tests as well
 	@$(BIN)/python -m pytest -m slow
 
 PEERS := .venv-peers
-# Four environments, since the peers need different numpy, pandas and numba.
-PEER_SETS := $(PEERS) $(PEERS)-vectorbt $(PEERS)-mlfinpy $(PEERS)-nautilus
+# Five environments, since the peers need different numpy, pandas and numba.
+PEER_SETS := $(PEERS) $(PEERS)-vectorbt $(PEERS)-mlfinpy $(PEERS)-nautilus $(PEERS)-freqtrade
 .PHONY: bench-peers
 bench-peers: $(addsuffix /.ready,$(PEER_SETS)) ## Install the libraries that Ares is measured beside
 $(addsuffix /.ready,$(PEER_SETS)): $(PEERS)%.ready: | $(READY)
