@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,13 +56,13 @@ def freqai(folder: Path, options: dict[str, Any]) -> Made:
     from freqtrade.optimize.backtesting import Backtesting
 
     logging.disable(logging.CRITICAL)
-    _without_exchange()
+    without_exchange()
     columns = arrays(folder)
 
     def work() -> Any:
         # A folder of its own: FreqAI keeps its predictions and would read them back.
         home = Path(tempfile.mkdtemp(dir=folder))
-        settings = _write_files(home, columns, options)
+        settings = write_files(home, columns, options["timeframes"], _freqai(options))
         arguments = {
             "config": [str(settings)],
             "user_data_dir": str(home),
@@ -120,8 +120,10 @@ def _timerange(columns: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     )
 
 
-def _write_files(home: Path, columns: Mapping[str, Any], options: Mapping[str, Any]) -> Path:
-    """The candles of each timeframe as feather, and the settings."""
+def write_files(
+    home: Path, columns: Mapping[str, Any], timeframes: Sequence[str], more: Mapping[str, Any]
+) -> Path:
+    """The candles of each timeframe as feather, and the settings with ``more`` of them."""
     import pandas as pd
 
     (home / "data").mkdir()
@@ -132,17 +134,17 @@ def _write_files(home: Path, columns: Mapping[str, Any], options: Mapping[str, A
         }
     )
     how = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
-    for timeframe in options["timeframes"]:
+    for timeframe in timeframes:
         rule = timeframe.replace("m", "min")
         candles = base.resample(rule, on="date").agg(how).reset_index()
         name = f"{PAIR.replace('/', '_')}-{timeframe}.feather"
         candles.to_feather(home / "data" / name, compression="lz4")
     settings = home / "config.json"
-    settings.write_text(json.dumps(_settings(options)))
+    settings.write_text(json.dumps({**_settings(), **more}))
     return settings
 
 
-def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
+def _settings() -> dict[str, Any]:
     pricing = {"price_side": "same", "use_order_book": False, "order_book_top": 1}
     return {
         "max_open_trades": 1,
@@ -159,6 +161,11 @@ def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
         "exit_pricing": pricing,
         "exchange": {"name": "binance", "pair_whitelist": [PAIR], "enable_ws": False},
         "pairlists": [{"method": "StaticPairList"}],
+    }
+
+
+def _freqai(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "freqai": {
             "enabled": True,
             "identifier": "whole",
@@ -184,7 +191,8 @@ def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _without_exchange() -> None:
+def without_exchange() -> None:
+    """Let ccxt answer with the local table of markets."""
     import ccxt
     import ccxt.pro
 

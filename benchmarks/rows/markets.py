@@ -20,17 +20,18 @@ NEVER = 2**53
 
 
 def write_market(folder: Path, data: Mapping[str, Any]) -> None:
-    """Minutes of a random walk, their ATR, and a probability uniform in (0, 1).
+    """Bars of a random walk, their ATR, and a probability uniform in (0, 1).
 
-    ``data``: ``bars``, ``seed``, and ``gap``, the deviation of an open from the close before as a
-    share of a bar's own.
+    ``data``: ``bars``, ``seed``, ``gap``, the deviation of an open from the close before as a
+    share of a bar's own, and how many ``minutes`` a bar lasts (1).
     """
     import talib
 
     if (folder / "probability.npy").is_file():
         return
     bars, generator = int(data["bars"]), np.random.default_rng(int(data["seed"]))
-    deviation = 6e-4 * np.exp(0.4 * np.sin(np.arange(bars) / 20_000))
+    minutes = int(data.get("minutes", 1))
+    deviation = 6e-4 * np.sqrt(minutes) * np.exp(0.4 * np.sin(np.arange(bars) / 20_000))
     jump = generator.normal(0, 1, bars) * deviation * float(data["gap"])
     moved = generator.normal(0, 1, bars) * deviation
     log_close = np.log(1500.0) + np.cumsum(moved + jump)
@@ -46,7 +47,7 @@ def write_market(folder: Path, data: Mapping[str, Any]) -> None:
         np.minimum(low, np.minimum(opens, close)),
     )
     columns = {
-        "timestamp": START_MS + MINUTE_MS * np.arange(bars, dtype=np.int64),
+        "timestamp": START_MS + minutes * MINUTE_MS * np.arange(bars, dtype=np.int64),
         "open": opens,
         "high": high,
         "low": low,
