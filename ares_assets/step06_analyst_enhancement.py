@@ -77,11 +77,11 @@ class _TrialNotes:
 
     def __init__(self, work: Work, data: str) -> None:
         from ares_assets.step14_monte_carlo_validation import study_prefix
-        from ares_resources.backtesting.looks import Looks
+        from ares_resources.backtesting.trial_records import TrialRecords
 
         self._work = work
         self._identity = (data, work.seed, work.settings.canonical())
-        self._looks = Looks(work.workspace.ledger, f"{study_prefix(work)}enhancement")
+        self._records = TrialRecords(work.workspace.ledger, f"{study_prefix(work)}enhancement")
 
     def note(
         self, number: int, state: str, parameters: dict[str, Any], value: float | None
@@ -89,9 +89,9 @@ class _TrialNotes:
         """Called by the study before and after each trial."""
         from ares_resources.hashing import cache_key
 
-        # A point that comes to another value (by other code) is another trial for ``Looks``.
+        # A point that comes to another value (by other code) is another trial for ``TrialRecords``.
         key = cache_key((self._identity, parameters))
-        self._looks.ended([(key, STATES[state], [] if value is None else [value], None)])
+        self._records.ended([(key, STATES[state], [] if value is None else [value], None)])
         if state != "RUNNING":
             self._work.advanced("trial", number + 1, self._work.settings.n_trials)
 

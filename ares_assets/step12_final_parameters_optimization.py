@@ -52,6 +52,7 @@ def final_parameters(
     from dataclasses import replace
 
     from ares_assets.release.search_report import search_metadata, trial_table
+    from ares_resources.backtesting.ledger_held import held_open
 
     draft = draft_model(
         work, market_data, analyst_ensemble, tactician_ensemble, calibrated_confidence
@@ -59,9 +60,11 @@ def final_parameters(
     bars = development_signals(work, market_data, analyst_dataset, draft, tactician_ensemble)
     backtester = _backtester(work, bars)
     space, journal = _space(work, bars), _journal(work, backtester)
-    found = _search(work, backtester, space, journal)
-    # Trials answered from the journal of a killed run count like those that were run now.
-    backtester.evaluate_many([_strategy(work, dict(trial.parameters)) for trial in found.trials])
+    with held_open(work.workspace.ledger.path):
+        found = _search(work, backtester, space, journal)
+        # Trials answered from the journal of a killed run count like those that were run now.
+        sets = [_strategy(work, dict(trial.parameters)) for trial in found.trials]
+        backtester.evaluate_many(sets)
     never = bool(tactician_ensemble.metadata["never_trades"])
     chosen = None if found.chosen is None else dict(found.chosen.parameters)
     model = replace(draft, parameters=chosen or dict(draft.parameters))

@@ -212,8 +212,7 @@ class _Watch:
                 self._manager.guard(self._step)
             except AresError as error:
                 return self._stop(error)
-            except BaseException as error:
-                # A step that nobody watches must not go on.
+            except BaseException as error:  # noqa: BLE001 - a step that nobody watches is stopped
                 return self._stop(AresError(f"{self._step}: memory watch failed: {_words(error)}"))
 
     def _stop(self, reason: AresError) -> None:
@@ -227,7 +226,7 @@ def _refusal(name: str, free: Callable[[], object]) -> str | None:
     """Why a cache could not be emptied; None where it could."""
     try:
         free()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised by whoever asks, once all were tried
         return f"memory has to be freed, but cache {name!r} could not be emptied: {_words(error)}"
     return None
 

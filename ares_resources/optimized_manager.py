@@ -15,7 +15,6 @@ import pandas as pd
 
 from ares_resources.backtesting.cached import CachedBacktester, Parameters
 from ares_resources.backtesting.ledger import TrialLedger
-from ares_resources.backtesting.looks import Looks
 from ares_resources.backtesting.market import MarketArrays
 from ares_resources.backtesting.parallel import ParallelBacktester
 from ares_resources.backtesting.progressive import (
@@ -26,6 +25,7 @@ from ares_resources.backtesting.progressive import (
 )
 from ares_resources.backtesting.recorded import RecordedEvaluator
 from ares_resources.backtesting.results import BacktestResult
+from ares_resources.backtesting.trial_records import TrialRecords
 from ares_resources.errors import BadInput
 from ares_resources.hashing import cache_key
 from ares_resources.home import Home
@@ -162,8 +162,8 @@ class EnhancedTrainingManagerOptimized:
         Candidates count in the ledger under ``study``, as in :meth:`parallel_backtester`, on the
         data with the fingerprint ``data``.
         """
-        looks = Looks(self.ledger, study or self._study)
-        return RecordedEvaluator(blocks, looks=looks, data=data, enabled=self._stopping)
+        records = TrialRecords(self.ledger, study or self._study)
+        return RecordedEvaluator(blocks, records=records, data=data, enabled=self._stopping)
 
     def incremental_trainer(
         self, learner: Learner[Data, Model], **options: Any

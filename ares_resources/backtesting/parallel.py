@@ -22,10 +22,10 @@ from ares_resources.backtesting.cached import (
 )
 from ares_resources.backtesting.engine import Signals
 from ares_resources.backtesting.ledger import TrialLedger
-from ares_resources.backtesting.looks import Looks
 from ares_resources.backtesting.market import MarketArrays
 from ares_resources.backtesting.options import whole_number
 from ares_resources.backtesting.results import BacktestResult, SweepResult
+from ares_resources.backtesting.trial_records import TrialRecords
 from ares_resources.errors import BadInput
 
 
@@ -65,7 +65,7 @@ class ParallelBacktester:
         if ledger is not None and not study:
             raise BadInput("a ledger needs the name of a study, not ''")
         self.signals = Signals(market, probability, size, management)
-        self._looks = None if ledger is None else Looks(ledger, study)
+        self._records = None if ledger is None else TrialRecords(ledger, study)
         self._head = b"" if ledger is None else key_head(market_fingerprint(self.signals))
         self.threads = min(max_workers, os.cpu_count() or 1)
 
@@ -76,11 +76,11 @@ class ParallelBacktester:
     def sweep(self, parameters: Sequence[Parameters], *, daily: bool = False) -> SweepResult:
         """The same as arrays; ``daily`` keeps the daily returns as well."""
         sets = [as_parameters(one) for one in parameters]
-        if self._looks is None:
+        if self._records is None:
             return self.signals.sweep(sets, threads=self.threads, daily=daily)
         keys = [result_key(self._head, in_order(one)) for one in sets]
-        with self._looks.failing([key.hex() for key in keys]):
+        with self._records.running([key.hex() for key in keys]):
             found = self.signals.sweep(sets, threads=self.threads, daily=daily)
         told = zip(keys, found.results(), strict=True)
-        self._looks.ended([ledger_entry(key, "complete", result) for key, result in told])
+        self._records.ended([ledger_entry(key, "complete", result) for key, result in told])
         return found

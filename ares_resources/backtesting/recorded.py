@@ -1,7 +1,7 @@
 """A progressive evaluator whose candidates stand in the trial ledger.
 
 Belongs here: the key of a candidate that is judged by blocks, and what halving made of it.
-Does not belong here: halving (``progressive``), the ledger (``looks``, ``ledger``).
+Does not belong here: halving (``progressive``), the ledger (``trial_records``, ``ledger``).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from ares_resources.backtesting.looks import Looks
 from ares_resources.backtesting.progressive import (
     BatchEvaluator,
     Block,
@@ -18,6 +17,7 @@ from ares_resources.backtesting.progressive import (
     ProgressiveOutcome,
     ProgressiveReport,
 )
+from ares_resources.backtesting.trial_records import TrialRecords
 from ares_resources.hashing import cache_key
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class RecordedEvaluator(ProgressiveEvaluator):
 
     Parameters
     ----------
-    looks
+    records
         Where candidates are entered.
     data
         Fingerprint of what the blocks are rows of.
@@ -41,10 +41,10 @@ class RecordedEvaluator(ProgressiveEvaluator):
     """
 
     def __init__(
-        self, blocks: Sequence[Block], *, looks: Looks, data: str = "", **options: Any
+        self, blocks: Sequence[Block], *, records: TrialRecords, data: str = "", **options: Any
     ) -> None:
         super().__init__(blocks, **options)
-        self._looks = looks
+        self._records = records
         self._identity = ("progressive", data, [(block.start, block.stop) for block in blocks])
 
     def evaluate_many(
@@ -52,20 +52,22 @@ class RecordedEvaluator(ProgressiveEvaluator):
     ) -> ProgressiveReport[T]:
         """As :meth:`ProgressiveEvaluator.evaluate_many`; BadInput for a value without a key."""
         keys = [self._key(candidate) for candidate in candidates]
-        with self._looks.failing(keys):
+        with self._records.running(keys):
             report = super().evaluate_many(candidates, evaluator)
         told = zip(keys, report.states, report.scores, strict=True)
-        self._looks.ended([(key, state, _values(state, score), None) for key, state, score in told])
+        self._records.ended(
+            [(key, state, _values(state, score), None) for key, state, score in told]
+        )
         return report
 
     def evaluate(self, candidate: T, evaluator: Callable[[T, Block], float]) -> ProgressiveOutcome:
         """As :meth:`ProgressiveEvaluator.evaluate`; BadInput for a value without a key."""
         key = self._key(candidate)
-        with self._looks.failing([key]):
+        with self._records.running([key]):
             outcome = super().evaluate(candidate, evaluator)
         ended = "pruned" if outcome.stopped else "complete"
         state = "failed" if math.isnan(outcome.score) else ended
-        self._looks.ended([(key, state, _values(state, outcome.score), None)])
+        self._records.ended([(key, state, _values(state, outcome.score), None)])
         return outcome
 
     def _key(self, candidate: Any) -> str:

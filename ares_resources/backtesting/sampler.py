@@ -154,7 +154,6 @@ class AdaptiveSampler(optuna.samplers.BaseSampler):
         random = np.random.default_rng(np.random.SeedSequence([self._seed, ended]))
         return Beliefs(known, cube, self._shapes[1], random)
 
-
     def _memorable(
         self,
         usable: Sequence[FrozenTrial],

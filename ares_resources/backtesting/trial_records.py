@@ -1,6 +1,6 @@
-"""Looks of one study, entered into the trial ledger before they begin and when they have ended.
+"""Trials of one study, entered into the ledger before they begin and when they have ended.
 
-Belongs here: what a look counts as that has begun, ended, or ended otherwise than before.  Does
+Belongs here: what a trial counts as that has begun, ended, or ended otherwise than before.  Does
 not belong here: the ledger's file (``ledger``), backtests from the cache (``cached``), which
 enter themselves.
 """
@@ -15,10 +15,10 @@ from ares_resources.errors import DataConflict
 from ares_resources.hashing import cache_key
 
 
-class Looks:
-    """Enters looks of ``study`` into ``ledger``, each once under its own key.
+class TrialRecords:
+    """Enters trials of ``study`` into ``ledger``, each once under its own key.
 
-    A look that has begun stands as killed until it ends; what it ended as then stands in place
+    A trial that has begun stands as killed until it ends; what it ended as then stands in place
     of that.  One that ends with other values than before is another trial (other code, another
     evaluator), and counts beside the first.
     """
@@ -27,23 +27,23 @@ class Looks:
         self.ledger, self.study = ledger, study
 
     def begun(self, keys: Sequence[str]) -> None:
-        """From here on these were looked at, whatever happens."""
+        """From here on these count, whatever happens."""
         if keys:
             self.ledger.record(self.study, [(key, "killed", (), None) for key in keys])
 
-    def ended(self, looks: Sequence[Record]) -> None:
-        """What became of looks, as :meth:`TrialLedger.record` takes it."""
-        if not looks:
+    def ended(self, records: Sequence[Record]) -> None:
+        """What became of trials, as :meth:`TrialLedger.record` takes it."""
+        if not records:
             return
         try:
-            self.ledger.record(self.study, looks)
+            self.ledger.record(self.study, records)
         except DataConflict:
-            for look in looks:
-                self._one(look)
+            for record in records:
+                self._one(record)
 
     @contextmanager
-    def failing(self, keys: Sequence[str]) -> Iterator[None]:
-        """Begin these; where the block raises they have failed."""
+    def running(self, keys: Sequence[str]) -> Iterator[None]:
+        """Begin these; where the block raises an error they have failed."""
         self.begun(keys)
         try:
             yield
@@ -51,10 +51,10 @@ class Looks:
             self.ended([(key, "failed", (), None) for key in keys])
             raise
 
-    def _one(self, look: Record) -> None:
+    def _one(self, record: Record) -> None:
         try:
-            self.ledger.record(self.study, [look])
+            self.ledger.record(self.study, [record])
         except DataConflict:
-            key, state, values, sharpe = look
+            key, state, values, sharpe = record
             other = cache_key((key, [float(value) for value in values], sharpe))
             self.ledger.record(self.study, [(other, state, values, sharpe)])
