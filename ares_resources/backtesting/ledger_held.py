@@ -25,11 +25,13 @@ class _Idle:
     def __init__(self, path: Path) -> None:
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._database.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        self.closed = False
         _held.add(self)
 
     def close(self) -> None:
         """Once or more, from any thread."""
         self._database.close()
+        self.closed = True
 
 
 @contextmanager

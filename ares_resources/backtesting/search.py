@@ -332,7 +332,7 @@ def _distribution(name: str, one: Range | Choice) -> optuna.distributions.BaseDi
 def _check_range(name: str, one: Range) -> None:
     ends = (one.low, one.high)
     if not all(is_number(end) and abs(end) <= sys.float_info.max for end in ends):
-        raise BadInput(f"search space {name!r} {one}: both ends must be finite numbers")
+        raise BadInput(f"search space {name!r} must have two finite numbers as its ends")
     if one.integer and any(end != int(end) for end in ends):
         raise BadInput(f"search space {name!r} {one}: both ends must be whole numbers")
 
