@@ -83,7 +83,8 @@ def final_parameters(
         **{f"chosen_{name}": value for name, value in sorted(model.parameters.items())},
     }
     # Not removed here: the step may yet be killed before its result is stored.
-    return Result(value, metadata, degraded, {"search_journal": found.journal})
+    cost = {"search_journal": found.journal, "resumed_trials": found.resumed}
+    return Result(value, metadata, degraded, cost)
 
 
 def forget_journal(work: Work, artifact: Artifact) -> dict[str, Any]:

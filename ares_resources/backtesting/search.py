@@ -19,7 +19,7 @@ import contextlib
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -258,6 +258,10 @@ class _Search:
         known = (journal.batches[done] if done < len(journal.batches) else [])[:size]
         if [one.parameters for one in known] != [one.params for one in asked[: len(known)]]:
             raise BadInput(f"journal {journal.path}: batch {done} is not what this search asks for")
+        # The journal sorts names; in the order of the space, as in a search that was not killed.
+        known = [
+            replace(one, parameters=dict(t.params)) for one, t in zip(known, asked, strict=False)
+        ]
         finished = known
         if len(known) < size:
             finished = known + self._evaluate(asked[len(known) :])

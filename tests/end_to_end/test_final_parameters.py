@@ -36,7 +36,9 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Stored:
 
 
 def journals(root: Path) -> list[str]:
-    return sorted(path.name for path in (Home(root).cache / "searches").rglob("*.*"))
+    return sorted(
+        path.name for path in (Home(root).cache / "searches").rglob("*") if path.is_file()
+    )
 
 
 def work_of(stored: Stored) -> Work:
@@ -126,10 +128,12 @@ def test_a_step_killed_in_its_search_goes_on_and_ends_the_same(
     assert 12 <= begun < TRIALS
 
     whole = again(before, tmp_path, 12, 12)["final_parameters"]
-    assert whole.metadata["resumed_trials"] >= 12
-    expected = before["final_parameters"].load()
-    for name in ("trials.parquet", "daily_returns.parquet"):
-        pd.testing.assert_frame_equal(whole.load()[name], expected[name], check_exact=True)
+    assert whole.cost["resumed_trials"] >= 12
+    expected = before["final_parameters"]
+    trials = whole.load()["trials.parquet"]
+    pd.testing.assert_frame_equal(trials, expected.load()["trials.parquet"], check_exact=True)
+    assert whole.sha256 == expected.sha256
+    assert whole.metadata == expected.metadata
     entries = TrialLedger(Home(tmp_path).ledger).entries(STUDY)
     assert len(entries) == TRIALS
     assert {entry.state for entry in entries} <= {"complete", "cached"}

@@ -118,6 +118,8 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, stop_
     resumed = run(lambda b: evaluated.extend(b) or judge_many(b), journal_path=journal)
     whole = run()
     assert resumed.trials == whole.trials
+    names = [list(trial.parameters) for trial in whole.trials]
+    assert [list(trial.parameters) for trial in resumed.trials] == names
     assert resumed.chosen == whole.chosen
     assert resumed.hypervolumes == whole.hypervolumes
     assert resumed.resumed == 15 * (stop_at - 1)
