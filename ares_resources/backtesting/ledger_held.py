@@ -38,12 +38,13 @@ class _Idle:
 def held_open(path: Path) -> Iterator[None]:
     """Keep the ledger at ``path`` open within the block, unless the process forks.
 
-    Raises
-    ------
-    sqlite3.DatabaseError
-        If it is no database.
+    Where it cannot be opened nothing is held; the ledger itself says what is wrong.
     """
-    idle = _Idle(path)
+    try:
+        idle = _Idle(path)
+    except sqlite3.Error:
+        yield
+        return
     try:
         yield
     finally:

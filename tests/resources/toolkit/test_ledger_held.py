@@ -7,9 +7,12 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from ares_resources.backtesting import ledger_held
 from ares_resources.backtesting.ledger import TrialLedger
 from ares_resources.backtesting.ledger_held import held_open
+from ares_resources.errors import CorruptArtifact
 
 TOLD = [("a", "complete", [1.0], 1.0)]
 
@@ -29,6 +32,14 @@ def test_the_log_stays_while_it_is_held_and_goes_after(tmp_path):
         assert TrialLedger(path).count() == 2
     assert not log_of(path).exists()
     assert ledger.count() == 2
+
+
+def test_a_damaged_ledger_says_so_itself(tmp_path):
+    path = tmp_path / "t.db"
+    ledger = TrialLedger(path)
+    path.write_bytes(b"no database at all" * 400)
+    with held_open(path), pytest.raises(CorruptArtifact, match="trial ledger"):
+        ledger.record("s", TOLD)
 
 
 def _records_and_hangs(path: Path, done) -> None:
