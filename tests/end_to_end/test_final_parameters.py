@@ -20,6 +20,7 @@ from ares_assets.stored import Stored
 from ares_resources import progress
 from ares_resources.backtesting.ledger import TrialLedger
 from ares_resources.home import Home
+from ares_resources.settings import load_settings
 
 TRIALS = 24
 STUDY = "ETHUSDT.SIM/bear/parameters"
@@ -59,14 +60,35 @@ def test_every_trial_has_a_size_within_its_range_and_the_chosen_one_is_the_model
     assert all("size_multiple" in point for point in told["pareto_front"])
 
 
-def test_no_multiple_takes_a_decided_size_beyond_the_largest_position(before: Stored) -> None:
-    work = work_of(before)
+@pytest.mark.parametrize(("threads", "workers", "used"), [(1, 8, 1), (2, 1, 1), (2, 8, 2)])
+def test_threads_of_the_settings_are_honoured(
+    before: Stored, monkeypatch: pytest.MonkeyPatch, threads: int, workers: int, used: int
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    settings = load_settings(
+        {
+            **CHANGES,
+            "threads": threads,
+            "computational_optimization": {"parallelization": {"max_workers": workers}},
+        },
+        mode="blank",
+    )
+    work = Work(step12.SPEC, replace(before.request, settings=settings), before.workspace)
+    assert step12._backtester(work, bars_of(before))._threads == used
+
+
+def bars_of(before: Stored) -> step12.Development:
     inputs = {name: before[name] for name in step12.SPEC.inputs}
     searched = inputs.pop("analyst_dataset")
+    work = work_of(before)
     draft = step12.draft_model(work, **inputs)
-    bars = step12.development_signals(
+    return step12.development_signals(
         work, inputs["market_data"], searched, draft, inputs["tactician_ensemble"]
     )
+
+
+def test_no_multiple_takes_a_decided_size_beyond_the_largest_position(before: Stored) -> None:
+    work, bars = work_of(before), bars_of(before)
     for largest, high in ((0.4, 1.5), (0.8, 1.25), (1.0, 1.0)):
         size = bars.signals.size.copy()
         size[:] = 0.1
