@@ -110,7 +110,7 @@ def _first_apart(left: Any, right: Any, place: str) -> str | None:
     elif all(isinstance(one, list) for one in both) and len(left) == len(right):
         pairs = [(*pair, f"{place}[{at}]") for at, pair in enumerate(zip(*both, strict=True))]
     else:
-        return (
-            None if left == right else f"{place or 'it'} is {left!s:.60} instead of {right!s:.60}"
-        )
+        # As text: 1 and 1.0 are other bytes.
+        alike = json.dumps(left) == json.dumps(right)
+        return None if alike else f"{place or 'it'} is {left!s:.60} instead of {right!s:.60}"
     return next(filter(None, (_first_apart(*pair) for pair in pairs)), None)
