@@ -27,6 +27,7 @@ from ares_assets.stored import Stored
 from ares_assets.tactician import rules, specialists, timing
 from ares_resources.settings import ExpertKind, RegimeSettings
 from leaks import planted_finals as finals
+from leaks.test_votes import kept_whatever
 
 ALGORITHMS = get_args(RegimeSettings.model_fields["algorithm"].annotation)
 KINDS = get_args(ExpertKind)
@@ -106,6 +107,25 @@ def test_which_model_is_drawn_follows_the_seed(honest: Stored) -> None:
         assert once == final_models._drawn(asked, "analyst_specialists", names)
         seen.add(once)
     assert seen == set(KINDS)
+
+
+def test_an_enhanced_model_in_its_seat_is_that_of_development(
+    honest: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept_whatever(monkeypatch)
+    seated = again(honest, tmp_path / "seated", 6, 7)
+    assert seated["analyst_ensemble"].load()["selection.json"]["enhanced_seat"] == "linear"
+    for check in (
+        final_models.enhanced_model_saw_development_only,
+        choices.ensemble_saw_development_only,
+    ):
+        passed, words = check(seated)
+        assert passed, words
+    finals.final_fit_on_all_roles("regime")(monkeypatch)
+    leaking = again(honest, tmp_path / "leaking", 6, 7)
+    passed, words = final_models.enhanced_model_saw_development_only(leaking)
+    assert not passed
+    assert words.startswith("linear model of step 6: linear.json ")
 
 
 def test_any_take_model_is_that_of_signals_before_calibration(
