@@ -14,8 +14,8 @@ import dagster as dg
 from ares_assets.checks import CHECKS
 from ares_assets.step import as_asset
 from ares_assets.steps import STEPS
-from ares_jobs.checked_workspace import CheckedWorkspace
 from ares_jobs.jobs import JOBS
+from ares_jobs.run_workspace import RunWorkspace
 from ares_jobs.schedules import enhanced_training_schedule
 from ares_jobs.sensors import inbox_sensor, reaper_sensor
 from ares_resources.dagster_resources import WorkspaceResource
@@ -25,10 +25,10 @@ from ares_resources.tracking import tracking
 
 def default_resources() -> dict[str, Any]:
     """The resources of the product."""
-    # Dagster gives an IO manager its own copy, without the run config: it must judge no settings.
+    # Dagster gives each IO manager its own copy, without the run config: it may judge no window.
     workspace = WorkspaceResource()
     return {
-        "workspace": CheckedWorkspace(),
+        "workspace": RunWorkspace(),
         "tracking": tracking,
         "frames": ParquetIOManager(workspace=workspace),
         "bundles": BundleIOManager(workspace=workspace),

@@ -30,6 +30,8 @@ def read_config(path: Path | None) -> dict[str, Any]:
         tree = _parsed(path.read_text(encoding="utf-8"), path)
     except OSError as error:
         raise BadInput(f"--config {str(path)!r} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"--config {str(path)!r} is not YAML: {error}") from None
     if tree is None:
         return {}
     if not isinstance(tree, dict):

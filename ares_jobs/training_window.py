@@ -17,6 +17,8 @@ from ares_resources.timeframes import DAY_MS, WEEK_MS, timeframe_ms
 
 # Training events of a fold without which no expert is fitted (step 5).
 _LEAST_TRAINED = 30
+# Bars: 0.7 of 43,200 are 30,240, and not one less for the last bit of 0.7.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,11 @@ class _Need:
 
     @property
     def window_bars(self) -> int:
-        return math.ceil((self.fixed + self.each * self.value) / self.share)
+        return math.ceil((self.fixed + self.each * self.value) / self.share - _ROUNDING)
 
     def most(self, window_bars: int) -> int:
         """The largest value that a window of so many bars has room for."""
-        return math.floor((window_bars * self.share - self.fixed) / self.each)
+        return math.floor((window_bars * self.share - self.fixed) / self.each + _ROUNDING)
 
 
 def check_window(settings: Settings) -> None:
@@ -98,7 +100,7 @@ def _of_roles(settings: Settings) -> Iterator[_Need]:
         (fitted_on - 1) / value,
         1 + horizon,
         f"too few bars to tell regimes by {regimes.algorithm}, which needs {fitted_on} in "
-        "development",
+        f"development for a half-life of {value:g} bars",
     )
 
 
@@ -118,13 +120,12 @@ def _of_development(settings: Settings) -> Iterator[_Need]:
     yield need("labels.event_every_bars", every, gaps, 0, rare)
     frequent = need("regimes.minimum_events", events, every, -every, rare)
     yield replace(frequent, allowed_from=LEAST_EVENTS)
-    yield need(
-        "analyst.embargo_bars",
-        analyst.embargo_bars,
-        1,
-        (first_fold - 1 + _LEAST_TRAINED - 1) * every,
-        f"nothing to train on after an embargo of {analyst.embargo_bars} bars",
+    embargo, trained = analyst.embargo_bars, first_fold - 1 + _LEAST_TRAINED - 1
+    nothing = (
+        f"nothing to train on after an embargo of {embargo} bars, at one decision in {every} bars"
     )
+    yield need("analyst.embargo_bars", embargo, 1, trained * every, nothing)
+    yield need("labels.event_every_bars", every, trained, embargo, nothing)
     yield need(
         "labels.volatility_halflife_bars",
         labels.volatility_halflife_bars,
@@ -152,18 +153,20 @@ def _of_development(settings: Settings) -> Iterator[_Need]:
 
 def _of_positions(settings: Settings) -> Iterator[_Need]:
     """Development must see the end of the positions that a tactician learns from (step 8)."""
-    labels, latency, delay = (
-        settings.labels,
-        settings.costs.latency_bars,
-        settings.tactician.delay_bars,
+    every, horizon = settings.labels.event_every_bars, settings.labels.horizon_bars
+    latency, delay = settings.costs.latency_bars, settings.tactician.delay_bars
+    gaps = LEAST_EVENTS - 1
+    why = (
+        f"too few signals, one in {every} bars, whose outcome is known when a position waits "
+        f"{latency} + {delay} bars (costs.latency_bars, tactician.delay_bars)"
     )
-    signals = labels.horizon_bars + (LEAST_EVENTS - 1) * labels.event_every_bars
-    for setting, value, other, what in (
-        ("costs.latency_bars", latency, delay, "a latency"),
-        ("tactician.delay_bars", delay, latency, "a wait"),
+    for setting, value, each, fixed in (
+        ("costs.latency_bars", latency, 1, delay + gaps * every),
+        ("tactician.delay_bars", delay, 1, latency + gaps * every),
+        ("labels.event_every_bars", every, gaps, latency + delay),
     ):
-        why = f"too few signals whose outcome is known after {what} of {value} bars"
-        yield _Need(setting, value, settings.window.development, 1, signals + other, why)
+        share = settings.window.development
+        yield _Need(setting, value, share, each, horizon + fixed, why)
 
 
 def _of_holdout(settings: Settings) -> Iterator[_Need]:

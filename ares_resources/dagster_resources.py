@@ -27,6 +27,7 @@ AS_OF_TAG = "ares/as_of"
 OFFLINE_TAG = "ares/offline"
 CONFIG_TAG = "ares/config"
 SYMBOLS_PARTITIONS = "symbols"
+SYMBOL_TAG = "dagster/partition/symbol"
 
 
 class WorkspaceResource(dg.ConfigurableResource):
@@ -42,31 +43,30 @@ class WorkspaceResource(dg.ConfigurableResource):
     _workspace: Workspace | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Check the run's tags and settings, then register the symbol."""
+        """Check the run's tags and settings."""
         self._tags = dict(context.run.tags) if context.run else {}
         self._run_id = context.run.run_id if context.run else None
-        symbol = self._tags.get("dagster/partition/symbol")
         try:
-            if symbol is not None:
-                _check_tags(self._tags)
-            self.as_of_ms()
-            self.offline()
-            self.check_settings(self.request_settings())
+            self.check()
         except BadInput as refused:
             # Beside Dagster's account of the failure, which shows every frame of the stack.
             if context.log is not None:
                 context.log.error(str(refused))
             raise
-        if symbol is not None and context.instance is not None:
-            context.instance.add_dynamic_partitions(SYMBOLS_PARTITIONS, [symbol])
 
-    def check_settings(self, settings: Settings) -> None:
-        """Refuse settings that no run could carry out; what a run is, ``ares_jobs`` knows."""
+    def check(self) -> None:
+        """Refuse tags and settings that no run could use.
 
-    @property
-    def whole_run(self) -> bool:
-        """Whether the run is one of the jobs, which carry a mode, not a few assets alone."""
-        return MODE_TAG in self._tags
+        Raises
+        ------
+        BadInput
+            Naming the value and what is allowed.
+        """
+        if SYMBOL_TAG in self._tags:
+            _check_tags(self._tags)
+        self.as_of_ms()
+        self.offline()
+        self.request_settings()
 
     def workspace(self) -> Workspace:
         """The opened home, created where there is none."""
@@ -164,7 +164,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _check_tags(tags: Mapping[str, str]) -> None:
     from ares_resources.symbols import SymbolKey
 
-    symbol, regime = tags["dagster/partition/symbol"], tags.get("dagster/partition/regime")
+    symbol, regime = tags[SYMBOL_TAG], tags.get("dagster/partition/regime")
     SymbolKey.parse(symbol)
     if tags.get("dagster/partition") != f"{regime}|{symbol}":
         raise BadInput(

@@ -267,7 +267,7 @@ class RegimeSettings(_Group):
     jump_penalty: float = Field(
         3.5,
         ge=1e-6,
-        le=1e6,
+        le=10_000,
         description="Cost of a switch in jump_model, halves of squared deviations.",
     )
     minimum_events: int = Field(
