@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ares_resources.errors import BadInput
 from ares_resources.settings import LEAST_EVENTS, LONGEST_WINDOW_DAYS, Settings
@@ -73,7 +73,8 @@ def check_window(settings: Settings) -> None:
 
 def _needs(settings: Settings) -> Iterator[_Need]:
     yield from _of_roles(settings)
-    yield from _of_development(settings)
+    yield from _of_events(settings)
+    yield from _of_averages(settings)
     yield from _of_positions(settings)
     yield from _of_holdout(settings)
 
@@ -104,51 +105,40 @@ def _of_roles(settings: Settings) -> Iterator[_Need]:
     )
 
 
-def _of_development(settings: Settings) -> Iterator[_Need]:
-    """Room for the events that a partition must have, and for what is asked of them."""
+def _of_events(settings: Settings) -> Iterator[_Need]:
+    """Development has room for the events that a partition must have, and for folds of them."""
     share, horizon = settings.window.development, settings.labels.horizon_bars
-    regimes, labels, analyst = settings.regimes, settings.labels, settings.analyst
-    every, events = labels.event_every_bars, regimes.minimum_events
+    events, trades = settings.regimes.minimum_events, settings.search.minimum_trades
+    every, embargo = settings.labels.event_every_bars, settings.analyst.embargo_bars
+    # Before the first fold nothing can be trained on; behind it, past its embargo.
+    spread = math.ceil(events / settings.analyst.folds) - 1 + _LEAST_TRAINED - 1
+    rate = f"one in {every} bars"
+    rare = f"no room for {events} decisions (regimes.minimum_events), {rate}"
+    late = f"nothing to train on after an embargo of {embargo} bars, at decisions {rate}"
+    idle = f"no room for {trades} trades (search.minimum_trades), {rate} at most"
+    for setting, value, each, fixed, why in (
+        ("labels.event_every_bars", every, events - 1, 0, rare),
+        ("regimes.minimum_events", events, every, -every, rare),
+        ("analyst.embargo_bars", embargo, 1, spread * every, late),
+        ("labels.event_every_bars", every, spread, embargo, late),
+        ("search.minimum_trades", trades, every, -every, idle),
+    ):
+        least = LEAST_EVENTS if setting == "regimes.minimum_events" else 1
+        yield _Need(setting, value, share, each, horizon + fixed, why, least)
+
+
+def _of_averages(settings: Settings) -> Iterator[_Need]:
+    """What has to settle before or within development; the warm-up counts too."""
+    share, labels, regimes = settings.window.development, settings.labels, settings.regimes
+    # The first bar that is read moves back to a Monday.
     earlier = settings.data.warmup_bars + WEEK_MS // timeframe_ms(settings.data.timeframe)
-    first_fold = math.ceil(events / analyst.folds)
-
-    def need(setting: str, value: float, each: float, fixed: float, why: str) -> _Need:
-        return _Need(setting, value, share, each, horizon + fixed, why)
-
-    gaps = events - 1
-    rare = f"no room for {events} decisions (regimes.minimum_events), one in {every} bars"
-    yield need("labels.event_every_bars", every, gaps, 0, rare)
-    frequent = need("regimes.minimum_events", events, every, -every, rare)
-    yield replace(frequent, allowed_from=LEAST_EVENTS)
-    embargo, trained = analyst.embargo_bars, first_fold - 1 + _LEAST_TRAINED - 1
-    nothing = (
-        f"nothing to train on after an embargo of {embargo} bars, at one decision in {every} bars"
-    )
-    yield need("analyst.embargo_bars", embargo, 1, trained * every, nothing)
-    yield need("labels.event_every_bars", every, trained, embargo, nothing)
-    yield need(
-        "labels.volatility_halflife_bars",
-        labels.volatility_halflife_bars,
-        1,
-        gaps * every - earlier,
-        "too few bars on which a volatility with a half-life of "
-        f"{labels.volatility_halflife_bars:g} bars is known",
-    )
-    yield need(
-        "regimes.minimum_dwell_bars",
-        regimes.minimum_dwell_bars,
-        1,
-        1 - earlier,
-        f"no room for two regimes that last {regimes.minimum_dwell_bars} bars at least",
-    )
-    yield need(
-        "search.minimum_trades",
-        settings.search.minimum_trades,
-        every,
-        -every,
-        f"no room for {settings.search.minimum_trades} trades (search.minimum_trades), one in "
-        f"{every} bars at most",
-    )
+    fixed = labels.horizon_bars - earlier
+    events = (regimes.minimum_events - 1) * labels.event_every_bars
+    halflife, dwell = labels.volatility_halflife_bars, regimes.minimum_dwell_bars
+    why = f"too few bars on which a volatility with a half-life of {halflife:g} bars is known"
+    yield _Need("labels.volatility_halflife_bars", halflife, share, 1, fixed + events, why)
+    why = f"no room for two regimes that last {dwell} bars at least"
+    yield _Need("regimes.minimum_dwell_bars", dwell, share, 1, fixed + 1, why)
 
 
 def _of_positions(settings: Settings) -> Iterator[_Need]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
+from ares_assets.analyst.cross_validation import PurgedKFold
+from ares_assets.analyst.experts.training_data import MINIMUM_ROWS
 from ares_jobs.training_window import check_window
 from ares_resources.errors import BadInput
 from ares_resources.settings import Mode, load_settings
@@ -98,3 +101,23 @@ def test_a_sensible_person_is_not_refused() -> None:
     }
     check_window(load_settings(tree, mode="blank"))
     check_window(load_settings(tree, mode="full"))
+
+
+def test_an_embargo_is_refused_exactly_where_no_first_fold_can_be_trained() -> None:
+    """The kindest regime there can be: its first fold at the start, all else at the end."""
+    settings = load_settings(mode="blank")
+    most = re.search(r"embargo_bars up to (\d+)", refused(one("analyst.embargo_bars", 1_000_000)))
+    assert most is not None
+    every, folds = settings.labels.event_every_bars, settings.analyst.folds
+    events = settings.regimes.minimum_events
+    last = 30 * 1440 * 7 // 10 - settings.labels.horizon_bars
+    first = np.arange(events // folds) * every
+    rest = last - np.arange(events - len(first))[::-1] * every
+    rows = np.concatenate([first, rest])
+
+    def trained(embargo: int) -> int:
+        train, _ = next(PurgedKFold(folds, embargo).split(rows, rows))
+        return len(train)
+
+    assert trained(int(most[1]) - 1) >= MINIMUM_ROWS
+    assert trained(int(most[1]) + 1) < MINIMUM_ROWS
