@@ -421,9 +421,9 @@ class SearchSettings(_Group):
     stop_width: Widths = Field((1.0, 8.0), description="Range of stops, ATR.")
     target_width: Widths = Field((1.0, 12.0), description="Range of targets, ATR.")
     size_multiple: Widths = Field(
-        (0.5, 1.5),
+        (1.0, 1.0),
         description="Range of the factor on the tactician's sizes, which stay within "
-        "maximum_position; two equal numbers leave it out of the search.",
+        "maximum_position; two equal numbers leave it out of the search (docs/search.md says why).",
     )
     minimum_trades: int = Field(
         10, ge=1, le=MOST_BARS, description="A parameter set must trade this often."

@@ -26,7 +26,7 @@ TRIALS = 24
 STUDY = "ETHUSDT.SIM/bear/parameters"
 CHANGES = {
     "enhanced_training_manager": {"blank": {"max_trials": TRIALS}},
-    "search": {"batch": 6, "minimum_trades": 1},
+    "search": {"batch": 6, "minimum_trades": 1, "size_multiple": [0.5, 1.5]},
 }
 
 
