@@ -32,7 +32,7 @@ def main(programs: Mapping[str, Callable[[Path, dict[str, Any]], Made]]) -> None
     A program is given the folder of the row's data and the case's options, and returns its work
     and how the work's value is told, as plain numbers.  The options ``repeats`` and ``warmups``
     are read here.  ``per`` of what is told divides the seconds, where the work did so many of
-    the thing that the row counts.
+    the thing that the row counts.  ``cores`` is processor time of all threads over wall time.
     """
     name, folder, options = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
     work, tell = programs[name](folder, options)
@@ -42,17 +42,19 @@ def main(programs: Mapping[str, Callable[[Path, dict[str, Any]], Made]]) -> None
         value = work()
     warmed = time.perf_counter() - begun
     before = _forget_peak()
-    seconds = []
+    seconds, processor = [], time.process_time()
     for _ in range(options.get("repeats", 5)):
         begun = time.perf_counter()
         value = work()
         seconds.append(time.perf_counter() - begun)
+    processor = time.process_time() - processor
     added = _status("VmHWM") - before
     told = dict(tell(value))
     count = told.pop("per", 1)
     line = {
         "seconds": [one / count for one in seconds],
         "warm_up_seconds": warmed,
+        "cores": processor / sum(seconds),
         "peak_mib": max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 0),
         "added_mib": max(added, 0.0),
         "result": told,
