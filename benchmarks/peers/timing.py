@@ -8,7 +8,6 @@ it imports nothing but the standard library, and NumPy to read what both sides a
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -41,21 +40,23 @@ def main(programs: Mapping[str, Callable[[Path, dict[str, Any]], Made]]) -> None
     for _ in range(options.get("warmups", 1)):
         value = work()
     warmed = time.perf_counter() - begun
-    before = _forget_peak()
+    first_peak, before = _status("VmHWM"), _forget_peak()
     seconds, processor = [], time.process_time()
     for _ in range(options.get("repeats", 5)):
         begun = time.perf_counter()
         value = work()
         seconds.append(time.perf_counter() - begun)
     processor = time.process_time() - processor
-    added = _status("VmHWM") - before
+    peak = _status("VmHWM")
+    added = peak - before
     told = dict(tell(value))
     count = told.pop("per", 1)
     line = {
         "seconds": [one / count for one in seconds],
         "warm_up_seconds": warmed,
         "cores": processor / sum(seconds),
-        "peak_mib": max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 0),
+        # Not getrusage, whose peak begins with that of whoever started this process.
+        "peak_mib": max(first_peak, peak),
         "added_mib": max(added, 0.0),
         "result": told,
     }
