@@ -59,7 +59,7 @@ LIGHTGBM = {
 }
 LEAF_SHARE, LEAF_PENALTY = 0.01, 1.0
 PEER = "FreqAI"
-FEWER, NEAR = 0.02, 0.03
+FEWER, ERRORS = 0.02, 3
 
 
 def write(folder: Path, data: Mapping[str, Any]) -> None:
@@ -217,14 +217,18 @@ def _traded(frame: Any, tested: Any, predicted: np.ndarray) -> Any:
 def same(results: Mapping[str, Mapping[str, Any]]) -> str:
     """As many refits, nearly as many predictions, trades on both sides, AUCs that are near.
 
-    The AUC is for the direction two hours ahead, which neither has as its label.
+    The AUC is for the direction two hours ahead, which neither has as its label.  Its standard error
+    is that of chance with one independent prediction in so many bars.
     """
     own = results[ARES]
+    near = ERRORS * (3 * own["predictions"] / AHEAD) ** -0.5
     for name, one in {ARES: own, **peers_in(results)}.items():
         off_by(name, "refits", one["refits"], own["refits"], 0)
         few = FEWER * own["predictions"]
         off_by(name, "predictions", one["predictions"], own["predictions"], few)
-        off_by(name, "AUC", one["auc"], own["auc"], NEAR)
+        off_by(name, "AUC", one["auc"], own["auc"], near)
+        if one["auc"] < 0.5 - near:
+            raise Differs(f"{name}: AUC {one['auc']:.3g} is worse than chance")
         if not one["trades"]:
             raise Differs(f"{name}: no trade")
     text = "; ".join(

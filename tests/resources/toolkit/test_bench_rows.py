@@ -155,6 +155,7 @@ ROWS: dict[str, tuple[Callable[..., str], str, Result, Result, dict[str, Result]
         WHOLE | {"predictions": 24_100, "auc": 0.54, "trades": 50},
         {
             "AUC": WHOLE | {"auc": 0.0},
+            "AUC 0.48": WHOLE | {"auc": 0.48},
             "predictions": WHOLE | {"predictions": 1},
             "refits": WHOLE | {"refits": 12},
             "no trade": WHOLE | {"trades": 0},
