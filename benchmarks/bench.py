@@ -60,6 +60,7 @@ ROWS = (
 )
 RESULTS = ROOT / "benchmarks" / "results" / "bench.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
+ELSEWHERE = 0.1
 ABSENT = "this row has no module yet"
 CODE = ("ares_assets", "ares_jobs", "ares_resources", "benchmarks")
 LOCKS = ("requirements.lock", "benchmarks/requirements-peers*.lock")
@@ -156,12 +157,24 @@ def _case(case: Case, folder: Path) -> dict[str, Any]:
     return {
         "case": case.name,
         "data": dict(case.data),
-        "threads": {one.shown: case.threads_of(one) for one in case.programs},
+        "threads": _threads(case, figures),
         "rounds": case.rounds,
         "equal": equal,
         "differs": differs,
         "figures": {name: _numbers(one) for name, one in figures.items()},
         "goals": [goal.judged(figures, case.reasons) for goal in case.goals] if figures else [],
+    }
+
+
+def _threads(case: Case, figures: Figures) -> dict[str, int]:
+    """What each program has a use for; all, if other threads of a peer than the calling one worked.
+
+    Ares is told how many, and computes in threads of its own also where it is told one.
+    """
+    busy = {name for name, one in figures.items() if one.get("elsewhere", 0) > ELSEWHERE}
+    return {
+        one.shown: case.threads if one.is_peer and one.shown in busy else case.threads_of(one)
+        for one in case.programs
     }
 
 

@@ -34,8 +34,8 @@ class Program:
 
     ``name`` is the key in its module, ``module`` where it is, ``environment`` what is behind
     ``.venv-peers`` in the name of its environment (None: Ares' own).  ``rounds`` caps the turns it
-    takes; ``options`` are added to the case's.  ``threads`` are those that it computes with, where
-    they are fewer than the case gives to everyone: a library may have no use for a second one.
+    takes; ``options`` are added to the case's.  ``threads`` are those that it has
+    a use for, where they are fewer than the case gives to everyone.
     """
 
     name: str
@@ -117,7 +117,7 @@ class Case:
     unit: str = "s"
 
     def threads_of(self, program: Program) -> int:
-        """How many threads a program computes with."""
+        """How many threads a program has a use for, of those that every program is given."""
         return self.threads if program.threads is None else program.threads
 
 
@@ -248,7 +248,7 @@ def run_program(program: Program, case: Case, folder: Path) -> dict[str, Any]:
         raise OSError(f"no environment {program.python.parent.parent.name}; make bench-peers")
     options = json.dumps({**case.options, **program.options})
     command = [str(program.python), "-m", program.module, program.name, str(folder), options]
-    threads = thread_settings(case.threads_of(program))
+    threads = thread_settings(case.threads)
     done = subprocess.run(
         command,
         cwd=ROOT,
@@ -277,7 +277,10 @@ def _summed(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "rounds": [float(f"{one:.4g}") for one in rounds],
         "peak_mib": round(statistics.median(line["peak_mib"] for line in lines), 1),
         "added_mib": round(statistics.median(line["added_mib"] for line in lines), 2),
-        "cores": round(statistics.median(line["cores"] for line in lines), 2),
+        **{
+            name: round(statistics.median(line[name] for line in lines), 2)
+            for name in ("cores", "elsewhere")
+        },
         "result": lines[-1]["result"],
     }
 

@@ -217,8 +217,8 @@ def _traded(frame: Any, tested: Any, predicted: np.ndarray) -> Any:
 def same(results: Mapping[str, Mapping[str, Any]]) -> str:
     """As many refits, nearly as many predictions, trades on both sides, AUCs that are near.
 
-    The AUC is for the direction two hours ahead, which neither has as its label.  Its standard error
-    is that of chance with one independent prediction in so many bars.
+    The AUC is for the direction two hours ahead, which neither has as its label.  Its standard
+    error is that of chance with one independent prediction in so many bars.
     """
     own = results[ARES]
     near = ERRORS * (3 * own["predictions"] / AHEAD) ** -0.5
