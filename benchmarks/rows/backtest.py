@@ -75,15 +75,15 @@ def _backtest(folder: Path, options: dict[str, Any], *, once: bool) -> Made:
 
 def same(
     results: Mapping[str, Mapping[str, Any]],
-    share: float = SHARE,
+    shares: Mapping[str, float] | None = None,
     lacking: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
-    """Trades within one, or this share of them; every other figure within the share of itself.
+    """Trades within one, or a share of them; every other figure within that share of itself.
 
     Both stake a hundredth of the equity, vectorbt after fees and Ares before them: .05 % of each
     trade, so a share of .2 % is allowed, of the drawdown for a return that is nearly nothing.  A
-    trade still open at the end counts in one and not in the other; ``lacking`` names the figures
-    that a program cannot tell.
+    trade still open at the end counts in one and not in the other.  ``shares`` are those of programs
+    with a rule of their own; ``lacking`` names the figures that a program cannot tell.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def same(
     """
     own, widest = results[ARES], dict.fromkeys(FIGURES, 0.0)
     for name, result in peers_in(results).items():
-        left_out = (lacking or {}).get(name, ())
+        left_out, share = (lacking or {}).get(name, ()), (shares or {}).get(name, SHARE)
         for figure in [one for one in FIGURES if one not in left_out]:
             if figure not in result:
                 raise Differs(f"{name}: no {figure}")
@@ -162,7 +162,11 @@ def _loops(bars: int, quick: bool) -> Case:
                 {"repeats": 1, "warmups": 0},
             ),
         ],
-        same=lambda results: same(results, 0.02, {"nautilus": ("max_drawdown", "sharpe")}),
+        # Where a bar reaches both, nautilus takes what its path through the bar meets first: in a
+        # few trades of four hundred that is the target.
+        same=lambda results: same(
+            results, {"nautilus": 0.03}, {"nautilus": ("max_drawdown", "sharpe")}
+        ),
         goals=[faster(["backtesting.py"], 1500), faster(["nautilus"], 20_000)],
         options=options(240.0, slippage=0.0),
         threads=1,

@@ -2,8 +2,7 @@
 
 Belongs here: the work, the turns, the goals and Ares' side.  Does not belong here: the peers'
 ways (``peers/indicators.py``).  The work is all of ``BASE_FEATURES``, some forty of which are
-technical indicators; Ares gives float64.  The libraries compute in one thread, Ares in as many as
-the case says.
+technical indicators; Ares gives float64.  All compute in one thread, also where they are given two.
 """
 
 from __future__ import annotations
@@ -100,9 +99,10 @@ def cases(quick: bool) -> Sequence[Case]:
                 name=f"{bars:,} bars, {threads} core{'s' * (threads - 1)}",
                 make=write,
                 data={"bars": bars, "seed": 1},
-                programs=[Program("ares", HERE), *_peers(names)],
+                programs=[Program("ares", HERE, threads=1), *_peers(names)],
                 same=same,
                 goals=goals,
+                reasons={"6 x TA-Lib": "Ares computes features in one thread, too"},
                 options={"repeats": 2},
                 threads=threads,
                 rounds=1 if quick else 3,

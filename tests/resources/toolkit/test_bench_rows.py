@@ -232,3 +232,7 @@ def test_figures_that_a_peer_cannot_tell_are_named() -> None:
     lacking = {"nautilus": ("max_drawdown", "sharpe")}
     told = backtest.same({"ares": BACKTEST, "nautilus": short}, lacking=lacking)
     assert "nautilus has no max_drawdown or sharpe" in told
+    loose = {"nautilus": 0.03}
+    without_fees = short | {"total_return": -0.0033 + 0.0004 * 8}
+    with pytest.raises(Differs, match="total_return"):
+        backtest.same({"ares": BACKTEST, "nautilus": without_fees}, loose, lacking)
