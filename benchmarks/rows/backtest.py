@@ -82,8 +82,8 @@ def same(
 
     Both stake a hundredth of the equity, vectorbt after fees and Ares before them: .05 % of each
     trade, so a share of .2 % is allowed, of the drawdown for a return that is nearly nothing.  A
-    trade still open at the end counts in one and not in the other.  ``shares`` are those of programs
-    with a rule of their own; ``lacking`` names the figures that a program cannot tell.
+    trade still open at the end counts in one and not in the other.  ``shares`` are those of the
+    programs that need another one; ``lacking`` names the figures that a program cannot tell.
 
     Raises
     ------
@@ -162,8 +162,7 @@ def _loops(bars: int, quick: bool) -> Case:
                 {"repeats": 1, "warmups": 0},
             ),
         ],
-        # Where a bar reaches both, nautilus takes what its path through the bar meets first: in a
-        # few trades of four hundred that is the target.
+        # As many trades, but a return lower by 2.1 % of itself over 100,000 bars; why is not known.
         same=lambda results: same(
             results, {"nautilus": 0.03}, {"nautilus": ("max_drawdown", "sharpe")}
         ),
