@@ -6,6 +6,7 @@ Belongs here: its figures as a row.  Does not belong here: the work and the turn
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,11 @@ def _turns(rows: int, repeats: int) -> Callable[[Path, Callable[[str], None]], F
     def take(folder: Path, say: Callable[[str], None]) -> Figures:
         if not ingest.PYTHON.is_file():
             raise Differs(f"nothing was measured: no {ingest.PYTHON.parent.parent.name}")
-        found = ingest.measured(rows, repeats, folder, str(ingest.PYTHON))
+        try:
+            found = ingest.measured(rows, repeats, folder, str(ingest.PYTHON))
+        except subprocess.CalledProcessError as error:
+            last = (error.output or "").strip().splitlines()[-1:]
+            raise Differs(f"{error.cmd[0]} ended with {error.returncode}: {last}") from error
         figures: Mapping[str, Any] = found["figures"]
         own = figures[ARES]["wall_seconds"]
         return {name: _line(figure, own) for name, figure in figures.items()}

@@ -6,6 +6,7 @@ The figures are of the size that the rows measure; what is wrong is what the row
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -236,3 +237,27 @@ def test_figures_that_a_peer_cannot_tell_are_named() -> None:
     without_fees = short | {"total_return": -0.0033 + 0.0004 * 8}
     with pytest.raises(Differs, match="total_return"):
         backtest.same({"ares": BACKTEST, "nautilus": without_fees}, loose, lacking)
+
+
+def test_a_program_that_fails_while_bars_are_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = tmp_path / "python"
+    failing.write_text("#!/bin/sh\necho no such library >&2\nexit 3\n")
+    failing.chmod(0o755)
+    monkeypatch.setattr(csv.ingest, "PYTHON", failing)
+    monkeypatch.setattr(csv.ingest, "_take_turn", lambda *_: csv.ingest.run([str(failing)]))
+    (case,) = csv.cases(True)
+    assert case.turns is not None
+    with pytest.raises(Differs, match=r"ended with 3.*no such library"):
+        case.turns(tmp_path, lambda _: None)
+
+
+def test_without_the_peers_environment_nothing_is_called_equal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv.ingest, "PYTHON", tmp_path / ".venv" / "bin" / "python")
+    (case,) = csv.cases(True)
+    assert case.turns is not None
+    with pytest.raises(Differs, match="nothing was measured"):
+        case.turns(tmp_path, lambda _: None)
