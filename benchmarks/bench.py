@@ -1,6 +1,6 @@
 """The table of speed, row by row, beside the peers: ``python -m benchmarks.bench``.
 
-Belongs here: choosing rows, keeping what was measured, the table.  Does not belong here: the
+Belongs here: choosing rows, keeping what was measured.  Does not belong here: the table, the
 rows (``rows/``), turns and ratios (``turns.py``), peers (``peers/``).
 
 Every row that is done is written at once, so a run that was killed goes on with ``--resume``,
@@ -27,10 +27,10 @@ from typing import Any
 
 from benchmarks.arguments import page
 from benchmarks.arguments import results as results_file
+from benchmarks.bench_table import table
 from benchmarks.measuring import machine, versions
 from benchmarks.pages import put_table, write_results
 from benchmarks.turns import (
-    ARES,
     NOT_COMPARED,
     ROOT,
     Case,
@@ -38,7 +38,6 @@ from benchmarks.turns import (
     Figures,
     Row,
     agreement,
-    ratio,
     take_turns,
 )
 
@@ -188,61 +187,6 @@ def _numbers(figure: Mapping[str, Any]) -> dict[str, Any]:
     if plain:
         return {**figure, "result": plain}
     return {k: v for k, v in figure.items() if k != "result"}
-
-
-def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """The rows as Markdown: Ares, each peer over Ares, memory, equality, goals."""
-    lines = [
-        "| work | Ares (threads) | peers: times Ares' time (peak MiB, threads) "
-        "| Ares' peak MiB (added) "
-        "| equal results | goal: figure |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, row in rows.items():
-        if row.get("absent"):
-            lines.append(f"| **{name}** | | | | | not measured: {row['absent']} |")
-        for case in row["cases"]:
-            lines.append(f"| **{name}**, {case['case']} | {_cells(case)} |")
-    return "\n".join(lines)
-
-
-def _cells(case: Mapping[str, Any]) -> str:
-    figures: Figures = case["figures"]
-    own = figures.get(ARES, {})
-    threads: Mapping[str, int] = case["threads"]
-    peers = [_peer(figures, name, threads[name]) for name in figures if name != ARES]
-    cells = [
-        f"{_seconds(own['seconds'])} ({threads[ARES]})" if own else "failed",
-        "; ".join(peers),
-        f"{own['peak_mib']:.0f} ({own['added_mib']:.1f})" if own else "",
-        ("DIFFERS: " if case["differs"] else "") + case["equal"],
-        "; ".join(_goal(goal) for goal in case["goals"]),
-    ]
-    return " | ".join(cells).replace("\n", " ")
-
-
-def _peer(figures: Figures, name: str, threads: int) -> str:
-    one = figures[name]
-    if "failed" in one:
-        return f"{name}: could not run ({one['failed']})"
-    times = ratio(figures, name)
-    shown = "?" if times is None else f"{times:,.3g}" if times < 1000 else f"{times:,.0f}"
-    return f"{name} {shown} ({one['peak_mib']:.0f}, {threads})"
-
-
-def _goal(goal: Mapping[str, Any]) -> str:
-    if goal["met"]:
-        return f"{goal['goal']}: **{goal['figure']:g}**, met"
-    figure = "none" if goal["figure"] is None else f"{goal['figure']:g}"
-    reason = f" ({goal['reason']})" if goal["reason"] else ""
-    return f"{goal['goal']}: **{figure}**, not met{reason}"
-
-
-def _seconds(value: float) -> str:
-    for unit, scale in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
-        if value * scale >= 1 or unit == "us":
-            return f"{value * scale:.3g} {unit}"
-    raise AssertionError
 
 
 def _versions(row: Row) -> dict[str, Any]:
