@@ -35,15 +35,17 @@ def search(
     """
     from ares_resources.backtesting.cached import CachedBacktester
     from ares_resources.backtesting.ledger import TrialLedger
+    from ares_resources.backtesting.ledger_held import held_open
     from ares_resources.backtesting.search import search_parameters
     from ares_resources.settings import Settings
 
     settings, home = Settings(), Path(tempfile.mkdtemp(dir=folder))
+    ledger = TrialLedger(home / "ledger.sqlite")
     tester = CachedBacktester(
         home / "backtests",
         **signals,
         max_cache_size=settings.computational_optimization.caching.max_cache_size,
-        ledger=TrialLedger(home / "ledger.sqlite"),
+        ledger=ledger,
         study="bench/parameters",
         threads=threads,
     )
@@ -51,17 +53,18 @@ def search(
     def evaluate(points: Sequence[Mapping[str, Any]]) -> Any:
         return tester.evaluate_many([strategy(**point) for point in points])
 
-    found = search_parameters(
-        evaluate,
-        space,
-        n_trials=trials,
-        batch=settings.search.batch if batch is None else batch,
-        patience=NEVER,
-        seed=seed,
-        minimum_trades=settings.search.minimum_trades,
-        journal_path=home / "searches" / "bench.jsonl",
-        journal_key=tester.data_fingerprint,
-        sampler=sampler,
-    )
-    evaluate([dict(trial.parameters) for trial in found.trials])
+    with held_open(ledger.path):
+        found = search_parameters(
+            evaluate,
+            space,
+            n_trials=trials,
+            batch=settings.search.batch if batch is None else batch,
+            patience=NEVER,
+            seed=seed,
+            minimum_trades=settings.search.minimum_trades,
+            journal_path=home / "searches" / "bench.jsonl",
+            journal_key=tester.data_fingerprint,
+            sampler=sampler,
+        )
+        evaluate([dict(trial.parameters) for trial in found.trials])
     return found
