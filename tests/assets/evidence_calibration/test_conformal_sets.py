@@ -8,10 +8,10 @@ import math
 import numpy as np
 import pytest
 
+from ares_assets.evidence.adaptive import adaptive_levels
 from ares_assets.evidence.conformal import (
     METHODS,
     ConformalSets,
-    adaptive_levels,
     conformal_from_dict,
     conformal_report,
     fit_conformal,
