@@ -46,6 +46,8 @@ def adaptive_levels(
     for now in range(len(scores)):
         while position < len(pending) and t1_rows[pending[position]] <= rows[now]:
             done = pending[position]
+            if done >= now:  # No label is known when its own event is decided.
+                break
             if not np.isnan(thresholds[done]):
                 miss += rate * ((1.0 - coverage) - float(not hits[done]))
             insort(known, float(scores[done]))
@@ -59,14 +61,14 @@ def adaptive_levels(
 def adaptive_bound(events: int, *, coverage: float, rate: float = RATE, delay: int = 0) -> float:
     """Most that the share of misses over `events` can differ from 1 - coverage, whatever happens.
 
-    With m = max(coverage, 1 - coverage): m (1 + rate (2 delay + 1)) / (rate events).  It is
-    Gibbs and Candes' (2021) proposition 4.1, and for labels that come late: at most `delay`
-    decided events wait for theirs, so the level leaves [0, 1] by at most m rate (delay + 1),
-    and at most `delay` errors have not moved it yet.
+    With m = max(coverage, 1 - coverage): m (1 + rate (delay + 1)) / (rate events).  It is
+    Gibbs and Candes' (2021) proposition 4.1, widened for labels that come late: where at most
+    `delay` earlier events wait for theirs, the level can leave [0, 1] by delay + 1 steps of at
+    most rate m before sets that cover all, or nothing, turn it round.
     """
     _check(coverage, rate)
     largest = max(coverage, 1.0 - coverage)
-    return largest * (1.0 + rate * (2 * delay + 1)) / (rate * events) if events else math.inf
+    return largest * (1.0 + rate * (delay + 1)) / (rate * events) if events else math.inf
 
 
 def most_waiting(rows: np.ndarray, t1_rows: np.ndarray) -> int:
@@ -74,7 +76,8 @@ def most_waiting(rows: np.ndarray, t1_rows: np.ndarray) -> int:
     rows, t1_rows = np.asarray(rows), np.asarray(t1_rows)
     if not len(rows):
         return 0
-    return int((np.arange(len(rows)) - np.searchsorted(np.sort(t1_rows), rows, "right")).max())
+    waiting = np.arange(len(rows)) - np.searchsorted(np.sort(t1_rows), rows, "right")
+    return max(int(waiting.max()), 0)
 
 
 def adaptive_report(

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _FORMAT = 3
 # Format 2 differs only in that it knows neither beta nor Venn-Abers calibrators.
-_READABLE = (2, _FORMAT)
+_OLDER_READ = (2,)
 _SETS = ("none", "down", "up", "both")
 
 
@@ -227,9 +227,9 @@ class PartitionModel:
             If another version of Ares, whose models had other parts, wrote the files.
         """
         described, calibration = files["model.json"], files["calibration.json"]
-        if described["format"] not in _READABLE:
+        if described["format"] not in (*_OLDER_READ, _FORMAT):
             raise ObsoleteFormat(
-                f"model.json has format {described['format']!r}; this Ares reads {_READABLE}: "
+                f"model.json has format {described['format']!r}; this Ares reads {_FORMAT}: "
                 "train the partition anew"
             )
         return cls(
