@@ -42,8 +42,9 @@ def reliability_picture(before: Table, after: Table) -> str:
         return (
             f"<path d='{_path(ring)}z' fill='{GREY}' fill-opacity='.3'/>"
             f"<path d='{_path(exact)}' stroke='{GREY}'/>"
-            + _marked(line(shown, "observed"), BEFORE)
-            + _marked(line(kept, "observed"), AFTER)
+            f"<g stroke-width='5' stroke-linecap='round'>"
+            f"<path d='{_dots(line(shown, 'observed'))}' stroke='{BEFORE}'/>"
+            f"<path d='{_dots(line(kept, 'observed'))}' stroke='{AFTER}'/></g>"
             + legend([("before", BEFORE), ("after", AFTER), ("chance", GREY)])
         )
 
@@ -70,14 +71,15 @@ def _apart(table: Table, across: _Scale, step: int) -> Table:
     return kept
 
 
-def _marked(points: Sequence[tuple[int, int]], colour: str) -> str:
-    """A line through the points with a dot on each."""
-    dots = "".join(f"M{x},{y}h0" for x, y in points)
-    return (
-        f"<path d='{_path(points)}' stroke='{colour}'/>"
-        f"<path d='{dots}' stroke='{colour}' stroke-width='5' stroke-linecap='round'/>"
-    )
-
-
 def _path(points: Sequence[tuple[int, int]]) -> str:
-    return "M" + ",".join(f"{x},{y}" for x, y in points)
+    """A line through the points: a move, and relative lines behind it, which is shortest."""
+    return "m" + ",".join(_steps(points))
+
+
+def _dots(points: Sequence[tuple[int, int]]) -> str:
+    return "".join(f"m{step}h0" for step in _steps(points))
+
+
+def _steps(points: Sequence[tuple[int, int]]) -> list[str]:
+    ahead = zip([(0, 0), *points], points, strict=False)
+    return [f"{x - a},{y - b}".replace(",-", "-") for (a, b), (x, y) in ahead]

@@ -163,7 +163,7 @@ def reliability_report(
     limit = float(np.quantile(noise, 0.95))
     z = spiegelhalter_z(probability, labels, groups)
     table = reliability_table(probability, labels, weights, bins=bins)
-    for row, low, high in zip(table, *_band(gaps, total), strict=True):
+    for row, low, high in zip(table, *_band(gaps, total).tolist(), strict=True):
         row |= {"noise_low": row["predicted"] + low, "noise_high": row["predicted"] + high}
     return {
         "events": len(probability),

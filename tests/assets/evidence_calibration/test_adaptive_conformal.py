@@ -103,8 +103,7 @@ def test_bound_holds_for_any_sequence(seed, kind, delay, rate, coverage):
 
 
 def test_bound_has_little_slack_against_an_enemy():
-    """Scores that fall for ever never miss until the level passes 1, which takes 18 / rate steps;
-    the first of those that climb then miss at once."""
+    """Scores that fall for ever never miss until the level passes 1: .9 / (.05 .1) = 180 events."""
     count, rate, coverage = 190, 0.05, 0.9
     rows = np.arange(count)
     report = adaptive_report(
