@@ -36,7 +36,7 @@ def equity_picture(net_return: np.ndarray) -> str:
         start = f"<path d='M0,{y[0]}h{WIDTH}' stroke='{GREY}'/>"
         return start + _lines(y, step, [colour] * (len(y) - 1))
 
-    return _fitting("equity", body)
+    return fitting("equity", body)
 
 
 def price_picture(
@@ -54,10 +54,10 @@ def price_picture(
         wide = f"stroke-width='{HEIGHT - _TOP}' stroke-opacity='.5'"
         drawn = f"<path d='{marks}' stroke='{red}' {wide}/>" if marks else ""
         words = "1 gap" if len(gaps) == 1 else f"{len(gaps)} gaps"
-        legend = [("price", GREY), (words, red)] if gaps else [("price", GREY)]
-        return drawn + _lines(y, step, [GREY] * (len(y) - 1)) + _legend(legend)
+        named = [("price", GREY), (words, red)] if gaps else [("price", GREY)]
+        return drawn + _lines(y, step, [GREY] * (len(y) - 1)) + legend(named)
 
-    return _fitting("price", body)
+    return fitting("price", body)
 
 
 def regime_picture(
@@ -73,10 +73,10 @@ def regime_picture(
         rows = _rows(timestamps, step)
         y = _heights(np.log(close[rows]))
         colours = [COLOURS[name] for name in named[rows][1:]]
-        frame = _cuts(timestamps, cuts) + _legend(list(COLOURS.items()))
+        frame = _cuts(timestamps, cuts) + legend(list(COLOURS.items()))
         return _lines(y, step, colours) + frame
 
-    return _fitting("regimes", body)
+    return fitting("regimes", body)
 
 
 def split_picture(
@@ -90,10 +90,10 @@ def split_picture(
         shown = _rows(timestamps, step)
         y = _heights(np.log(close[shown]))
         colours = [COLOURS[regime] if mine else GREY for mine in own[shown][1:]]
-        frame = _cuts(timestamps, cuts) + _legend([(regime, COLOURS[regime]), ("other", GREY)])
+        frame = _cuts(timestamps, cuts) + legend([(regime, COLOURS[regime]), ("other", GREY)])
         return _lines(y, step, colours) + frame
 
-    return _fitting("rows", body)
+    return fitting("rows", body)
 
 
 def front_picture(
@@ -113,15 +113,15 @@ def front_picture(
             for colour, rows in groups
             if len(rows)
         )
-        legend = [("trials", GREY), ("front", COLOURS["sideways"])]
+        named = [("trials", GREY), ("front", COLOURS["sideways"])]
         ring = ""
         if chosen is not None:
             red = COLOURS["bear"]
             ring = f"<circle cx='{x[chosen]}' cy='{y[chosen]}' r='4' stroke='{red}'/>"
-            legend.append(("chosen", red))
-        return f"<g stroke-width='3' stroke-linecap='round'>{dots}</g>{ring}{_legend(legend)}"
+            named.append(("chosen", red))
+        return f"<g stroke-width='3' stroke-linecap='round'>{dots}</g>{ring}{legend(named)}"
 
-    return _fitting("front", body)
+    return fitting("front", body)
 
 
 def _across(values: np.ndarray) -> list[int]:
@@ -189,7 +189,8 @@ def _pair(x: int, y: int) -> str:
     return f"{x}{y}" if y < 0 else f"{x},{y}"
 
 
-def _legend(entries: Sequence[tuple[str, str]]) -> str:
+def legend(entries: Sequence[tuple[str, str]]) -> str:
+    """Words, each with its colour, side by side above the drawing."""
     parts, x = [], 0
     for words, colour in entries:
         parts.append(f"<text x='{x}' y='8' fill='{colour}'>{words}</text>")
@@ -208,19 +209,19 @@ def _cuts(timestamps: np.ndarray, cuts: Sequence[int]) -> str:
     return f"<path d='{lines}' stroke='{GREY}'/>{words}"
 
 
-def _fitting(title: str, body: Callable[[int], str]) -> str:
-    """The finest drawing whose text stays below the limit."""
+def fitting(title: str, body: Callable[[int], str], height: int = HEIGHT) -> str:
+    """The finest drawing whose text stays below the limit; ``body`` takes a step in pixels."""
     drawn = ""
     for step in _STEPS:
-        drawn = _markdown(title, body(step))
+        drawn = _markdown(title, body(step), height)
         if len(drawn) < LIMIT:
             break
     return drawn
 
 
-def _markdown(title: str, body: str) -> str:
+def _markdown(title: str, body: str, height: int) -> str:
     size = (
-        f"width='{WIDTH}' height='{HEIGHT}' style='font:9px Arial' fill='none' stroke-width='1.3'"
+        f"width='{WIDTH}' height='{height}' style='font:9px Arial' fill='none' stroke-width='1.3'"
     )
     svg = f"<svg xmlns='http://www.w3.org/2000/svg' {size}>{body}</svg>"
     address = quote(svg, safe="/:;=,'")

@@ -1,6 +1,7 @@
 """Step 11, Confidence Calibration: probabilities that mean what they say.
 
-Belongs here: predicting the calibration slice, choosing a calibrator, prediction sets.
+Belongs here: predicting the calibration slice, choosing a calibrator, prediction sets, and the
+diagram of what it changed.
 Does not belong here: calibrators and measures (``evidence/``).
 """
 
@@ -44,27 +45,33 @@ def calibrated_confidence(
     value = {
         "calibrator.json": calibrator.to_dict(),
         "conformal.json": sets["fitted"],
-        "report.json": jsonable({**report, "conformal": sets["report"]}),
+        "report.json": jsonable({**report, **sets["report"]}),
     }
-    return Result(value, jsonable(_key_numbers(report, sets["report"])), degraded)
+    metadata = jsonable(_key_numbers(report, sets["report"]))
+    return Result(value, metadata | _picture(report), degraded)
 
 
 def _conformal(
     chosen: dict[str, Any], raw: np.ndarray, known: Examples, coverage: float
 ) -> dict[str, dict[str, Any]]:
-    """Sets fitted on the first half of the forward-calibrated events, judged on the second.
+    """The released threshold, and how sets hold on forward-calibrated events, before and after.
 
-    The released threshold comes from all of them; the reported coverage from events that
-    fitted neither calibrator nor threshold.  Without events every set is full.
+    The threshold is fitted on all forward-calibrated events, each calibrated by an earlier
+    fit of the chosen method, while the released calibrator is fitted on the whole slice: the
+    scores that meet the threshold later come from a slightly better fit.  The report's sets
+    are fitted on the first half and judged on the second.  Without events every set is full.
     """
     import numpy as np
 
     from ares_assets.evidence.calibration import forward_calibrated
-    from ares_assets.evidence.conformal import ConformalSets, conformal_report, fit_conformal
+    from ares_assets.evidence.conformal import ConformalSets, fit_conformal
+    from ares_assets.evidence.reliability import overlap_groups
 
     if not len(known):
         always_full = ConformalSets("lac", coverage, np.inf, 0)
-        return {"fitted": always_full.to_dict(), "report": {"judged": 0}}
+        nothing = {"judged": 0}
+        report = {"conformal": nothing, "conformal_before": nothing, "adaptive": nothing}
+        return {"fitted": always_full.to_dict(), "report": report}
     forward = None
     if chosen["degraded"] is None:
         forward = forward_calibrated(
@@ -73,25 +80,51 @@ def _conformal(
     if forward is None:
         forward = raw
     tested = np.flatnonzero(~np.isnan(forward))
-    fitted = fit_conformal(forward[tested], known.labels[tested], coverage=coverage)
-    half = len(tested) // 2
-    if half < 1:
-        return {"fitted": fitted.to_dict(), "report": {"judged": 0}}
-    first, second = tested[:half], tested[half:]
-    judged = fit_conformal(forward[first], known.labels[first], coverage=coverage)
-    report = conformal_report(judged.predict(forward[second]), known.labels[second])
-    return {"fitted": fitted.to_dict(), "report": {**report, "judged": len(second)}}
+    groups = overlap_groups(known.rows[tested], known.t1_rows[tested])
+    fitted = fit_conformal(forward[tested], known.labels[tested], coverage=coverage, groups=groups)
+    return {
+        "fitted": fitted.to_dict(),
+        "report": _judged(forward[tested], raw[tested], known, tested, coverage),
+    }
+
+
+def _judged(
+    forward: np.ndarray, raw: np.ndarray, known: Examples, tested: np.ndarray, coverage: float
+) -> dict[str, Any]:
+    """Coverage on the forward events: calibrated, as they came, and with an adaptive level."""
+    from ares_assets.evidence.adaptive import adaptive_report
+    from ares_assets.evidence.conformal import true_scores
+    from ares_assets.evidence.coverage import judged_coverage
+
+    labels, rows, t1_rows = (values[tested] for values in (known.labels, known.rows, known.t1_rows))
+    scores = true_scores("lac", forward, labels)
+    return {
+        "conformal": judged_coverage(forward, labels, rows, t1_rows, coverage=coverage),
+        "conformal_before": judged_coverage(raw, labels, rows, t1_rows, coverage=coverage),
+        "adaptive": adaptive_report(scores, rows, t1_rows, coverage=coverage),
+    }
 
 
 def _key_numbers(report: dict[str, Any], sets: dict[str, Any]) -> dict[str, Any]:
-    names = ("ece", "ece_noise_floor", "brier", "log_loss")
+    names = ("ece", "ece_noise_floor", "ece_noise_95", "brier", "log_loss", "spiegelhalter_p")
     numbers: dict[str, Any] = {"method": report["method"], "events": report["events"]}
     for when in ("before", "after"):
         found = report[when] or {}
         numbers |= {f"{name}_{when}": found.get(name) for name in names}
-    numbers["coverage"] = sets.get("coverage")
-    numbers["abstention"] = sets.get("abstention")
+    numbers["coverage_before"] = sets["conformal_before"].get("coverage")
+    for name in ("coverage", "coverage_low", "coverage_high", "abstention"):
+        numbers[name] = sets["conformal"].get(name)
+    numbers["coverage_adaptive"] = sets["adaptive"].get("coverage")
     return numbers
+
+
+def _picture(report: dict[str, Any]) -> dict[str, str]:
+    """The reliability diagram; none where nothing could be judged."""
+    from ares_assets.evidence_pictures import reliability_picture
+
+    if report["before"] is None:
+        return {}
+    return {"picture": reliability_picture(report["before"]["table"], report["after"]["table"])}
 
 
 SPEC = StepSpec(

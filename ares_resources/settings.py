@@ -400,8 +400,10 @@ class CostSettings(_Group):
 class CalibrationSettings(_Group):
     """Step 11."""
 
-    methods: tuple[Literal["identity", "platt", "temperature", "isotonic"], ...] = Field(
-        ("identity", "platt", "temperature", "isotonic"),
+    methods: tuple[
+        Literal["identity", "platt", "temperature", "beta", "isotonic", "venn_abers"], ...
+    ] = Field(
+        ("identity", "platt", "temperature", "beta", "isotonic", "venn_abers"),
         min_length=1,
         description="Calibrators compared.",
     )

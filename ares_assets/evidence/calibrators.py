@@ -12,9 +12,15 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from ares_assets.evidence.isotonic_calibrators import (
+    IsotonicCalibrator,
+    VennAbersCalibrator,
+    fit_isotonic,
+    fit_venn_abers,
+    inside,
+)
 from ares_resources.errors import BadInput, CorruptArtifact
 
-PROBABILITY_FLOOR = 1e-6
 LARGEST_SLOPE = 20.0
 
 
@@ -40,7 +46,7 @@ class IdentityCalibrator:
 
     def predict(self, probability: np.ndarray) -> np.ndarray:
         """See `Calibrator.predict`."""
-        return _inside(probability)
+        return inside(probability)
 
     def to_dict(self) -> dict[str, Any]:
         """See `Calibrator.to_dict`."""
@@ -57,7 +63,7 @@ class PlattCalibrator:
 
     def predict(self, probability: np.ndarray) -> np.ndarray:
         """See `Calibrator.predict`."""
-        return _inside(_sigmoid(self.slope * _logit(probability) + self.intercept))
+        return inside(_sigmoid(self.slope * _logit(probability) + self.intercept))
 
     def to_dict(self) -> dict[str, Any]:
         """See `Calibrator.to_dict`."""
@@ -73,7 +79,7 @@ class TemperatureCalibrator:
 
     def predict(self, probability: np.ndarray) -> np.ndarray:
         """See `Calibrator.predict`."""
-        return _inside(_sigmoid(self.slope * _logit(probability)))
+        return inside(_sigmoid(self.slope * _logit(probability)))
 
     def to_dict(self) -> dict[str, Any]:
         """See `Calibrator.to_dict`."""
@@ -81,32 +87,39 @@ class TemperatureCalibrator:
 
 
 @dataclass(frozen=True)
-class IsotonicCalibrator:
-    """Linear interpolation between ascending knots; source: Zadrozny and Elkan (2002)."""
+class BetaCalibrator:
+    """sigmoid(slope_low ln p - slope_high ln(1 - p) + intercept), both slopes >= 0.
 
-    method: ClassVar[str] = "isotonic"
-    inputs: tuple[float, ...]
-    outputs: tuple[float, ...]
+    Source: Kull, Silva Filho, Flach (2017).  With equal slopes it is Platt's map; unequal ones
+    bend the two ends apart.
+    """
+
+    method: ClassVar[str] = "beta"
+    slope_low: float
+    slope_high: float
+    intercept: float
 
     def predict(self, probability: np.ndarray) -> np.ndarray:
         """See `Calibrator.predict`."""
-        values = np.asarray(probability, dtype=np.float64)
-        return _inside(np.interp(values, self.inputs, self.outputs))
+        below, above = _beta_terms(probability)
+        score = self.slope_low * below + self.slope_high * above + self.intercept
+        return inside(_sigmoid(score))
 
     def to_dict(self) -> dict[str, Any]:
         """See `Calibrator.to_dict`."""
-        return {"method": self.method, "inputs": [*self.inputs], "outputs": [*self.outputs]}
+        slopes = {"slope_low": self.slope_low, "slope_high": self.slope_high}
+        return {"method": self.method, **slopes, "intercept": self.intercept}
 
 
 def fit_calibrator(
     method: str, probability: np.ndarray, labels: np.ndarray, weights: np.ndarray
 ) -> Calibrator:
-    """Fit one method by weighted log-loss (isotonic: by squared error) on n events.
+    """Fit one method by weighted log-loss (isotonic and Venn-Abers: by squared error) on n events.
 
     Raises
     ------
     BadInput
-        Unknown method, no event, or values outside [0, 1].
+        Unknown method, no event, values outside [0, 1], or no weight above 0.
     """
     if method not in _FITS:
         raise BadInput(f"calibration method {method!r}; allowed: {', '.join(METHODS)}")
@@ -115,9 +128,10 @@ def fit_calibrator(
     if len(wrong) or not len(probability):
         value = f"[{wrong[0]}] = {probability[wrong[0]]}" if len(wrong) else "is empty"
         raise BadInput(f"probability {value}; allowed: at least one, all in 0..1")
-    return _FITS[method](
-        probability, np.asarray(labels, np.float64), np.asarray(weights, np.float64)
-    )
+    weights = np.asarray(weights, dtype=np.float64)
+    if not weights.sum() > 0 or (weights < 0).any():
+        raise BadInput(f"weights sum to {weights.sum()}; allowed: none negative, some above 0")
+    return _FITS[method](probability, np.asarray(labels, np.float64), weights)
 
 
 def calibrator_from_dict(values: Mapping[str, Any]) -> Calibrator:
@@ -130,18 +144,27 @@ def calibrator_from_dict(values: Mapping[str, Any]) -> Calibrator:
     """
     try:
         content = {key: value for key, value in values.items() if key != "method"}
-        if values["method"] == IsotonicCalibrator.method:
-            content = {key: _ascending(content[key]) for key in ("inputs", "outputs")}
-        else:
-            content = {key: float(value) for key, value in content.items()}
-        return _CLASSES[values["method"]](**content)
+        if values["method"] in _KNOTS:
+            return _with_knots(values["method"], content)
+        numbers = {key: float(value) for key, value in content.items()}
+        return _CLASSES[values["method"]](**numbers)
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptArtifact(f"not a calibrator: {dict(values)!r:.200} ({error!r})") from error
 
 
+def _with_knots(method: str, content: Mapping[str, Any]) -> Calibrator:
+    extra = _KNOTS[method]
+    knots = {key: _ascending(values) for key, values in content.items()}
+    found = _CLASSES[method](**knots)
+    places, *answers = (len(values) for values in knots.values())
+    if any(count != places + extra for count in answers) or places + extra < 1:
+        raise ValueError(f"{answers} answers for {places} places")
+    return found
+
+
 def _ascending(values: Sequence[float]) -> tuple[float, ...]:
     knots = np.array(values, dtype=np.float64)
-    if not len(knots) or not np.isfinite(knots).all() or (np.diff(knots) < 0).any():
+    if knots.ndim != 1 or not np.isfinite(knots).all() or (np.diff(knots) < 0).any():
         raise ValueError("knots must be finite and ascend")
     return tuple(knots.tolist())
 
@@ -160,21 +183,15 @@ def _fit_temperature(p: np.ndarray, y: np.ndarray, w: np.ndarray) -> Calibrator:
     return TemperatureCalibrator(slope)
 
 
-def _fit_isotonic(p: np.ndarray, y: np.ndarray, w: np.ndarray) -> Calibrator:
-    from sklearn.isotonic import IsotonicRegression
-
-    # A run of equal labels at an end must not claim certainty: as if one event disagreed.
-    margin = 1.0 / (len(p) + 2.0)
-    fit = IsotonicRegression(y_min=margin, y_max=1.0 - margin, out_of_bounds="clip")
-    fit.fit(p, y, sample_weight=w)
-    return IsotonicCalibrator(
-        tuple(fit.X_thresholds_.tolist()),
-        tuple(np.maximum.accumulate(fit.y_thresholds_).tolist()),
-    )
+def _fit_beta(p: np.ndarray, y: np.ndarray, w: np.ndarray) -> Calibrator:
+    terms = np.stack([*_beta_terms(p), np.ones(len(p))])
+    return BetaCalibrator(*_fit_logistic(terms, y, w, slopes=2))
 
 
-def _fit_logistic(terms: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[float, ...]:
-    """Coefficients (k,) of terms (k, n); the first, the slope, stays in 0..20."""
+def _fit_logistic(
+    terms: np.ndarray, y: np.ndarray, w: np.ndarray, *, slopes: int = 1
+) -> tuple[float, ...]:
+    """Coefficients (k,) of terms (k, n); the first `slopes` of them stay in 0..20."""
     from scipy.optimize import minimize
 
     share = w / w.sum()
@@ -184,21 +201,22 @@ def _fit_logistic(terms: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[floa
         value = share @ (np.logaddexp(0.0, score) - y * score)
         return float(value), terms @ (share * (_sigmoid(score) - y))
 
-    start = np.array([1.0, 0.0][: len(terms)])
-    bounds = [(0.0, LARGEST_SLOPE), (-LARGEST_SLOPE, LARGEST_SLOPE)][: len(terms)]
+    start = np.array([1.0] * slopes + [0.0] * (len(terms) - slopes))
+    bounds = [(0.0 if one else -LARGEST_SLOPE, LARGEST_SLOPE) for one in start]
     options = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 500}
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return tuple(float(value) for value in found.x)
 
 
-def _inside(probability: np.ndarray) -> np.ndarray:
-    values = np.asarray(probability, dtype=np.float64)
-    return np.clip(values, PROBABILITY_FLOOR, 1.0 - PROBABILITY_FLOOR)
-
-
 def _logit(probability: np.ndarray) -> np.ndarray:
-    inside = _inside(probability)
-    return np.log(inside) - np.log1p(-inside)
+    below, above = _beta_terms(probability)
+    return below + above
+
+
+def _beta_terms(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """ln p and -ln(1 - p), each (n,); both ascend with p."""
+    kept = inside(probability)
+    return np.log(kept), -np.log1p(-kept)
 
 
 def _sigmoid(score: np.ndarray) -> np.ndarray:
@@ -209,13 +227,19 @@ _CLASSES: dict[str, Callable[..., Calibrator]] = {
     "identity": IdentityCalibrator,
     "platt": PlattCalibrator,
     "temperature": TemperatureCalibrator,
+    "beta": BetaCalibrator,
     "isotonic": IsotonicCalibrator,
+    "venn_abers": VennAbersCalibrator,
 }
+# Methods of ascending knots: how many more answers they have than places.
+_KNOTS = {"isotonic": 0, "venn_abers": 1}
 _FITS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], Calibrator]] = {
     "identity": _fit_identity,
     "temperature": _fit_temperature,
     "platt": _fit_platt,
-    "isotonic": _fit_isotonic,
+    "beta": _fit_beta,
+    "isotonic": fit_isotonic,
+    "venn_abers": fit_venn_abers,
 }
 # From the fewest degrees of freedom to the most, the order in which ties are resolved.
 METHODS: tuple[str, ...] = tuple(_FITS)

@@ -1,11 +1,12 @@
 """Split-conformal prediction sets for up or down, and when to abstain.
 
-Belongs here: thresholds from calibration events, sets, coverage, adaptation under drift.
-Does not belong here: making probabilities calibrated (`calibrators`).
+Belongs here: thresholds from calibration events, sets, what the sets of some events hold.
+Does not belong here: making probabilities calibrated (`calibrators`), coverage against what
+chance allows (`coverage`), adaptation under drift (`adaptive`).
 
 A set holds every direction that the calibration events do not rule out; both or none of
 them is no statement, so the model abstains.  Coverage is guaranteed on average for
-exchangeable events (Vovk et al. 2005); under drift only `adaptive_levels` keeps it.
+exchangeable events (Vovk et al. 2005); under drift only `adaptive.adaptive_levels` keeps it.
 """
 
 from __future__ import annotations
@@ -28,13 +29,15 @@ class ConformalSets:
 
     `lac`: score 1 - p(direction) (Sadinle, Lei, Wasserman 2019).  `aps`: the probability of
     all directions at least as likely (Romano, Sesia, Candes 2020, without randomisation);
-    its sets are never empty.
+    its sets are never empty.  `independent` counts the fitted events that do not overlap in
+    time (None: all of `events`).
     """
 
     method: str
     coverage: float
     threshold: float
     events: int
+    independent: int | None = None
 
     def predict(self, probability: np.ndarray) -> np.ndarray:
         """Sets bool (n, 2): column 0 down, column 1 up."""
@@ -51,12 +54,18 @@ class ConformalSets:
 
 
 def fit_conformal(
-    probability: np.ndarray, labels: np.ndarray, *, coverage: float, method: str = "lac"
+    probability: np.ndarray,
+    labels: np.ndarray,
+    *,
+    coverage: float,
+    method: str = "lac",
+    groups: np.ndarray | None = None,
 ) -> ConformalSets:
     """The threshold: the ceil((n + 1) coverage)-th smallest score of n calibration events.
 
     The events must not have trained the model or its calibrator.  With too few of them for
     the coverage the threshold is infinite: every set is full, the model always abstains.
+    `groups` (n,), of `reliability.overlap_groups`, only counts the independent events.
 
     Raises
     ------
@@ -70,20 +79,22 @@ def fit_conformal(
     scores = true_scores(method, probability, labels)
     rank = math.ceil(round((len(scores) + 1) * coverage, 9))
     threshold = float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf
-    return ConformalSets(method, coverage, threshold, len(scores))
+    independent = None if groups is None else len(np.unique(groups))
+    return ConformalSets(method, coverage, threshold, len(scores), independent)
 
 
 def conformal_from_dict(values: Mapping[str, Any]) -> ConformalSets:
     """The inverse of `ConformalSets.to_dict`; `CorruptArtifact` if it is not one."""
     try:
-        threshold = values["threshold"]
+        threshold, independent = values["threshold"], values.get("independent")
         sets = ConformalSets(
             str(values["method"]),
             float(values["coverage"]),
             math.inf if threshold is None else float(threshold),
             int(values["events"]),
+            None if independent is None else int(independent),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CorruptArtifact(f"not a conformal threshold: {error!r}") from error
     if sets.method not in METHODS:
         raise CorruptArtifact(f"not a conformal threshold: method {sets.method!r}")
@@ -123,50 +134,6 @@ def conformal_report(sets: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     if single.any():
         report["accuracy_when_single"] = float(covered[single].mean())
     return report
-
-
-def adaptive_levels(
-    scores: np.ndarray,
-    rows: np.ndarray,
-    t1_rows: np.ndarray,
-    *,
-    coverage: float,
-    rate: float = 0.01,
-    warmup: int = 50,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Adaptive conformal inference with delayed labels: thresholds and hits, each (n,).
-
-    Source: Gibbs and Candes (2021), a <- a + rate (alpha - error).  At each event in time
-    order only events whose label was known by then (t1_row <= row) give quantile and error.
-    The threshold is NaN, and its hit False, before `warmup` such events.
-
-    Parameters
-    ----------
-    scores
-        `true_scores` of the events, (n,).
-    """
-    thresholds, hits = np.full(len(scores), np.nan), np.zeros(len(scores), dtype=bool)
-    pending = sorted(range(len(scores)), key=lambda index: (t1_rows[index], index))
-    known: list[float] = []
-    miss, position = 1.0 - coverage, 0
-    for now in range(len(scores)):
-        while position < len(pending) and t1_rows[pending[position]] <= rows[now]:
-            done = pending[position]
-            if not np.isnan(thresholds[done]):
-                miss += rate * ((1.0 - coverage) - float(not hits[done]))
-            known.append(float(scores[done]))
-            position += 1
-        if len(known) >= warmup:
-            thresholds[now] = _quantile(known, 1.0 - miss)
-            hits[now] = scores[now] <= thresholds[now]
-    return thresholds, hits
-
-
-def _quantile(known: list[float], level: float) -> float:
-    rank = math.ceil(round((len(known) + 1) * level, 9))
-    if rank > len(known):
-        return math.inf
-    return float(np.partition(known, rank - 1)[rank - 1]) if rank >= 1 else -math.inf
 
 
 def _direction_scores(method: str, probability: np.ndarray) -> np.ndarray:

@@ -1,11 +1,13 @@
 """How well probabilities mean what they say, each figure beside what chance would give.
 
-Belongs here: ECE and its noise floor, Brier score, log-loss, Spiegelhalter's z, confidence
-against accuracy, the reliability table.  Does not belong here: repairing (`calibrators`).
+Belongs here: ECE and its noise floor, Brier score, log-loss, Spiegelhalter's test, confidence
+against accuracy, the reliability table and its noise band.  Does not belong here: repairing
+(`calibrators`).
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -63,14 +65,8 @@ def calibration_noise(
     their draw, since labels that overlap in time are nearly the same observation.
     """
     p, _, w = _checked(probability, np.zeros(len(probability)), weights)
-    members = np.arange(len(p)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    generator = np.random.default_rng(np.random.SeedSequence([seed, len(p)]))
-    errors = []
-    for first in range(0, simulations, SIMULATIONS_AT_ONCE):
-        count = min(SIMULATIONS_AT_ONCE, simulations - first)
-        draws = generator.random((count, int(members.max()) + 1))
-        errors.append(_calibration_errors(p, (draws[:, members] < p).astype(np.float64), w, bins))
-    return np.sort(np.concatenate(errors))
+    gaps, total = _chance_gaps(p, w, bins, seed, groups, simulations)
+    return np.sort(np.abs(gaps).sum(axis=1) / total.sum())
 
 
 def overlap_groups(rows: np.ndarray, t1_rows: np.ndarray) -> np.ndarray:
@@ -98,14 +94,41 @@ def log_loss(probability: np.ndarray, labels: np.ndarray, weights: np.ndarray) -
     return float(np.average(-(y * np.log(inside) + (1 - y) * np.log1p(-inside)), weights=w))
 
 
-def spiegelhalter_z(probability: np.ndarray, labels: np.ndarray) -> float:
-    """Spiegelhalter's (1986) z: about standard normal if calibrated and independent.
+def spiegelhalter_z(
+    probability: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None
+) -> float:
+    """Spiegelhalter's (1986) z: about standard normal if calibrated; above 0: overconfident.
 
+    Sum of c (y - p), c = 1 - 2p, over its standard deviation.  Events of one group in `groups`
+    (n,) are taken to share their draw, as in `calibration_noise`: for two of them the
+    covariance of the labels is min(p, q) - p q.  Without groups all are independent.
     NaN where every probability is 1/2, 0 or 1, where the statistic says nothing.
     """
     p, y, _ = _checked(probability, labels, np.ones(len(labels)))
-    spread = float(np.sqrt(((1 - 2 * p) ** 2 * p * (1 - p)).sum()))
-    return float(((y - p) * (1 - 2 * p)).sum()) / spread if spread > 0 else float("nan")
+    members = np.arange(len(p)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    if len(members) != len(p):
+        raise BadInput(f"{len(members)} groups for {len(p)} events; allowed: one an event")
+    spread = float(np.sqrt(max(_shared_draw_variance(p, 1 - 2 * p, members), 0.0)))
+    return float(((y - p) * (1 - 2 * p)).sum()) / spread if spread > 1e-12 else float("nan")
+
+
+def spiegelhalter_p(
+    probability: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None
+) -> float:
+    """Two-sided p-value of `spiegelhalter_z`: how often chance is as far off; NaN as there."""
+    return math.erfc(abs(spiegelhalter_z(probability, labels, groups)) / math.sqrt(2.0))
+
+
+def _shared_draw_variance(p: np.ndarray, c: np.ndarray, members: np.ndarray) -> float:
+    """Variance of sum c (y - p) where y = (draw of its group < p): the sum over groups of
+    sum_ij c_i c_j (min(p_i, p_j) - p_i p_j), each minimum counted from its smaller end."""
+    order = np.lexsort((p, members))
+    p, c, starts = p[order], c[order], np.flatnonzero(np.diff(members[order], prepend=-1))
+    group = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(p)))
+    before = np.cumsum(c) - c
+    from_here = np.add.reduceat(c, starts)[group] - (before - before[starts][group])
+    smaller = c * p * (2.0 * from_here - c)
+    return float(smaller.sum() - (np.add.reduceat(c * p, starts) ** 2).sum())
 
 
 def overconfidence(probability: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
@@ -129,13 +152,19 @@ def reliability_report(
 ) -> dict[str, Any]:
     """All measures of this module as plain values; None where one is undefined.
 
-    `ece_noise_floor` and `ece_noise_95` are the mean and the 95 % quantile of
-    `calibration_noise`; `ece_within_noise` says whether the ECE is below the latter.
+    The table's `noise_low` and `noise_high` bound, bin by bin, where 95 % of the observed
+    shares would lie by chance.  `ece_noise_floor` and `ece_noise_95` are the mean and the 95 %
+    quantile of `calibration_noise`; `ece_within_noise` says whether the ECE is below the latter.
     """
+    p, _, w = _checked(probability, labels, weights)
     error = expected_calibration_error(probability, labels, weights, bins=bins)
-    noise = calibration_noise(probability, weights, bins=bins, seed=seed, groups=groups)
+    gaps, total = _chance_gaps(p, w, bins, seed, groups, SIMULATIONS)
+    noise = np.abs(gaps).sum(axis=1) / total.sum()
     limit = float(np.quantile(noise, 0.95))
-    z = spiegelhalter_z(probability, labels)
+    z = spiegelhalter_z(probability, labels, groups)
+    table = reliability_table(probability, labels, weights, bins=bins)
+    for row, low, high in zip(table, *_band(gaps, total).tolist(), strict=True):
+        row |= {"noise_low": row["predicted"] + low, "noise_high": row["predicted"] + high}
     return {
         "events": len(probability),
         "independent_events": len(probability) if groups is None else len(np.unique(groups)),
@@ -146,9 +175,38 @@ def reliability_report(
         "brier": brier_score(probability, labels, weights),
         "log_loss": log_loss(probability, labels, weights),
         "spiegelhalter_z": z if np.isfinite(z) else None,
+        "spiegelhalter_p": (
+            spiegelhalter_p(probability, labels, groups) if np.isfinite(z) else None
+        ),
         "overconfidence": overconfidence(probability, labels, weights),
-        "table": reliability_table(probability, labels, weights, bins=bins),
+        "table": table,
     }
+
+
+def _chance_gaps(
+    p: np.ndarray,
+    w: np.ndarray,
+    bins: int,
+    seed: int,
+    groups: np.ndarray | None,
+    simulations: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted ones less weighted predictions by chance alone, (simulations, b); weights (b,)."""
+    members = np.arange(len(p)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    generator = np.random.default_rng(np.random.SeedSequence([seed, len(p)]))
+    gaps = []
+    for first in range(0, simulations, SIMULATIONS_AT_ONCE):
+        count = min(SIMULATIONS_AT_ONCE, simulations - first)
+        draws = generator.random((count, int(members.max()) + 1))
+        total, predicted, ones = _bin_sums(p, (draws[:, members] < p).astype(np.float64), w, bins)
+        gaps.append(ones - predicted)
+    return np.concatenate(gaps), total
+
+
+def _band(gaps: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """How far chance alone moves the share of ones of each weighty bin: (2, b), 95 %."""
+    weighty = total > 0
+    return np.quantile(gaps[:, weighty] / total[weighty], (0.025, 0.975), axis=0)
 
 
 def _bin_sums(

@@ -41,7 +41,9 @@ from ares_resources.timeframes import timeframe_ms
 if TYPE_CHECKING:
     from ares_resources.backtesting.results import BacktestPath
 
-_FORMAT = 2
+_FORMAT = 3
+# Format 2 differs only in that it knows neither beta nor Venn-Abers calibrators.
+_OLDER_READ = (2,)
 _SETS = ("none", "down", "up", "both")
 
 
@@ -232,7 +234,7 @@ class PartitionModel:
             If another version of Ares, whose models had other parts, wrote the files.
         """
         described, calibration = files["model.json"], files["calibration.json"]
-        if described["format"] != _FORMAT:
+        if described["format"] not in (*_OLDER_READ, _FORMAT):
             raise ObsoleteFormat(
                 f"model.json has format {described['format']!r}; this Ares reads {_FORMAT}: "
                 "train the partition anew"

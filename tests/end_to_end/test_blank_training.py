@@ -259,6 +259,6 @@ def test_a_champion_of_another_version_does_not_bar_its_partition(
     assert outcome.status != "failed"
     remark = outcome.metrics["ab_test_report/champion_remark"]
     assert "cannot be replayed" in remark
-    assert "format 2" in remark
+    assert "format 3" in remark
     tested = artifacts(Trained(home, [outcome]), "bear")["ab_test_report"].load()["tests"]
     assert sorted(tested) == ["buy and hold", "no trade"]

@@ -96,7 +96,7 @@ def test_a_slice_of_one_class_is_degraded():
 
 def test_faults_are_named():
     events = slice_of(100)
-    for methods in ([], ["platt", "beta"]):
+    for methods in ([], ["platt", "spline"]):
         with pytest.raises(BadInput, match="calibration methods"):
             choose_calibrator(*events, methods)
     with pytest.raises(BadInput, match="99 probabilities"):

@@ -1,4 +1,4 @@
-"""Conformal sets: coverage on average, MAPIE as a cross-check, delayed adaptation."""
+"""Conformal sets: coverage on average, MAPIE as a cross-check, definitions by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from ares_assets.evidence.conformal import (
     METHODS,
     ConformalSets,
-    adaptive_levels,
     conformal_from_dict,
     conformal_report,
     fit_conformal,
@@ -118,6 +117,16 @@ def test_too_few_events_always_abstain():
     assert again == sets
 
 
+def test_independent_events_are_counted_and_kept():
+    p, y = drawn(40, 1)
+    sets = fit_conformal(p, y, coverage=0.9, groups=np.arange(40) // 6)
+    assert sets.independent == 7
+    assert sets.threshold == fit_conformal(p, y, coverage=0.9).threshold
+    assert conformal_from_dict(json.loads(json.dumps(sets.to_dict()))) == sets
+    older = {key: value for key, value in sets.to_dict().items() if key != "independent"}
+    assert conformal_from_dict(older).independent is None
+
+
 def test_aps_sets_are_never_empty():
     sets = ConformalSets("aps", 0.5, 0.0, 10).predict(np.linspace(0, 1, 11))
     assert (sets.sum(axis=1) == 1).all()
@@ -143,33 +152,6 @@ def test_report_by_hand():
     assert "accuracy_when_single" not in conformal_report(sets[:1], np.array([1]))
 
 
-def test_adaptation_keeps_coverage_where_a_fixed_threshold_loses_it():
-    """The model goes stale half-way: its probabilities stay bold, the truth is a coin."""
-    draw = np.random.default_rng(2)
-    p, y = drawn(4000, 6, spread=2.0)
-    y[2000:] = draw.integers(0, 2, 2000)
-    rows = np.arange(4000) * 10
-    scores = true_scores("lac", p, y)
-    _, hits = adaptive_levels(scores, rows, rows + 30, coverage=0.8, rate=0.02)
-    fixed = scores <= fit_conformal(p[:500], y[:500], coverage=0.8).threshold
-    assert fixed[2500:].mean() < 0.7
-    assert hits[2500:].mean() == pytest.approx(0.8, abs=0.03)
-
-
-def test_adaptation_uses_known_labels_only():
-    p, y = drawn(300, 6)
-    rows = np.arange(300) * 10
-    scores = true_scores("lac", p, y)
-    thresholds, hits = adaptive_levels(scores, rows, rows + 45, coverage=0.8, warmup=20)
-    assert np.isnan(thresholds[:20]).all()
-    assert not hits[:20].any()
-    # At event 200 labels of events up to 195 are known.
-    changed = np.where(np.arange(300) > 195, 1 - scores, scores)
-    again, _ = adaptive_levels(changed, rows, rows + 45, coverage=0.8, warmup=20)
-    assert np.array_equal(again[:201], thresholds[:201], equal_nan=True)
-    assert not np.array_equal(again[201:], thresholds[201:])
-
-
 def test_faults_are_named():
     p, y = drawn(10, 1)
     with pytest.raises(BadInput, match="'raps'; allowed: lac, aps"):
@@ -179,6 +161,6 @@ def test_faults_are_named():
     for labels in (y[:9], y + 0.5):
         with pytest.raises(BadInput, match="labels"):
             fit_conformal(p, labels, coverage=0.9)
-    for values in ({}, {"method": "raps", "coverage": 0.9, "threshold": 1, "events": 3}):
+    for values in ({}, [], {"method": "raps", "coverage": 0.9, "threshold": 1, "events": 3}):
         with pytest.raises(CorruptArtifact, match="not a conformal threshold"):
             conformal_from_dict(values)

@@ -1,0 +1,75 @@
+"""Whether frozen probabilities and sets still mean what they say on bars nobody fitted on.
+
+Belongs here: one report about the holdout's events, from plain arrays.  Does not belong here:
+reading the holdout (step 13), the measures (`reliability`, `coverage`, `adaptive`), the gate.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ares_assets.evidence.adaptive import adaptive_report
+from ares_assets.evidence.conformal import ConformalSets, true_scores
+from ares_assets.evidence.coverage import banded_report
+from ares_assets.evidence.reliability import overlap_groups, reliability_report
+from ares_resources.errors import BadInput
+
+DOUBTFUL = 0.05
+
+
+def holdout_calibration(
+    probability: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    rows: np.ndarray,
+    t1_rows: np.ndarray,
+    *,
+    sets: ConformalSets,
+    bins: int,
+    seed: int,
+    groups: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Calibration and coverage of n labelled events that fitted nothing.
+
+    All arrays (n,) in time order; `probability` calibrated, up; `rows` and `t1_rows` the
+    events' bars and those at which their labels are known.  `groups` counts what overlaps as
+    one observation; None makes them with `overlap_groups`.
+
+    Returns
+    -------
+    Plain values for JSON: those of `reliability_report` (ECE, its noise floor and 95 % limit,
+    Brier score and log-loss, Spiegelhalter's z and p, overconfidence, the table); `conformal`,
+    a `banded_report` of the frozen threshold; `adaptive`, the same sets with a level that
+    learns, of `adaptive_report`; and three answers, None where nothing can be said:
+    `probabilities_hold` (ECE within its noise and p at least .05), `coverage_holds` (not under
+    its band), and `holds`, both of them.  Without events: `events` 0 and the answers None.
+
+    Raises
+    ------
+    BadInput
+        Lengths disagree, or values out of range.
+    """
+    counts = {len(values) for values in (probability, labels, weights, rows, t1_rows)}
+    if len(counts) != 1:
+        raise BadInput(f"arrays of {sorted(counts)} events; allowed: one length")
+    unknown = {"probabilities_hold": None, "coverage_holds": None, "holds": None}
+    if counts == {0}:
+        return {"events": 0, **unknown}
+    shared = overlap_groups(rows, t1_rows) if groups is None else groups
+    report = reliability_report(probability, labels, weights, bins=bins, seed=seed, groups=shared)
+    conformal = banded_report(sets, probability, labels, shared)
+    scores = true_scores(sets.method, probability, labels)
+    p = report["spiegelhalter_p"]
+    probabilities = bool(report["ece_within_noise"]) and (p is None or p >= DOUBTFUL)
+    # Sets that are wider than they need be are no false claim.
+    covered = bool(conformal["coverage"] >= conformal["coverage_low"])
+    return {
+        **report,
+        "conformal": conformal,
+        "adaptive": adaptive_report(scores, rows, t1_rows, coverage=sets.coverage),
+        "probabilities_hold": probabilities,
+        "coverage_holds": covered,
+        "holds": probabilities and covered,
+    }
