@@ -1,11 +1,13 @@
-"""Whether any of many models beats a benchmark, given that many were tried (SPA).
+"""Whether any of many models beats a benchmark, given that many were tried.
 
-Belongs here: Hansen's test on losses.  Does not belong here: the bootstrap of a single
+Belongs here: tests of whole families on losses: SPA, stepwise selection, model confidence sets,
+and all three on a search's front.  Does not belong here: the bootstrap of a single
 stream of returns (``bootstrap.py``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,12 +61,7 @@ def superior_predictive_ability(
     """
     from arch.bootstrap import SPA
 
-    benchmark = np.asarray(benchmark_losses, dtype=np.float64)
-    models = np.asarray(model_losses, dtype=np.float64)
-    if benchmark.ndim != 1 or models.ndim != 2 or len(benchmark) != len(models) or not models.size:
-        raise BadInput(f"losses {benchmark.shape} and {models.shape}; needed: (T,) and (T, k)")
-    if len(benchmark) < 3 or not (np.isfinite(benchmark).all() and np.isfinite(models).all()):
-        raise BadInput(f"losses over {len(benchmark)} periods; needed: 3 or more, all finite")
+    benchmark, models = _checked_losses(benchmark_losses, model_losses)
     test = SPA(benchmark, models, block_size=mean_block, reps=resamples, seed=seed)
     test.compute()
     values = {str(name): float(value) for name, value in test.pvalues.items()}
@@ -75,3 +72,145 @@ def superior_predictive_ability(
         models=models.shape[1],
         mean_block=float(test.block_size),
     )
+
+
+def stepwise_superior(
+    benchmark_losses: np.ndarray,
+    model_losses: np.ndarray,
+    *,
+    seed: int,
+    mean_block: int | None = None,
+    level: float = 0.05,
+    resamples: int = 1000,
+) -> list[int]:
+    """Columns of the models that beat the benchmark, the family-wise error held at ``level``.
+
+    Parameters and errors as for :func:`superior_predictive_ability`, which only says whether
+    there is any.  Romano & Wolf (2005), Stepwise multiple testing as formalized data snooping,
+    Econometrica 73(4); computed by arch.
+    """
+    from arch.bootstrap import StepM
+
+    benchmark, models = _checked_losses(benchmark_losses, model_losses)
+    _check_level(level)
+    test = StepM(benchmark, models, size=level, block_size=mean_block, reps=resamples, seed=seed)
+    test.compute()
+    return sorted(int(column) for column in test.superior_models)
+
+
+def model_confidence_set(
+    losses: np.ndarray,
+    *,
+    seed: int,
+    mean_block: int | None = None,
+    level: float = 0.05,
+    resamples: int = 1000,
+) -> np.ndarray:
+    """Model confidence set p-value of each of k columns of losses (T, k), k of 2 or more.
+
+    The set that holds the best model with confidence 1 - ``level`` are the columns whose
+    p-value is above ``level``.  Hansen, Lunde & Nason (2011), The Model Confidence Set,
+    Econometrica 79(2); computed by arch with the range statistic.
+    """
+    from arch.bootstrap import MCS
+
+    values = np.asarray(losses, dtype=np.float64)
+    if values.ndim != 2 or values.shape[1] < 2:
+        raise BadInput(f"losses {values.shape}; needed: (T, k), k at least 2")
+    _checked_losses(values[:, 0], values)
+    _check_level(level)
+    test = MCS(values, size=level, block_size=mean_block, reps=resamples, seed=seed)
+    test.compute()
+    return test.pvalues["Pvalue"].sort_index().to_numpy(np.float64)
+
+
+def judge_front(
+    daily: np.ndarray,
+    names: Sequence[str],
+    *,
+    seed: int,
+    level: float = 0.05,
+    resamples: int = 1000,
+) -> dict[str, Any]:
+    """Whether any parameter set of a front beats not trading, which do, and which may be best.
+
+    Parameters
+    ----------
+    daily
+        Net returns per day (T, k) of the front's parameter sets over the same days.
+    names
+        Name of each column; sets that did the same are judged once, under the first name.
+
+    Returns
+    -------
+    JSON-able: ``models`` judged, ``days``, ``mean_block``, the three p-values of SPA against no
+    trade, ``beats_no_trade`` (names, StepM), ``confidence_set`` (names, "no trade" among the
+    candidates) and ``no_trade_possible``.  None where nothing on the front trades, or there are
+    fewer than three days.
+    """
+    from ares_assets.evidence.bootstrap import optimal_mean_block
+
+    matrix = np.asarray(daily, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[1] != len(names):
+        raise BadInput(f"daily returns {matrix.shape} for {len(names)} names; needed: (T, k)")
+    columns = _different(matrix)
+    known: dict[str, Any] = {"models": len(columns), "days": len(matrix), "level": level}
+    if not columns or len(matrix) < 3:
+        return {**known, **dict.fromkeys(_FRONT_FIGURES)}
+    losses, idle = -matrix[:, columns], np.zeros(len(matrix))
+    # One length for all, that of the most dependent set: too short a block finds too much.
+    block = max(round(optimal_mean_block(matrix[:, column])) for column in columns)
+    options: dict[str, Any] = {"seed": seed, "mean_block": block, "resamples": resamples}
+    ability = superior_predictive_ability(idle, losses, **options)
+    better = stepwise_superior(idle, losses, level=level, **options)
+    possible = model_confidence_set(np.column_stack([idle, losses]), level=level, **options)
+    judged = [names[column] for column in columns]
+    return jsonable(
+        {
+            **known,
+            "mean_block": block,
+            "spa": {name: getattr(ability, name) for name in ("lower", "consistent", "upper")},
+            "beats_no_trade": [judged[column] for column in better],
+            "confidence_set": [
+                name for name, p in zip(judged, possible[1:], strict=True) if p > level
+            ],
+            "no_trade_possible": bool(possible[0] > level),
+            "confidence_set_p": dict(zip(("no trade", *judged), possible.tolist(), strict=True)),
+        }
+    )
+
+
+_FRONT_FIGURES = (
+    "mean_block",
+    "spa",
+    "beats_no_trade",
+    "confidence_set",
+    "no_trade_possible",
+    "confidence_set_p",
+)
+
+
+def _different(matrix: np.ndarray) -> list[int]:
+    """Columns that vary, the first of those that are alike."""
+    seen: dict[bytes, int] = {}
+    for column in range(matrix.shape[1]):
+        if np.ptp(matrix[:, column]) > 0.0:
+            seen.setdefault(matrix[:, column].tobytes(), column)
+    return sorted(seen.values())
+
+
+def _checked_losses(
+    benchmark_losses: np.ndarray, model_losses: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    benchmark = np.asarray(benchmark_losses, dtype=np.float64)
+    models = np.asarray(model_losses, dtype=np.float64)
+    if benchmark.ndim != 1 or models.ndim != 2 or len(benchmark) != len(models) or not models.size:
+        raise BadInput(f"losses {benchmark.shape} and {models.shape}; needed: (T,) and (T, k)")
+    if len(benchmark) < 3 or not (np.isfinite(benchmark).all() and np.isfinite(models).all()):
+        raise BadInput(f"losses over {len(benchmark)} periods; needed: 3 or more, all finite")
+    return benchmark, models
+
+
+def _check_level(level: float) -> None:
+    if not 0.0 < level < 1.0:
+        raise BadInput(f"level = {level}; allowed: between 0 and 1")
