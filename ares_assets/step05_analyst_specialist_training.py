@@ -60,7 +60,9 @@ def analyst_specialists(work: Work, analyst_dataset: Artifact) -> Result:
     metadata["best"] = min(kinds, key=lambda kind: scores[kind]["log_loss"])
     metadata |= {"events": len(known), "events_of_all_regimes": len(known.everything), **routing}
     seen = {kind: scores[kind]["log_loss"] for kind in kinds}
-    seen |= {name: routing[name] for name in sorted(routing) if name.endswith("_log_loss")}
+    # The routing that was chosen has its expert's own score.
+    for other in {"soft", "hard"} - {routing.get("routing")} if routing else ():
+        seen[f"{other} routing"] = routing[f"routing_{other}_log_loss"]
     record_choices(work, "specialists", analyst_dataset.sha256, seen)
     value = {**files, "out_of_fold.parquet": pd.DataFrame(predictions), "recipes.json": recipes}
     return Result(value, metadata)

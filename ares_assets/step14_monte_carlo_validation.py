@@ -142,7 +142,7 @@ def _chosen_among(
             daily[front].to_numpy(),
             front,
             seed=work.seed,
-            level=1.0 - work.settings.validation.confidence,
+            level=round(1.0 - work.settings.validation.confidence, 9),
         ),
     }
 

@@ -16,6 +16,15 @@ import numpy as np
 from ares_assets.evidence.jsonable import jsonable
 from ares_resources.errors import BadInput
 
+_FRONT_FIGURES = (
+    "mean_block",
+    "spa",
+    "beats_no_trade",
+    "confidence_set",
+    "no_trade_possible",
+    "confidence_set_p",
+)
+
 
 @dataclass(frozen=True)
 class SuperiorAbility:
@@ -89,13 +98,21 @@ def stepwise_superior(
     there is any.  Romano & Wolf (2005), Stepwise multiple testing as formalized data snooping,
     Econometrica 73(4); computed by arch.
     """
-    from arch.bootstrap import StepM
+    from arch.bootstrap import SPA
 
     benchmark, models = _checked_losses(benchmark_losses, model_losses)
     _check_level(level)
-    test = StepM(benchmark, models, size=level, block_size=mean_block, reps=resamples, seed=seed)
-    test.compute()
-    return sorted(int(column) for column in test.superior_models)
+    test = SPA(benchmark, models, block_size=mean_block, reps=resamples, seed=seed)
+    # arch.bootstrap.StepM takes these steps too, but fails where the last leaves no model.
+    better: set[int] = set()
+    while len(better) < models.shape[1]:
+        test.subset(np.array([column not in better for column in range(models.shape[1])]))
+        test.compute()
+        found = {int(column) for column in test.better_models(level)}
+        if not found:
+            break
+        better |= found
+    return sorted(better)
 
 
 def model_confidence_set(
@@ -178,16 +195,6 @@ def judge_front(
             "confidence_set_p": dict(zip(("no trade", *judged), possible.tolist(), strict=True)),
         }
     )
-
-
-_FRONT_FIGURES = (
-    "mean_block",
-    "spa",
-    "beats_no_trade",
-    "confidence_set",
-    "no_trade_possible",
-    "confidence_set_p",
-)
 
 
 def _different(matrix: np.ndarray) -> list[int]:

@@ -14,7 +14,8 @@ import pandas as pd
 from ares_assets.evidence.uncertainty import equity_band, set_intervals
 from ares_assets.release.partition_model import PartitionModel
 
-_MOST_CELLS = 20_000_000
+# Paths times trades of a band; a band of 2,000 paths is drawn as well as one of 10,000.
+_MOST_CELLS = 5_000_000
 
 
 def claimed_equity(
@@ -41,6 +42,9 @@ def claimed_equity(
         ``entry`` (ms), ``side`` and ``net_return`` in time order, (n, ...).
     labels
         ``row`` and ``label`` of the decisions whose outcome is known.
+
+    paths
+        Wanted paths; fewer where more than 500 trades would make them slow.
 
     Returns
     -------
