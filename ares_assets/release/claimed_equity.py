@@ -62,7 +62,8 @@ def claimed_equity(
     proved = (outcome == 1.0) == (side > 0)
     returns = trades["net_return"].to_numpy()
     right, wrong = returns[judged & proved], returns[judged & ~proved]
-    point = _of_side(*[taken["probability"].to_numpy(np.float64)] * 2, side)
+    probability = taken["probability"].to_numpy(np.float64)
+    point = _of_side(probability, probability, side)
     source, low, high = _intervals(model, taken)
     told = {
         **_counts(len(trades), int(judged.sum())),

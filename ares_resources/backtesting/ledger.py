@@ -116,7 +116,7 @@ class TrialLedger:
         from ares_resources.hashing import cache_key
 
         identity = (parameters, data, int(first_row), None if sharpe is None else float(sharpe))
-        entry = (cache_key(identity), "complete", [], sharpe)
+        entry: Record = (cache_key(identity), "complete", [], sharpe)
         return self._append_all(f"{prefix}{LOOKS}", [entry]) == 1
 
     def count(self, prefix: str = "") -> int:
