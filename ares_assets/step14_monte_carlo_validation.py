@@ -18,6 +18,7 @@ from ares_resources.storage.artifacts import Artifact
 if TYPE_CHECKING:
     import numpy as np
 
+_SEARCHES = {"enhanced_analysts": "enhancement", "final_parameters": "parameters"}
 _HOURS_A_YEAR = 24 * 365
 _HOUR_MS = 3_600_000
 
@@ -25,19 +26,19 @@ _HOUR_MS = 3_600_000
 def trial_count(work: Work, inputs: Mapping[str, Artifact]) -> str:
     """What the ledger knows of this partition: every trial and look ever made in this home.
 
-    A ledger that knows fewer than the present results were made with has lost some; then
-    those count, and the loss forbids promotion.
+    A ledger that knows fewer trials of a search than the present result was made with has lost
+    some; then those count too, and the loss forbids promotion.
     """
     study = study_prefix(work)
     ledger = work.workspace.ledger
-    counted = ledger.count(study)
-    made = sum(
-        inputs[name].metadata["trials"] for name in ("enhanced_analysts", "final_parameters")
+    lost = sum(
+        max(0, inputs[asset].metadata["trials"] - ledger.count(f"{study}{search}"))
+        for asset, search in _SEARCHES.items()
     )
     return json.dumps(
         {
-            "trials": max(counted, made),
-            "lost": max(0, made - counted),
+            "trials": ledger.count(study) + lost,
+            "lost": lost,
             "variance": ledger.sharpe_variance(study),
             # The present look is one, also where the ledger has lost it.
             "looks": max(1, ledger.looks(study)),

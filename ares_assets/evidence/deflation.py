@@ -89,7 +89,8 @@ def overfitting(daily: np.ndarray) -> dict[str, Any]:
     about a half, although choosing did no harm.
     """
     # Parameter sets that did the same, or nothing, are one strategy: ties say nothing of luck.
-    different = np.unique(daily[:, np.ptp(daily, axis=0) > 0.0], axis=1)
+    varies = np.ptp(daily, axis=0) > 0.0 if len(daily) else np.zeros(daily.shape[1], bool)
+    different = np.unique(daily[:, varies], axis=1)
     days, strategies = different.shape
     blocks = min(_PBO_BLOCKS, days // 2 // 2 * 2)
     known = {"strategies": strategies, "days": days}

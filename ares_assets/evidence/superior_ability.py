@@ -170,9 +170,9 @@ def judge_front(
     matrix = np.asarray(daily, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[1] != len(names):
         raise BadInput(f"daily returns {matrix.shape} for {len(names)} names; needed: (T, k)")
-    columns = _different(matrix)
+    columns = _different(matrix) if len(matrix) >= 3 else []
     known: dict[str, Any] = {"models": len(columns), "days": len(matrix), "level": level}
-    if not columns or len(matrix) < 3:
+    if not columns:
         return {**known, **dict.fromkeys(_FRONT_FIGURES)}
     losses, idle = -matrix[:, columns], np.zeros(len(matrix))
     # One length for all, that of the most dependent set: too short a block finds too much.

@@ -69,6 +69,7 @@ def test_sets_that_did_the_same_or_nothing_are_one_strategy() -> None:
         "strategies": 1,
         "days": 200,
     }
+    assert overfitting(np.zeros((0, 3)))["probability"] is None
     two = overfitting(np.column_stack([same, _daily(2)]))
     assert two["strategies"] == 2
     assert 0.0 <= two["probability"] <= 1.0

@@ -123,7 +123,8 @@ def test_a_front_is_judged_by_all_three_and_against_not_trading() -> None:
 
 
 def test_a_front_that_does_nothing_cannot_be_judged() -> None:
-    for daily, names in ((np.zeros((30, 2)), ["a", "b"]), (np.zeros((30, 0)), [])):
+    two = ["a", "b"]
+    for daily, names in ((np.zeros((30, 2)), two), (np.zeros((30, 0)), []), (np.eye(2), two)):
         found = judge_front(daily, names, seed=1)
         assert found["models"] == 0
         assert found["spa"] is None
