@@ -26,7 +26,8 @@ def _model() -> Any:
 def _market(seed: int = 0, events: int = 300) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Decisions, the trades they led to, and labels that come true as often as was said."""
     rng = np.random.default_rng(seed)
-    row = 10 * (1 + np.arange(events))
+    # Closer together than a wait is long: a later decision may fill before an earlier one.
+    row = 4 * (1 + np.arange(events))
     p = rng.uniform(0.35, 0.65, events)
     side = np.where(p > 0.5, 1, -1)
     decisions = pd.DataFrame(
@@ -51,7 +52,7 @@ def _market(seed: int = 0, events: int = 300) -> tuple[pd.DataFrame, pd.DataFram
             "side": taken["side"].to_numpy(),
             "net_return": np.where(proved, 0.011, -0.01),
         }
-    )
+    ).sort_values("entry", ignore_index=True)
     return decisions, trades, pd.DataFrame({"row": row, "label": label})
 
 
