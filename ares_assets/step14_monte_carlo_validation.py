@@ -126,7 +126,7 @@ def _chosen_among(
     import numpy as np
 
     from ares_assets.evidence.deflation import deflation, overfitting
-    from ares_assets.evidence.superior_ability import judge_front
+    from ares_assets.evidence.superior_ability import judge_front, judge_search
 
     trials, daily = searched["trials.parquet"], searched["daily_returns.parquet"]
     numbers = trials["number"].astype(str)
@@ -139,6 +139,7 @@ def _chosen_among(
             annual_trial_variance=ledger["variance"],
         ),
         "overfitting": overfitting(daily.to_numpy()),
+        "search": judge_search(daily.to_numpy(), seed=work.seed),
         "front": judge_front(
             daily[front].to_numpy(),
             front,
@@ -219,10 +220,12 @@ def _deflation_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
 def _doubt_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
     """What the choice, the bets and the claimed probabilities leave open."""
     overfitting, front, bets = report["overfitting"], report["front"], report["bets"]
+    every = report["search"]["spa"] or {}
     band = report["uncertainty"]["interval"] or {}
     return {
         "overfitting": overfitting["probability"],
         "overfitting_loss": overfitting["loss_probability"],
+        "search_p_value": every.get("consistent"),
         "front_p_value": (front["spa"] or {}).get("consistent"),
         "front_beats_no_trade": None
         if front["beats_no_trade"] is None

@@ -165,8 +165,6 @@ def judge_front(
     candidates) and ``no_trade_possible``.  None where nothing on the front trades, or there are
     fewer than three days.
     """
-    from ares_assets.evidence.bootstrap import optimal_mean_block
-
     matrix = np.asarray(daily, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[1] != len(names):
         raise BadInput(f"daily returns {matrix.shape} for {len(names)} names; needed: (T, k)")
@@ -175,8 +173,7 @@ def judge_front(
     if not columns:
         return {**known, **dict.fromkeys(_FRONT_FIGURES)}
     losses, idle = -matrix[:, columns], np.zeros(len(matrix))
-    # One length for all, that of the most dependent set: too short a block finds too much.
-    block = max(round(optimal_mean_block(matrix[:, column])) for column in columns)
+    block = _block_of(matrix[:, columns])
     options: dict[str, Any] = {"seed": seed, "mean_block": block, "resamples": resamples}
     ability = superior_predictive_ability(idle, losses, **options)
     better = stepwise_superior(idle, losses, level=level, **options)
@@ -186,7 +183,7 @@ def judge_front(
         {
             **known,
             "mean_block": block,
-            "spa": {name: getattr(ability, name) for name in ("lower", "consistent", "upper")},
+            "spa": _p_values(ability),
             "beats_no_trade": [judged[column] for column in better],
             "confidence_set": [
                 name for name, p in zip(judged, possible[1:], strict=True) if p > level
@@ -195,6 +192,39 @@ def judge_front(
             "confidence_set_p": dict(zip(("no trade", *judged), possible.tolist(), strict=True)),
         }
     )
+
+
+def judge_search(daily: np.ndarray, *, seed: int, resamples: int = 1000) -> dict[str, Any]:
+    """SPA of every trial of a search (T, k) against not trading, JSON-able.
+
+    The front was chosen from these, so a p-value over the front alone is too small: what was
+    tried and left behind belongs to the family.  ``models`` judged, ``mean_block`` and ``spa``
+    as in :func:`judge_front`.
+    """
+    matrix = np.asarray(daily, dtype=np.float64)
+    columns = _different(matrix) if len(matrix) >= 3 else []
+    if not columns:
+        return {"models": 0, "mean_block": None, "spa": None}
+    block = _block_of(matrix[:, columns])
+    found = superior_predictive_ability(
+        np.zeros(len(matrix)),
+        -matrix[:, columns],
+        seed=seed,
+        mean_block=block,
+        resamples=resamples,
+    )
+    return jsonable({"models": len(columns), "mean_block": block, "spa": _p_values(found)})
+
+
+def _p_values(found: SuperiorAbility) -> dict[str, float]:
+    return {name: getattr(found, name) for name in ("lower", "consistent", "upper")}
+
+
+def _block_of(matrix: np.ndarray) -> int:
+    """One length for all columns, that of the most dependent: too short a block finds too much."""
+    from ares_assets.evidence.bootstrap import optimal_mean_block
+
+    return max(round(optimal_mean_block(column)) for column in matrix.T)
 
 
 def _different(matrix: np.ndarray) -> list[int]:

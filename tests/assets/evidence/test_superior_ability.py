@@ -9,6 +9,7 @@ import pytest
 
 from ares_assets.evidence.superior_ability import (
     judge_front,
+    judge_search,
     model_confidence_set,
     stepwise_superior,
     superior_predictive_ability,
@@ -135,3 +136,17 @@ def test_a_front_that_does_nothing_cannot_be_judged() -> None:
         stepwise_superior(np.zeros(30), np.ones((30, 2)), seed=1, level=1.0)
     with pytest.raises(BadInput, match="at least 2"):
         model_confidence_set(np.zeros((30, 1)), seed=1)
+
+
+def test_a_front_chosen_from_many_nulls_looks_better_than_the_search_was() -> None:
+    """The best of 60 worthless trials alone passes SPA; with its family beside it, it does not."""
+    alone, family = [], []
+    for seed in range(40):
+        daily = np.random.default_rng(seed).normal(0.0, 0.01, (150, 60))
+        best = daily[:, [daily.mean(axis=0).argmax()]]
+        options = {"seed": seed, "resamples": 200}
+        alone.append(judge_front(best, ["best"], **options)["spa"]["consistent"] <= 0.05)
+        family.append(judge_search(daily, **options)["spa"]["consistent"] <= 0.05)
+    assert np.mean(alone) > 0.7
+    assert np.mean(family) <= 0.05 + 2 * 0.035
+    assert judge_search(np.zeros((30, 2)), seed=1)["spa"] is None
