@@ -93,8 +93,8 @@ def monte_carlo_report(
         ),
     }
     report = jsonable(report)
-    lost = ledger["lost"]
-    degraded = (f"the trial ledger has lost {lost} trials of this partition",) if lost else ()
+    lost = f"the trial ledger has lost {ledger['lost']} trials of this partition"
+    degraded = (lost,) if ledger["lost"] else ()
     return Result(report, _key_numbers(report), degraded)
 
 
@@ -126,7 +126,7 @@ def _chosen_among(
     import numpy as np
 
     from ares_assets.evidence.deflation import deflation, overfitting
-    from ares_assets.evidence.superior_ability import judge_front, judge_search
+    from ares_assets.evidence.search_ability import judge_front, judge_search
 
     trials, daily = searched["trials.parquet"], searched["daily_returns.parquet"]
     numbers = trials["number"].astype(str)
@@ -153,9 +153,8 @@ def _deflation(daily: np.ndarray, ledger: Mapping[str, Any]) -> dict[str, Any]:
     """The holdout's figures, deflated by all trials and, apart, by the looks at it."""
     from ares_assets.evidence.deflation import deflation
 
-    by_trials = deflation(
-        daily, trials=max(1, ledger["trials"]), annual_trial_variance=ledger["variance"]
-    )
+    trials, variance = max(1, ledger["trials"]), ledger["variance"]
+    by_trials = deflation(daily, trials=trials, annual_trial_variance=variance)
     by_looks = deflation(daily, trials=ledger["looks"])
     return {
         **by_trials,
@@ -174,9 +173,8 @@ def _bets(work: Work, trades: Any, days: int) -> dict[str, Any]:
     report = bet_report(returns, returns.size / max(days, 1) * DAYS_A_YEAR)
     if returns.size == 0:
         return {**report, "shuffled_drawdown": None}
-    falls = shuffled_drawdowns(
-        returns, paths=work.settings.validation.bootstrap_paths, seed=work.seed
-    )
+    paths = work.settings.validation.bootstrap_paths
+    falls = shuffled_drawdowns(returns, paths=paths, seed=work.seed)
     return {**report, "shuffled_drawdown": quantile_table(falls)}
 
 
@@ -220,12 +218,11 @@ def _deflation_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
 def _doubt_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
     """What the choice, the bets and the claimed probabilities leave open."""
     overfitting, front, bets = report["overfitting"], report["front"], report["bets"]
-    every = report["search"]["spa"] or {}
     band = report["uncertainty"]["interval"] or {}
     return {
         "overfitting": overfitting["probability"],
         "overfitting_loss": overfitting["loss_probability"],
-        "search_p_value": every.get("consistent"),
+        "search_p_value": (report["search"]["spa"] or {}).get("consistent"),
         "front_p_value": (front["spa"] or {}).get("consistent"),
         "front_beats_no_trade": None
         if front["beats_no_trade"] is None
