@@ -36,8 +36,8 @@ def claimed_equity(
     stamps
         Bar opens of all rows, int64 ms, (bars,).
     decisions
-        Of ``PartitionModel.decide``; ``probability_low`` and ``probability_high`` are taken
-        where the calibrator gives an interval, else the prediction sets make one.
+        Of ``PartitionModel.decide``.  A calibrator that gives intervals (Venn-Abers) is asked
+        for those of its raw probabilities; of any other the prediction sets make them.
     trades
         ``entry`` (ms), ``side`` and ``net_return`` in time order, (n, ...).
     labels
@@ -108,11 +108,12 @@ def _decision_behind(
 
 
 def _intervals(model: PartitionModel, taken: pd.DataFrame) -> tuple[str, np.ndarray, np.ndarray]:
-    if {"probability_low", "probability_high"} <= set(taken.columns):
-        low, high = taken["probability_low"].to_numpy(), taken["probability_high"].to_numpy()
-        return "calibrator", low, high
-    single = taken["prediction_set"].isin(["down", "up"]).to_numpy()
     probability = taken["probability"].to_numpy(np.float64)
+    asked = getattr(model.calibrator, "predict_interval", None)
+    if asked is not None:
+        ends = asked(taken["raw_probability"].to_numpy(np.float64))
+        return "calibrator", np.minimum(*ends), np.maximum(*ends)
+    single = taken["prediction_set"].isin(["down", "up"]).to_numpy()
     return "prediction sets", *set_intervals(probability, single, model.conformal)
 
 

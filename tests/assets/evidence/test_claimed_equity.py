@@ -16,11 +16,12 @@ STAMPS = 1_704_067_200_000 + MINUTE * np.arange(BARS)
 CONFORMAL = {"method": "lac", "threshold": 0.6}
 
 
-def _model() -> Any:
+def _model(interval: Any = None) -> Any:
+    calibrator = SimpleNamespace(**({"predict_interval": interval} if interval else {}))
     settings = SimpleNamespace(
         tactician=SimpleNamespace(delay_bars=DELAY), costs=SimpleNamespace(latency_bars=LATENCY)
     )
-    return SimpleNamespace(settings=settings, conformal=CONFORMAL)
+    return SimpleNamespace(settings=settings, conformal=CONFORMAL, calibrator=calibrator)
 
 
 def _market(seed: int = 0, events: int = 300) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -33,6 +34,7 @@ def _market(seed: int = 0, events: int = 300) -> tuple[pd.DataFrame, pd.DataFram
     decisions = pd.DataFrame(
         {
             "row": row,
+            "raw_probability": p,
             "probability": p,
             "side": side,
             "take": rng.random(events) < 0.7,
@@ -56,8 +58,11 @@ def _market(seed: int = 0, events: int = 300) -> tuple[pd.DataFrame, pd.DataFram
     return decisions, trades, pd.DataFrame({"row": row, "label": label})
 
 
-def _claimed(decisions: pd.DataFrame, trades: pd.DataFrame, labels: pd.DataFrame) -> dict[str, Any]:
-    return claimed_equity(_model(), STAMPS, decisions, trades, labels, paths=400, seed=1)
+def _claimed(
+    decisions: pd.DataFrame, trades: pd.DataFrame, labels: pd.DataFrame, interval: Any = None
+) -> dict[str, Any]:
+    model = _model(interval)
+    return claimed_equity(model, STAMPS, decisions, trades, labels, paths=400, seed=1)
 
 
 def test_each_trade_is_that_of_its_decision_whether_it_waited_or_not() -> None:
@@ -87,9 +92,7 @@ def test_a_decision_that_was_not_acted_on_is_behind_no_trade() -> None:
 
 def test_a_calibrators_own_intervals_stand_before_those_of_sets() -> None:
     decisions, trades, labels = _market()
-    p = decisions["probability"]
-    known = decisions.assign(probability_low=p - 0.02, probability_high=p + 0.02)
-    found = _claimed(known, trades, labels)
+    found = _claimed(decisions, trades, labels, lambda raw: (raw - 0.02, raw + 0.02))
     assert found["intervals"] == "calibrator"
     assert found["interval"]["mean_width"] == pytest.approx(0.04)
     assert found["interval"]["mean_chance"] == pytest.approx(found["point"]["mean_chance"])
@@ -97,10 +100,8 @@ def test_a_calibrators_own_intervals_stand_before_those_of_sets() -> None:
 
 def test_the_interval_of_a_short_is_turned_round() -> None:
     decisions, trades, labels = _market()
-    p = decisions["probability"]
-    only_up = decisions.assign(probability_low=p, probability_high=np.minimum(p + 0.1, 1.0))
     shorts = trades[trades["side"] < 0]
-    found = _claimed(only_up, shorts, labels)
+    found = _claimed(decisions, shorts, labels, lambda raw: (raw, raw + 0.1))
     # More chance of "up" is less chance for a short.
     assert found["interval"]["middle"] < found["point"]["middle"]
     assert found["interval"]["mean_chance"] == pytest.approx(found["claimed"] - 0.05)
