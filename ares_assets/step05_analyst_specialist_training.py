@@ -30,6 +30,7 @@ def analyst_specialists(work: Work, analyst_dataset: Artifact) -> Result:
     from ares_assets.analyst.dataset import everything_of
     from ares_assets.analyst.experts.base import get_expert
     from ares_assets.analyst.out_of_fold import fit_expert
+    from ares_assets.counted_trials import record_choices
 
     known, settings = everything_of(analyst_dataset.load(), "development"), work.settings.analyst
     splitter, own = PurgedKFold(settings.folds, settings.embargo_bars), known.own
@@ -58,6 +59,11 @@ def analyst_specialists(work: Work, analyst_dataset: Artifact) -> Result:
     }
     metadata["best"] = min(kinds, key=lambda kind: scores[kind]["log_loss"])
     metadata |= {"events": len(known), "events_of_all_regimes": len(known.everything), **routing}
+    seen = {kind: scores[kind]["log_loss"] for kind in kinds}
+    # The routing that was chosen has its expert's own score.
+    for other in {"soft", "hard"} - {routing.get("routing")} if routing else ():
+        seen[f"{other} routing"] = routing[f"routing_{other}_log_loss"]
+    record_choices(work, "specialists", analyst_dataset.sha256, seen)
     value = {**files, "out_of_fold.parquet": pd.DataFrame(predictions), "recipes.json": recipes}
     return Result(value, metadata)
 

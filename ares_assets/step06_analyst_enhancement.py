@@ -76,7 +76,7 @@ class _TrialNotes:
     """
 
     def __init__(self, work: Work, data: str) -> None:
-        from ares_assets.step14_monte_carlo_validation import study_prefix
+        from ares_assets.counted_trials import study_prefix
         from ares_resources.backtesting.trial_records import TrialRecords
 
         self._work = work

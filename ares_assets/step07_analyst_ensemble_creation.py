@@ -38,6 +38,7 @@ def analyst_ensemble(
     from ares_assets.analyst.ensemble import combine, seated_votes, select_ensemble
     from ares_assets.analyst.model import AnalystModel
     from ares_assets.analyst.scores import auc, log_loss
+    from ares_assets.counted_trials import record_choices
 
     known, settings = examples_of(analyst_dataset.load(), "development"), work.settings.analyst
     specialists, enhanced = analyst_specialists.load(), enhanced_analysts.load()
@@ -56,6 +57,7 @@ def analyst_ensemble(
         maximum_q=settings.maximum_q_statistic,
         embargo_bars=settings.embargo_bars,
     )
+    record_choices(work, "weights", analyst_dataset.sha256, {"vote": chosen.log_loss})
     seat = found["kind"] if found["kept"] and found["kind"] in chosen.weights else None
     if seat is not None:
         better = enhanced["out_of_fold.parquet"]["enhanced"].to_numpy()

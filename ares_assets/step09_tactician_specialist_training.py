@@ -14,6 +14,7 @@ def tactician_specialists(work: Work, tactician_dataset: Artifact) -> Result:
     """Take classifiers by timeframe and kind, each with purged out-of-fold predictions."""
     import pandas as pd
 
+    from ares_assets.counted_trials import record_choices
     from ares_assets.tactician.specialists import purged_splits, train_take_specialists
     from ares_assets.tactician.tactician_ensemble import cross_fitted_stakes
     from ares_assets.tactician.utility import compare_policies, policy_utility
@@ -37,6 +38,8 @@ def tactician_specialists(work: Work, tactician_dataset: Artifact) -> Result:
         seed=work.seed,
         threads=settings.threads,
     )
+    seen = {one.name: one.log_loss for one in specialists}
+    record_choices(work, "tacticians", tactician_dataset.sha256, seen)
     votes = pd.DataFrame({one.name: one.model.out_of_fold for one in specialists})
     best = min(specialists, key=lambda one: one.log_loss)
     honest = cross_fitted_stakes(

@@ -24,10 +24,11 @@ def tactician_ensemble(
     work: Work, market_data: Artifact, tactician_dataset: Artifact, tactician_specialists: Artifact
 ) -> Result:
     """Weights, threshold and band, timing, size rule and management, all judged out of fold."""
+    from ares_assets.counted_trials import record_choices
     from ares_assets.tactician.coordination import against_trade
     from ares_assets.tactician.rules import judge_rules
     from ares_assets.tactician.specialists import purged_splits
-    from ares_assets.tactician.tactician_ensemble import combine_tacticians
+    from ares_assets.tactician.tactician_ensemble import ALTERNATIVES, combine_tacticians
 
     data, trained = tactician_dataset.load(), tactician_specialists.load()
     labels, votes = data["labels.parquet"], trained["out_of_fold.parquet"]
@@ -54,6 +55,7 @@ def tactician_ensemble(
         seed=work.seed,
         threads=work.settings.threads,
     )
+    record_choices(work, "tactics", tactician_dataset.sha256, dict.fromkeys(ALTERNATIVES))
     model = _model(trained, ensemble, rules)
     slowest = rules.coordination.timeframe
     decided = labels[["row", "probability", "net_return", "settled_row"]].assign(

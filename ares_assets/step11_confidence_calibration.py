@@ -24,6 +24,7 @@ def calibrated_confidence(
     """A calibrator fitted on the slice that no earlier step fitted on, and conformal sets."""
     from ares_assets.analyst.dataset import examples_of
     from ares_assets.analyst.model import AnalystModel
+    from ares_assets.counted_trials import record_choices
     from ares_assets.evidence.calibration import choose_calibrator
     from ares_assets.evidence.jsonable import jsonable
 
@@ -40,6 +41,7 @@ def calibrated_confidence(
         bins=settings.bins,
         seed=work.seed,
     )
+    record_choices(work, "calibrators", analyst_dataset.sha256, report.get("scores") or {})
     sets = _conformal(report, raw, known, settings.coverage)
     degraded = (f"calibration: {report['degraded']}",) if report["degraded"] else ()
     value = {

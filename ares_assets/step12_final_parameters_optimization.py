@@ -216,7 +216,7 @@ def _calibrated_on_development(
 
 
 def _backtester(work: Work, bars: Development) -> CachedBacktester:
-    from ares_assets.step14_monte_carlo_validation import study_prefix
+    from ares_assets.counted_trials import study_prefix
     from ares_resources.backtesting.cached import CachedBacktester
 
     optimisation = work.settings.computational_optimization

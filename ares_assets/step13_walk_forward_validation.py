@@ -28,6 +28,7 @@ def walk_forward_report(
     final_parameters: Artifact,
 ) -> Result:
     """The frozen model and its refits on the holdout, with drift beside them."""
+    from ares_assets.counted_trials import record_look
     from ares_assets.pictures import equity_picture
     from ares_assets.release.holdout import judge_frozen, judge_refits, measure_drift
 
@@ -42,6 +43,8 @@ def walk_forward_report(
     )
     settings = work.settings
     frozen = judge_frozen(case)
+    # At once: a look at the holdout counts even if nothing comes of the rest of this step.
+    record_look(work, final_parameters, market_data, case.first_row, frozen.report)
     refits = judge_refits(
         case,
         refits=settings.validation.refits,

@@ -1,7 +1,8 @@
 """Step 14, Monte Carlo Validation: how much of the result could be luck, or could go wrong.
 
-Belongs here: reading, calling resampling and stress, key numbers.  Does not belong here: the
-statistics (``evidence/``) and the backtest.
+Belongs here: reading, calling resampling, deflation and stress, key numbers.  Does not belong
+here: the statistics (``evidence/``), the stressed backtests (``release/stress_tests.py``) and
+what counts as a trial (``counted_trials.py``).
 """
 
 from __future__ import annotations
@@ -10,43 +11,39 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ares_assets.counted_trials import study_prefix
 from ares_assets.engine import Result, StepSpec, Work
 from ares_resources.storage.artifacts import Artifact
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ares_assets.release.partition_model import PartitionModel
-
-_JITTERED = ("enter_margin", "stop_width", "target_width")
-_JITTER_DRAWS = 20
-_PBO_BLOCKS = 10
+_SEARCHES = {"enhanced_analysts": "enhancement", "final_parameters": "parameters"}
+_HOURS_A_YEAR = 24 * 365
+_HOUR_MS = 3_600_000
 
 
 def trial_count(work: Work, inputs: Mapping[str, Artifact]) -> str:
-    """What the ledger knows of this partition: every trial ever made in this home counts.
+    """What the ledger knows of this partition: every trial and look ever made in this home.
 
-    A ledger that knows fewer than the present results were made with has lost some; then
-    those count, and the loss forbids promotion.
+    A ledger that knows fewer trials of a search than the present result was made with has lost
+    some; then those count too, and the loss forbids promotion.
     """
     study = study_prefix(work)
     ledger = work.workspace.ledger
-    counted = ledger.count(study)
-    made = sum(
-        inputs[name].metadata["trials"] for name in ("enhanced_analysts", "final_parameters")
+    lost = sum(
+        max(0, inputs[asset].metadata["trials"] - ledger.count(f"{study}{search}"))
+        for asset, search in _SEARCHES.items()
     )
     return json.dumps(
         {
-            "trials": max(counted, made),
-            "lost": max(0, made - counted),
+            "trials": ledger.count(study) + lost,
+            "lost": lost,
             "variance": ledger.sharpe_variance(study),
+            # The present look is one, also where the ledger has lost it.
+            "looks": max(1, ledger.looks(study)),
         }
     )
-
-
-def study_prefix(work: Work) -> str:
-    """Studies of this partition in the ledger start with this."""
-    return f"{work.request.symbol}/{work.request.regime}/"
 
 
 def monte_carlo_report(
@@ -56,135 +53,186 @@ def monte_carlo_report(
     final_parameters: Artifact,
     walk_forward_report: Artifact,
 ) -> Result:
-    """Bootstrap, jitter and stress of the holdout; PSR, DSR and PBO with the honest count."""
+    """Bootstrap, stress and uncertainty of the holdout; PSR, DSR, PBO and SPA by honest counts."""
     from ares_assets.evidence.jsonable import jsonable
-    from ares_assets.evidence.monte_carlo import monte_carlo
     from ares_assets.evidence.performance import aggregate_returns
+    from ares_assets.release.claimed_equity import claimed_equity
     from ares_assets.release.partition_model import PartitionModel
+    from ares_assets.release.stress_tests import stress_tests
 
     walk, searched = walk_forward_report.load(), final_parameters.load()
-    model = PartitionModel.from_files(searched)
+    model, frame = PartitionModel.from_files(searched), market_data.load()
     settings, ledger = work.settings, json.loads(work.outside)
     returns = walk["returns.parquet"]
     net, stamps = returns["net_return"].to_numpy(), returns["timestamp"].to_numpy()
     _, daily = aggregate_returns(net, stamps)
-    _, hourly = aggregate_returns(net, stamps, period_ms=3_600_000)
-    resampled = monte_carlo(
-        hourly,
-        paths=settings.validation.bootstrap_paths,
-        seed=work.seed,
-        ruin_drawdown=settings.validation.ruin_drawdown,
-        periods_a_year=24 * 365,
-        threads=settings.threads,
-    )
+    _, hourly = aggregate_returns(net, stamps, period_ms=_HOUR_MS)
+    margins = settings.search.enter_margin
     report = {
-        "bootstrap": resampled.as_dict(),
-        "overfitting": _overfitting(searched["daily_returns.parquet"].to_numpy()),
+        **_resampled(work, hourly),
+        **_chosen_among(work, searched, ledger),
         "deflation": _deflation(daily, ledger),
-        "stress": _stress(work, model, market_data, walk),
+        "bets": _bets(work, walk["trades.parquet"], daily.size),
+        "uncertainty": claimed_equity(
+            model,
+            frame["timestamp"].to_numpy(),
+            walk["decisions.parquet"],
+            walk["trades.parquet"],
+            walk["predictions.parquet"],
+            paths=settings.validation.bootstrap_paths,
+            seed=work.seed,
+        ),
+        "stress": stress_tests(
+            model,
+            frame,
+            walk["decisions.parquet"],
+            first_row=len(frame) - len(returns),
+            settings=settings.validation,
+            margin_span=margins[1] - margins[0],
+            seed=work.seed,
+        ),
     }
-    lost = ledger["lost"]
-    degraded = (f"the trial ledger has lost {lost} trials of this partition",) if lost else ()
-    return Result(jsonable(report), _key_numbers(jsonable(report)), degraded)
+    report = jsonable(report)
+    lost = f"the trial ledger has lost {ledger['lost']} trials of this partition"
+    degraded = (lost,) if ledger["lost"] else ()
+    return Result(report, _key_numbers(report), degraded)
+
+
+def _resampled(work: Work, hourly: np.ndarray) -> dict[str, Any]:
+    """Paths as long as the holdout, for the spread of its figures, and as the horizon, for ruin."""
+    from ares_assets.evidence.bootstrap import optimal_mean_block
+    from ares_assets.evidence.monte_carlo import monte_carlo
+
+    settings = work.settings.validation
+    options: dict[str, Any] = {
+        "paths": settings.bootstrap_paths,
+        "seed": work.seed,
+        "ruin_drawdown": settings.ruin_drawdown,
+        "mean_block": optimal_mean_block(hourly),
+        "periods_a_year": _HOURS_A_YEAR,
+        "threads": work.settings.threads,
+    }
+    horizon = monte_carlo(hourly, periods=24 * settings.horizon_days, **options).as_dict()
+    return {
+        "bootstrap": monte_carlo(hourly, **options).as_dict(),
+        "horizon": {**horizon, "days": settings.horizon_days},
+    }
+
+
+def _chosen_among(
+    work: Work, searched: Mapping[str, Any], ledger: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What development says of the choice: DSR of the chosen set, PBO, SPA over the front."""
+    import numpy as np
+
+    from ares_assets.evidence.deflation import deflation, overfitting
+    from ares_assets.evidence.search_ability import judge_front, judge_search
+
+    trials, daily = searched["trials.parquet"], searched["daily_returns.parquet"]
+    numbers = trials["number"].astype(str)
+    chosen, front = list(numbers[trials["chosen"]]), list(numbers[trials["pareto"]])
+    returns = daily[chosen[0]].to_numpy() if chosen else np.zeros(0)
+    return {
+        "development": deflation(
+            returns,
+            trials=max(1, ledger["trials"]),
+            annual_trial_variance=ledger["variance"],
+        ),
+        "overfitting": overfitting(daily.to_numpy()),
+        "search": judge_search(daily.to_numpy(), seed=work.seed),
+        "front": judge_front(
+            daily[front].to_numpy(),
+            front,
+            seed=work.seed,
+            level=round(1.0 - work.settings.validation.confidence, 9),
+        ),
+    }
 
 
 def _deflation(daily: np.ndarray, ledger: Mapping[str, Any]) -> dict[str, Any]:
-    """PSR, DSR and the minimum track record of the holdout's daily returns."""
-    import numpy as np
+    """The holdout's figures, deflated by all trials and, apart, by the looks at it."""
+    from ares_assets.evidence.deflation import deflation
 
-    from ares_assets.evidence.performance import sharpe_ratio
-    from ares_assets.evidence.sharpe_tests import (
-        deflated_sharpe_ratio,
-        minimum_track_record_length,
-        null_trial_variance,
-        probabilistic_sharpe_ratio,
-        sharpe_moments,
-    )
-
-    known = {"trials": ledger["trials"], "days": int(daily.size)}
-    if daily.size < 2 or np.ptp(daily) == 0.0:
-        nothing = dict.fromkeys(("sharpe", "probabilistic_sharpe", "deflated_sharpe"))
-        return {**known, **nothing, "track_record_days": None}
-    moments = sharpe_moments(daily)
-    variance = max(ledger["variance"] / 365.0, null_trial_variance(daily.size))
+    trials, variance = max(1, ledger["trials"]), ledger["variance"]
+    by_trials = deflation(daily, trials=trials, annual_trial_variance=variance)
+    by_looks = deflation(daily, trials=ledger["looks"])
     return {
-        **known,
-        "sharpe": sharpe_ratio(daily),
-        "trial_variance": variance,
-        "probabilistic_sharpe": probabilistic_sharpe_ratio(moments),
-        "deflated_sharpe": deflated_sharpe_ratio(
-            moments, trials=max(1, ledger["trials"]), trial_variance=variance
-        ),
-        "track_record_days": minimum_track_record_length(moments),
+        **by_trials,
+        "looks": ledger["looks"],
+        "deflated_sharpe_by_looks": by_looks["deflated_sharpe"],
     }
 
 
-def _overfitting(daily: np.ndarray) -> dict[str, Any]:
-    """PBO over the search's trials on development; None where fewer than two differ."""
-    import numpy as np
+def _bets(work: Work, trades: Any, days: int) -> dict[str, Any]:
+    """The trades as binary bets, and their drawdown in other orders."""
+    from ares_assets.evidence.monte_carlo import quantile_table, shuffled_drawdowns
+    from ares_assets.evidence.performance import DAYS_A_YEAR
+    from ares_assets.evidence.strategy_risk import bet_report
 
-    from ares_assets.evidence.overfitting import probability_of_overfitting
-
-    # Parameter sets that did the same, or nothing, are one strategy: ties say nothing of luck.
-    daily = np.unique(daily[:, np.ptp(daily, axis=0) > 0.0], axis=1)
-    days, strategies = daily.shape
-    blocks = min(_PBO_BLOCKS, days // 2 // 2 * 2)
-    if strategies < 2 or blocks < 2:
-        return {"probability": None, "strategies": strategies, "days": days}
-    found = probability_of_overfitting(daily, blocks=blocks).as_dict()
-    return {**found, "days": days}
-
-
-def _stress(
-    work: Work, model: PartitionModel, market_data: Artifact, walk: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Jittered parameters, dearer costs and later fills on the same decisions."""
-    from dataclasses import replace
-
-    from ares_assets.evidence.monte_carlo import parameter_jitter, stress_summary
-
-    frame, decisions = market_data.load(), walk["decisions.parquet"]
-    first = len(frame) - len(walk["returns.parquet"])
-    settings = work.settings.validation
-
-    def trade(changed: PartitionModel, **stress: Any) -> dict[str, Any]:
-        found = changed.trade(frame, decisions, first_row=first, **stress).result
-        return {"sharpe": found.sharpe, "total_return": found.total_return, "trades": found.trades}
-
-    jitter = parameter_jitter(
-        lambda parameters: trade(replace(model, parameters=parameters)),
-        dict(model.parameters),
-        names=_JITTERED,
-        share=settings.jitter_share,
-        draws=_JITTER_DRAWS,
-        seed=work.seed,
-    )
-    return {
-        "jitter": stress_summary(jitter, "total_return"),
-        "jitter_draws": jitter,
-        "unstressed": trade(model),
-        "costs": trade(model, cost_multiple=settings.cost_stress),
-        "latency": trade(model, extra_latency_bars=settings.latency_stress_bars),
-    }
+    returns = trades["net_return"].to_numpy()
+    report = bet_report(returns, returns.size / max(days, 1) * DAYS_A_YEAR)
+    if returns.size == 0:
+        return {**report, "shuffled_drawdown": None}
+    paths = work.settings.validation.bootstrap_paths
+    falls = shuffled_drawdowns(returns, paths=paths, seed=work.seed)
+    return {**report, "shuffled_drawdown": quantile_table(falls)}
 
 
 def _key_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
-    bootstrap, deflation = report["bootstrap"], report["deflation"]
+    bootstrap, horizon, stress = report["bootstrap"], report["horizon"], report["stress"]
     return {
-        "trials": deflation["trials"],
-        "days": deflation["days"],
-        "sharpe": deflation["sharpe"],
-        "probabilistic_sharpe": deflation["probabilistic_sharpe"],
-        "deflated_sharpe": deflation["deflated_sharpe"],
-        "track_record_days": deflation["track_record_days"],
-        "overfitting": report["overfitting"]["probability"],
-        "ruin_share": bootstrap["ruin_share"],
+        **_deflation_numbers(report),
+        **_doubt_numbers(report),
+        "ruin_share": horizon["ruin_share"],
+        "ruin_days": horizon["days"],
         "loss_share": bootstrap["loss_share"],
         "sharpe_5": bootstrap["sharpe"]["5%"],
         "sharpe_95": bootstrap["sharpe"]["95%"],
-        "max_drawdown_95": bootstrap["max_drawdown"]["95%"],
-        "return_costs_stressed": report["stress"]["costs"]["total_return"],
-        "return_latency_stressed": report["stress"]["latency"]["total_return"],
+        "max_drawdown_95": horizon["max_drawdown"]["95%"],
+        "return_costs_stressed": stress["costs"]["total_return"],
+        "return_latency_stressed": stress["latency"]["total_return"],
+        "break_even_cost_multiple": stress["break_even_cost_multiple"],
+        "cost_curve": stress["cost_curve"],
+        "latency_curve": stress["latency_curve"],
+    }
+
+
+def _deflation_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
+    holdout, development = report["deflation"], report["development"]
+    return {
+        "trials": holdout["trials"],
+        "holdout_looks": holdout["looks"],
+        "days": holdout["days"],
+        "sharpe": holdout["sharpe"],
+        "sharpe_development": development["sharpe"],
+        "probabilistic_sharpe": holdout["probabilistic_sharpe"],
+        "deflated_sharpe": holdout["deflated_sharpe"],
+        "deflated_sharpe_development": development["deflated_sharpe"],
+        "deflated_sharpe_holdout": holdout["deflated_sharpe_by_looks"],
+        "track_record_days": holdout["track_record_days"],
+        "backtest_days": development["days"],
+        "backtest_days_needed": development["backtest_days_needed"],
+    }
+
+
+def _doubt_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What the choice, the bets and the claimed probabilities leave open."""
+    overfitting, front, bets = report["overfitting"], report["front"], report["bets"]
+    band = report["uncertainty"]["interval"] or {}
+    return {
+        "overfitting": overfitting["probability"],
+        "overfitting_loss": overfitting["loss_probability"],
+        "search_p_value": (report["search"]["spa"] or {}).get("consistent"),
+        "front_p_value": (front["spa"] or {}).get("consistent"),
+        "front_beats_no_trade": None
+        if front["beats_no_trade"] is None
+        else len(front["beats_no_trade"]),
+        "no_trade_possible": front["no_trade_possible"],
+        "chance_of_no_profit": ((bets["targets"] or {}).get("0") or {}).get("chance_of_missing"),
+        "shuffled_drawdown_95": (bets["shuffled_drawdown"] or {}).get("95%"),
+        "equity_low": band.get("low"),
+        "equity_high": band.get("high"),
+        "equity_inside": band.get("inside"),
     }
 
 
@@ -196,7 +244,7 @@ SPEC = StepSpec(
     group="evidence",
     kind="report",
     inputs=("market_data", "enhanced_analysts", "final_parameters", "walk_forward_report"),
-    uses=("validation",),
+    uses=("search", "validation"),
     function=monte_carlo_report,
     fingerprint=trial_count,
 )

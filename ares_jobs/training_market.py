@@ -40,9 +40,9 @@ def trained_market(
         If the partition did not come as far as step 12.
     """
     from ares_assets import step12_final_parameters_optimization as step12
+    from ares_assets.counted_trials import study_prefix
     from ares_assets.engine import Work
     from ares_assets.plan import latest_results
-    from ares_assets.step14_monte_carlo_validation import study_prefix
     from ares_resources.workspace import Workspace
 
     engine = engine_request(request, regime, run_id or "none")

@@ -101,10 +101,12 @@ def _backtests(frame):  # type: ignore[no-untyped-def]
 
 
 def _bootstrap() -> None:
+    from ares_assets.evidence.bootstrap import resample_many
     from ares_assets.evidence.monte_carlo import monte_carlo
 
     returns = np.random.default_rng(1).normal(0.0, 0.01, 64)
     monte_carlo(returns, paths=16, seed=1, ruin_drawdown=0.5)
+    resample_many(64, mean_block=2.0, seed=1, paths=2, draws=8)
 
 
 if __name__ == "__main__":

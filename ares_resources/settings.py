@@ -453,12 +453,21 @@ class ValidationSettings(_Group):
         "included, nats.",
     )
     bootstrap_paths: int = Field(
-        2000, ge=100, le=1_000_000, description="Stationary-bootstrap paths."
+        10_000, ge=100, le=1_000_000, description="Stationary-bootstrap paths."
+    )
+    horizon_days: int = Field(
+        365, ge=1, le=3_650, description="Length of the paths that ruin is counted on, days."
     )
     jitter_share: float = Field(0.1, ge=0, lt=1, description="Relative jitter of parameters.")
     cost_stress: float = Field(2.0, ge=1, description="Multiple of costs in the stress test.")
     latency_stress_bars: int = Field(
         1, ge=0, le=MOST_BARS, description="Extra bars of latency in the stress."
+    )
+    cost_curve: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        (1.0, 1.5, 2.0, 3.0), min_length=1, description="Multiples of costs that are reported."
+    )
+    latency_curve: tuple[Annotated[int, Field(ge=0, le=MOST_BARS)], ...] = Field(
+        (0, 1, 2, 5), min_length=1, description="Extra bars of latency that are reported."
     )
     ruin_drawdown: float = Field(0.5, gt=0, lt=1, description="Drawdown that counts as ruin.")
     confidence: float = Field(

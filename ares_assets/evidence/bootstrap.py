@@ -24,16 +24,18 @@ _TABLE_ROWS = 2_000_000
 
 @dataclass(frozen=True)
 class BootstrapPaths:
-    """Statistics of resampled paths, float64 (paths,) each, every path as long as the sample.
+    """Statistics of resampled paths, float64 (paths,) each.
 
     ``sharpe`` is annualised (NaN where a path does not vary), ``total_return`` and
-    ``max_drawdown`` are fractions of equity; ``mean_block`` is in periods.
+    ``max_drawdown`` are fractions of equity; ``mean_block`` and ``periods``, the length of
+    every path, are in periods.
     """
 
     sharpe: np.ndarray
     total_return: np.ndarray
     max_drawdown: np.ndarray
     mean_block: float
+    periods: int
 
     def ruin_share(self, drawdown: float) -> float:
         """Share of paths that at any time had lost ``drawdown`` of their highest equity."""
@@ -66,6 +68,7 @@ def bootstrap_paths(
     paths: int,
     seed: int,
     mean_block: float | None = None,
+    periods: int | None = None,
     periods_a_year: float = DAYS_A_YEAR,
     threads: int = 2,
 ) -> BootstrapPaths:
@@ -81,6 +84,9 @@ def bootstrap_paths(
         Root of the paths' random streams; the same for any ``threads``.
     mean_block
         Mean of the geometric block lengths, periods; None takes ``optimal_mean_block``.
+    periods
+        Length of each path, 2 to 2,000,000; None takes that of the sample, which is what the
+        spread of a measured figure needs.  Ruin grows with time: give it a horizon.
     periods_a_year
         For annualising the Sharpe ratio.
 
@@ -91,10 +97,13 @@ def bootstrap_paths(
     """
     values = checked_returns(returns, at_least=2)
     block = optimal_mean_block(values) if mean_block is None else float(mean_block)
+    length = values.size if periods is None else int(periods)
     _check(values.size, block, paths, threads)
-    sums = _path_sums(values, block, paths, _seed_word(seed), threads)
-    mean = sums[:, 0] / values.size
-    variance = (sums[:, 1] - values.size * mean**2) / (values.size - 1)
+    if not 2 <= length <= _TABLE_ROWS:
+        raise BadInput(f"paths of {periods} periods; allowed: 2 to {_TABLE_ROWS}")
+    sums = _path_sums(values, block, length, paths, _seed_word(seed), threads)
+    mean = sums[:, 0] / length
+    variance = (sums[:, 1] - length * mean**2) / (length - 1)
     # Below this the spread is rounding of the prefix sums: the path holds one value only.
     flat = variance <= 1e-13 * np.mean(values**2)
     deviation = np.sqrt(np.where(flat, 1.0, variance))
@@ -105,6 +114,7 @@ def bootstrap_paths(
         total_return=np.expm1(sums[:, 2]),
         max_drawdown=-np.expm1(-sums[:, 3]),
         mean_block=block,
+        periods=length,
     )
 
 
@@ -112,16 +122,26 @@ def resample_indices(
     rows: int, *, mean_block: float, seed: int, path: int = 0, draws: int | None = None
 ) -> np.ndarray:
     """Row numbers (draws,) int64 of one stationary resample of ``rows`` rows."""
-    from ares_assets.evidence.bootstrap_kernel import draw_indices
+    draws = rows if draws is None else draws
+    return resample_many(rows, mean_block=mean_block, seed=seed, paths=1, draws=draws, first=path)[
+        0
+    ]
 
-    _check(rows, mean_block, 1, 1)
-    indices = np.empty(rows if draws is None else draws, dtype=np.int64)
-    draw_indices(indices, rows, float(mean_block), _seed_word(seed), path)
+
+def resample_many(
+    rows: int, *, mean_block: float, seed: int, paths: int, draws: int, first: int = 0
+) -> np.ndarray:
+    """Row numbers (paths, draws) int64: resamples ``first``, ``first`` + 1, ... of the seed."""
+    from ares_assets.evidence.bootstrap_kernel import draw_many
+
+    _check(rows, mean_block, paths, 1)
+    indices = np.empty((paths, draws), dtype=np.int64)
+    draw_many(indices, rows, float(mean_block), _seed_word(seed), first)
     return indices
 
 
 def _path_sums(
-    values: np.ndarray, block: float, paths: int, seed: np.uint64, threads: int
+    values: np.ndarray, block: float, draws: int, paths: int, seed: np.uint64, threads: int
 ) -> np.ndarray:
     from ares_assets.evidence import bootstrap_kernel as kernel
 
@@ -139,7 +159,7 @@ def _path_sums(
 
     def fill(part: int) -> None:
         first, last = int(cuts[part]), int(cuts[part + 1])
-        kernel.path_statistics(cumulated, table, levels, block, seed, first, last, result)
+        kernel.path_statistics(cumulated, table, levels, block, draws, seed, first, last, result)
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(fill, range(threads)))

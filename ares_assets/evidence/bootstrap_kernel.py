@@ -57,6 +57,15 @@ def draw_indices(
 
 
 @njit(cache=True, fastmath=False, nogil=True)
+def draw_many(
+    indices: np.ndarray, rows: int, mean_block: float, seed: np.uint64, first_path: int
+) -> None:
+    """Fill row k of ``indices`` (paths, m) as ``draw_indices`` of path ``first_path`` + k."""
+    for k in range(indices.shape[0]):
+        draw_indices(indices[k], rows, mean_block, seed, first_path + k)
+
+
+@njit(cache=True, fastmath=False, nogil=True)
 def draw_blocks(
     starts: np.ndarray,
     stops: np.ndarray,
@@ -135,6 +144,7 @@ def path_statistics(
     table: np.ndarray,
     levels: np.ndarray,
     mean_block: float,
+    draws: int,
     seed: np.uint64,
     first_path: int,
     last_path: int,
@@ -142,15 +152,16 @@ def path_statistics(
 ) -> None:
     """Fill ``result`` (paths, 4): sum, squared sum, log growth, deepest log fall of each path.
 
-    ``cumulated`` (rows + 1, 4) holds prefix sums of returns, squared returns and log growth;
-    ``table`` is that of ``fill_block_table``, ``levels`` that of ``level_map``.
+    A path is ``draws`` periods long.  ``cumulated`` (rows + 1, 4) holds prefix sums of returns,
+    squared returns and log growth; ``table`` is that of ``fill_block_table``, ``levels`` that
+    of ``level_map``.
     """
     rows = cumulated.shape[0] - 1
-    starts = np.empty(2 * rows + 1, dtype=np.int64)
+    starts = np.empty(2 * draws + 1, dtype=np.int64)
     stops = np.empty_like(starts)
-    piece = np.empty((2 * rows + 1, 4))
+    piece = np.empty((2 * draws + 1, 4))
     for path in range(first_path, last_path):
-        pieces = draw_blocks(starts, stops, rows, rows, mean_block, stream(seed, path))
+        pieces = draw_blocks(starts, stops, rows, draws, mean_block, stream(seed, path))
         # Looked up in a loop of their own: far memory is then asked for in parallel.
         result[path, 0], result[path, 1] = _look_up(
             cumulated, table, levels, starts[:pieces], stops[:pieces], piece

@@ -37,10 +37,14 @@ def path_indices(rows: int, draws: int, mean_block: float, seed: int, path: int)
 
 
 def path_statistics(
-    returns: np.ndarray, mean_block: float, seed: int, path: int
+    returns: np.ndarray, mean_block: float, seed: int, path: int, periods: int | None = None
 ) -> tuple[float, float, float, float]:
-    """Sum, squared sum, log growth and deepest log fall of one path of the returns (n,)."""
-    drawn = returns[path_indices(returns.size, returns.size, mean_block, seed, path)]
+    """Sum, squared sum, log growth and deepest log fall of one path of the returns (n,).
+
+    The path is ``periods`` long, or as long as the sample.
+    """
+    draws = returns.size if periods is None else periods
+    drawn = returns[path_indices(returns.size, draws, mean_block, seed, path)]
     growth, peak, fall = 0.0, 0.0, 0.0
     for value in drawn:
         growth += math.log1p(value)

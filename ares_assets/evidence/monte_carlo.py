@@ -1,14 +1,11 @@
-"""Distributions of what could have happened, and what stress does to a strategy.
+"""Distributions of what could have happened with the same returns, or the same trades.
 
-Belongs here: tables from resampled paths, shuffled trades, jittered parameters, dearer costs
-and later fills.  Does not belong here: the resampling itself (``bootstrap.py``) and running a
-backtest: the stress functions are given one as ``evaluate``.
+Belongs here: tables from resampled paths and shuffled trades.  Does not belong here: the
+resampling itself (``bootstrap.py``) and stress that needs a backtest (``stress.py``).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +14,9 @@ import numpy as np
 from ares_assets.evidence.bootstrap import BootstrapPaths, bootstrap_paths
 from ares_assets.evidence.jsonable import jsonable
 from ares_assets.evidence.performance import DAYS_A_YEAR, Floats, checked_returns
-from ares_resources.errors import BadInput
-
-Parameters = dict[str, float | int]
-Evaluate = Callable[[Parameters], Mapping[str, float]]
-Row = dict[str, Any]
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+_CHUNK_CELLS = 500_000
 
 
 @dataclass(frozen=True)
@@ -65,31 +58,32 @@ def monte_carlo(
     seed: int,
     ruin_drawdown: float,
     mean_block: float | None = None,
+    periods: int | None = None,
     periods_a_year: float = DAYS_A_YEAR,
     threads: int = 2,
 ) -> MonteCarloReport:
     """Resample net returns per period (n,) by the stationary bootstrap and sum up the paths.
 
-    Finer periods than days see falls inside a day; set ``periods_a_year`` to match.  Other
-    parameters and errors are those of ``bootstrap_paths``.
+    Paths are as long as the sample, or ``periods`` long.  Finer periods than days see falls
+    inside a day; set ``periods_a_year`` to match.  Other parameters and errors are those of
+    ``bootstrap_paths``.
     """
     resampled = bootstrap_paths(
         returns,
         paths=paths,
         seed=seed,
         mean_block=mean_block,
+        periods=periods,
         periods_a_year=periods_a_year,
         threads=threads,
     )
-    return _summed_up(resampled, periods=len(returns), ruin_drawdown=ruin_drawdown)
+    return _summed_up(resampled, ruin_drawdown)
 
 
-def _summed_up(
-    resampled: BootstrapPaths, *, periods: int, ruin_drawdown: float
-) -> MonteCarloReport:
+def _summed_up(resampled: BootstrapPaths, ruin_drawdown: float) -> MonteCarloReport:
     return MonteCarloReport(
         paths=resampled.sharpe.size,
-        periods=periods,
+        periods=resampled.periods,
         mean_block=resampled.mean_block,
         sharpe=quantile_table(resampled.sharpe),
         total_return=quantile_table(resampled.total_return),
@@ -110,112 +104,12 @@ def shuffled_drawdowns(trade_returns: Floats, *, paths: int, seed: int) -> np.nd
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     growth = np.log1p(trades)
     worst = np.empty(paths)
-    for path in range(paths):
-        equity = np.r_[0.0, np.cumsum(rng.permutation(growth))]
-        worst[path] = np.max(np.maximum.accumulate(equity) - equity)
+    chunk = max(1, _CHUNK_CELLS // trades.size)
+    for first in range(0, paths, chunk):
+        rows = min(chunk, paths - first)
+        orders = rng.permuted(np.broadcast_to(growth, (rows, trades.size)), axis=1)
+        equity = np.cumsum(orders, axis=1)
+        # The start is a peak too.
+        peak = np.maximum(np.maximum.accumulate(equity, axis=1), 0.0)
+        worst[first : first + rows] = np.max(peak - equity, axis=1)
     return -np.expm1(-worst)
-
-
-def parameter_jitter(
-    evaluate: Evaluate,
-    parameters: Mapping[str, float | int],
-    *,
-    names: Sequence[str],
-    share: float,
-    draws: int,
-    seed: int,
-) -> list[Row]:
-    """Evaluate the parameters as they are, then ``draws`` times shaken.
-
-    Each named parameter is multiplied by an own uniform factor in [1 - share, 1 + share];
-    an integer is rounded, and stays an integer.
-
-    Returns
-    -------
-    list
-        Rows {"draw", "parameters", ...measured}; draw 0 is unshaken.
-    """
-    _check_names(names, parameters)
-    if not 0.0 <= share < 1.0 or draws < 1:
-        raise BadInput(f"share = {share}, draws = {draws}; allowed: share in [0, 1), draws >= 1")
-    rng = np.random.default_rng(np.random.SeedSequence(seed))
-    factors = np.vstack(
-        [np.ones(len(names)), 1.0 + share * rng.uniform(-1.0, 1.0, (draws, len(names)))]
-    )
-    return [
-        _measured(evaluate, _scaled(parameters, names, row), {"draw": draw})
-        for draw, row in enumerate(factors)
-    ]
-
-
-def cost_stress(
-    evaluate: Evaluate,
-    parameters: Mapping[str, float | int],
-    *,
-    names: Sequence[str] = ("fee", "slippage"),
-    multiples: Sequence[float] = (1.0, 1.5, 2.0, 3.0),
-) -> list[Row]:
-    """Evaluate with every named cost times each multiple: rows {"multiple", ...measured}."""
-    _check_names(names, parameters)
-    return [
-        _measured(
-            evaluate, _scaled(parameters, names, [multiple] * len(names)), {"multiple": multiple}
-        )
-        for multiple in multiples
-    ]
-
-
-def latency_stress(
-    evaluate: Evaluate,
-    parameters: Mapping[str, float | int],
-    *,
-    name: str = "latency_bars",
-    extra_bars: Sequence[int] = (0, 1, 2, 5),
-) -> list[Row]:
-    """Evaluate with fills that many bars later: rows {"extra_bars", ...measured}."""
-    _check_names([name], parameters)
-    return [
-        _measured(evaluate, {**parameters, name: parameters[name] + extra}, {"extra_bars": extra})
-        for extra in extra_bars
-    ]
-
-
-def stress_summary(rows: Sequence[Row], metric: str) -> dict[str, Any]:
-    """What stress does to one metric: unstressed (first row), worst, median, share kept.
-
-    ``share_kept`` is the median of the stressed rows over the unstressed value; None where
-    that is not positive.
-    """
-    values = [row[metric] for row in rows]
-    stressed = [value for value in values[1:] if value is not None]
-    middle = float(np.median(stressed)) if stressed else math.nan
-    base = values[0] if values[0] is not None else math.nan
-    summary = {
-        "metric": metric,
-        "unstressed": base,
-        "worst": min(stressed, default=math.nan),
-        "median": middle,
-        "share_kept": middle / base if base > 0.0 else math.nan,
-        "unmeasured": len(values) - 1 - len(stressed),
-    }
-    return jsonable(summary)
-
-
-def _scaled(
-    parameters: Mapping[str, float | int], names: Sequence[str], factors: Sequence[float]
-) -> Parameters:
-    scaled = dict(parameters)
-    for name, factor in zip(names, factors, strict=True):
-        value = parameters[name]
-        scaled[name] = round(value * factor) if isinstance(value, int) else value * float(factor)
-    return scaled
-
-
-def _measured(evaluate: Evaluate, parameters: Parameters, head: Row) -> Row:
-    return jsonable({**head, "parameters": parameters, **evaluate(dict(parameters))})
-
-
-def _check_names(names: Sequence[str], parameters: Mapping[str, float | int]) -> None:
-    unknown = sorted(set(names) - set(parameters))
-    if unknown or not names:
-        raise BadInput(f"parameters to stress {list(names)}; allowed: {sorted(parameters)}")

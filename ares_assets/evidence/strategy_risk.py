@@ -11,9 +11,12 @@ below 0.  ``bets_a_year`` is the frequency; Sharpe ratios are annual.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from ares_assets.evidence.jsonable import jsonable
 from ares_assets.evidence.performance import Floats, checked_returns
 from ares_resources.errors import BadInput
 
@@ -50,7 +53,8 @@ def implied_precision(
     a = (bets_a_year + annual_sharpe**2) * spread**2
     b = (2.0 * bets_a_year * loss - annual_sharpe**2 * spread) * spread
     c = bets_a_year * loss**2
-    return (-b + math.copysign(math.sqrt(b * b - 4.0 * a * c), annual_sharpe)) / (2.0 * a)
+    root = math.sqrt(max(0.0, b * b - 4.0 * a * c))
+    return (-b + math.copysign(root, annual_sharpe)) / (2.0 * a)
 
 
 def probability_of_failure(
@@ -77,6 +81,44 @@ def probability_of_failure(
     )
     bets = max(1, round(bets_a_year * years))
     return float(binom.cdf(math.ceil(needed * bets) - 1, bets, np.mean(trades > 0.0)))
+
+
+def bet_report(
+    trade_returns: Floats, bets_a_year: float, *, targets: Sequence[float] = (0.0, 1.0, 2.0)
+) -> dict[str, Any]:
+    """What the trades as binary bets say, JSON-able; None where a side has no trade.
+
+    ``precision``, ``mean_win``, ``mean_loss``, ``bets_a_year``, ``binary_sharpe`` (annual) and,
+    for each annual Sharpe ratio of ``targets``, the precision and bets a year it needs and the
+    chance of missing it over two years.
+    """
+    trades = checked_returns(trade_returns, name="trade_returns", at_least=0)
+    wins, losses = trades[trades > 0.0], trades[trades <= 0.0]
+    known: dict[str, Any] = {"trades": trades.size, "bets_a_year": bets_a_year}
+    if wins.size == 0 or losses.size == 0 or losses.mean() == 0.0:
+        names = ("precision", "mean_win", "mean_loss", "binary_sharpe", "targets")
+        return jsonable({**known, **dict.fromkeys(names)})
+    precision = wins.size / trades.size
+    sizes = {"profit": float(wins.mean()), "loss": float(losses.mean())}
+    return jsonable(
+        {
+            **known,
+            "precision": precision,
+            "mean_win": sizes["profit"],
+            "mean_loss": sizes["loss"],
+            "binary_sharpe": binary_sharpe(precision, bets_a_year, **sizes),
+            "targets": {
+                f"{target:g}": {
+                    "precision": implied_precision(bets_a_year, target, **sizes),
+                    "bets_a_year": implied_bets(precision, target, **sizes),
+                    "chance_of_missing": probability_of_failure(
+                        trades, bets_a_year, annual_sharpe=target
+                    ),
+                }
+                for target in targets
+            },
+        }
+    )
 
 
 def _spread(profit: float, loss: float) -> float:

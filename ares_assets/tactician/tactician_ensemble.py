@@ -16,6 +16,7 @@ from ares_assets.analyst.cross_validation import Split
 from ares_assets.analyst.scores import event_log_loss
 from ares_assets.tactician.utility import (
     NEVER,
+    QUANTILES,
     ThresholdChoice,
     Utility,
     choose_threshold,
@@ -28,6 +29,14 @@ ROUNDS = 25
 ERRORS_TOLERANCE = 1.0
 BAND_TOLERANCE = 0.25
 BANDS = (0.0, 0.005, 0.01, 0.02, 0.04)
+RULES = ("coordination", "timing", "sizing", "management")
+ALTERNATIVES = (
+    *(f"method {name}" for name in ("best member", "greedy", "inverse loss")),
+    *(f"threshold at quantile {share}" for share in (0.0, *QUANTILES)),
+    *(f"band {width}" for width in BANDS[1:]),
+    *(f"rule {name}" for name in RULES),
+)
+"""What step 10 chooses among: each is a trial of the ledger."""
 
 
 @dataclass(frozen=True)

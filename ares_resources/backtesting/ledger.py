@@ -1,7 +1,8 @@
 """The ledger of trials: every parameter set ever looked at counts against the result.
 
-Belongs here: recording trials for good, from any number of processes, and counting them.
-Does not belong here: what a trial is, and the statistics that use the count.
+Belongs here: recording trials for good, from any number of processes, and counting them;
+looks at a holdout stand in studies of their own.  Does not belong here: what a trial is, and
+the statistics that use the count.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from ares_resources.storage.atomic import file_lock
 STATES = ("complete", "cached", "pruned", "failed", "killed")
 """What became of a trial, best first: of several records of one trial the first stands."""
 
+LOOKS = "holdout"
+"""Last part of the name of a study of holdout looks: ``<prefix>holdout``."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS trials (
     study TEXT NOT NULL,
@@ -39,7 +43,8 @@ SELECT study, key, MIN(rank), trial_values, sharpe FROM trials
 WHERE substr(study, 1, length(?)) = ? GROUP BY study, key ORDER BY study, key
 """
 _COUNT = """
-SELECT COUNT(*) FROM (SELECT DISTINCT study, key FROM trials WHERE substr(study, 1, length(?)) = ?)
+SELECT study, COUNT(DISTINCT key) FROM trials
+WHERE substr(study, 1, length(?)) = ? GROUP BY study
 """
 _STUDIES = "SELECT study, COUNT(DISTINCT key) FROM trials GROUP BY study ORDER BY study"
 _KNOWN = "SELECT 1 FROM trials WHERE study = ? AND key = ? LIMIT 1"
@@ -66,6 +71,10 @@ class TrialLedger:
 
     A trial is a (study, key): recording it again, whatever its state, does not count it
     again.  ``key`` must identify data and parameters.  Nothing is ever removed.
+
+    Trials are what was chosen among on development; a look at the holdout is not one of them.
+    Looks have their own study, own count and no part in the trials' Sharpe ratios, which are
+    those of other bars.
     """
 
     def __init__(self, path: Path) -> None:
@@ -83,26 +92,45 @@ class TrialLedger:
         Raises
         ------
         BadInput
-            For an unknown state, an empty study or key, or a Sharpe ratio without a value
-            in a complete trial.
+            For an unknown state, an empty study or key, a Sharpe ratio that is not finite, or
+            a study that is kept for holdout looks.
         DataConflict
             If a trial is already recorded in the same state with other values.
         """
         if not study:
             raise BadInput("a trial needs the name of its study, not ''")
-        rows = [_row(study, entry) for entry in entries]
-        with self._open() as database:
-            database.execute("BEGIN IMMEDIATE")
-            return sum(_append(database, row) for row in rows)
+        if _is_of_looks(study):
+            raise BadInput(f"study {study!r} is kept for looks at the holdout; choose another name")
+        return self._append_all(study, entries)
+
+    def record_look(
+        self, prefix: str, *, parameters: str, data: str, first_row: int, sharpe: float | None
+    ) -> bool:
+        """Append a look at the holdout of the studies with this prefix; whether it is a new one.
+
+        ``parameters`` and ``data`` are content hashes of the judged model and of the bars,
+        ``first_row`` the first row judged, ``sharpe`` what was seen (annual; None where it
+        could not be measured).  The same model on the same bars, seen to do the same, is one
+        look however often it is run.
+        """
+        from ares_resources.hashing import cache_key
+
+        identity = (parameters, data, int(first_row), None if sharpe is None else float(sharpe))
+        entry: Record = (cache_key(identity), "complete", [], sharpe)
+        return self._append_all(f"{prefix}{LOOKS}", [entry]) == 1
 
     def count(self, prefix: str = "") -> int:
-        """Trials of all studies whose name starts with ``prefix``, each once."""
-        with self._open() as database:
-            return int(database.execute(_COUNT, (prefix, prefix)).fetchone()[0])
+        """Trials of all studies whose name starts with ``prefix``, each once; without looks."""
+        return sum(n for study, n in self._counted(prefix) if not _is_of_looks(study))
+
+    def looks(self, prefix: str = "") -> int:
+        """Looks at holdouts in all studies whose name starts with ``prefix``, each once."""
+        return sum(n for study, n in self._counted(prefix) if _is_of_looks(study))
 
     def sharpes(self, prefix: str = "") -> np.ndarray:
-        """float64: the recorded Sharpe ratios, in the order of study and key."""
-        known = (entry.sharpe for entry in self._standing(prefix))
+        """float64: the trials' recorded Sharpe ratios, in the order of study and key."""
+        trials = (entry for entry in self._standing(prefix) if not _is_of_looks(entry.study))
+        known = (entry.sharpe for entry in trials)
         return np.array([sharpe for sharpe in known if sharpe is not None], dtype=np.float64)
 
     def sharpe_variance(self, prefix: str = "") -> float:
@@ -115,9 +143,19 @@ class TrialLedger:
         return [entry for entry in self._standing(study) if entry.study == study]
 
     def studies(self) -> dict[str, int]:
-        """Trials by study, sorted by name."""
+        """Trials, and looks, by study, sorted by name."""
         with self._open() as database:
             return dict(database.execute(_STUDIES).fetchall())
+
+    def _append_all(self, study: str, entries: Iterable[Record]) -> int:
+        rows = [_row(study, entry) for entry in entries]
+        with self._open() as database:
+            database.execute("BEGIN IMMEDIATE")
+            return sum(_append(database, row) for row in rows)
+
+    def _counted(self, prefix: str) -> list[tuple[str, int]]:
+        with self._open() as database:
+            return database.execute(_COUNT, (prefix, prefix)).fetchall()
 
     def _standing(self, prefix: str) -> list[LedgerEntry]:
         with self._open() as database:
@@ -142,6 +180,10 @@ class TrialLedger:
             raise AresError(f"trial ledger {self.path} is not usable: {error}") from error
         except sqlite3.DatabaseError as error:
             raise CorruptArtifact(f"trial ledger {self.path} is damaged: {error}") from error
+
+
+def _is_of_looks(study: str) -> bool:
+    return study.rpartition("/")[2] == LOOKS
 
 
 def _row(study: str, entry: Record) -> tuple[str, str, int, str, float | None]:

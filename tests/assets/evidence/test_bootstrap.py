@@ -34,13 +34,23 @@ def test_resamples_equal_the_twin_exactly(
     assert drawn.tolist() == reference.path_indices(rows, draws, mean_block, _seed_word(seed), path)
 
 
-@given(rows=st.integers(2, 130), mean_block=st.floats(1.0, 300.0), seed=st.integers(0, 2**32))
-@settings(max_examples=100, deadline=None)
-def test_path_statistics_equal_the_walked_path(rows: int, mean_block: float, seed: int) -> None:
+@given(
+    rows=st.integers(2, 130),
+    periods=st.none() | st.integers(2, 400),
+    mean_block=st.floats(1.0, 300.0),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=120, deadline=None)
+def test_path_statistics_equal_the_walked_path(
+    rows: int, periods: int | None, mean_block: float, seed: int
+) -> None:
     returns = np.random.default_rng(seed).standard_t(3, rows).clip(-20, 20) * 0.01
-    made = b.bootstrap_paths(returns, paths=20, seed=seed, mean_block=mean_block, threads=1)
+    made = b.bootstrap_paths(
+        returns, paths=20, seed=seed, mean_block=mean_block, periods=periods, threads=1
+    )
+    assert made.periods == (periods or rows)
     for path in range(20):
-        order = reference.path_indices(rows, rows, mean_block, _seed_word(seed), path)
+        order = reference.path_indices(rows, made.periods, mean_block, _seed_word(seed), path)
         walked = returns[order]
         assert made.total_return[path] == pytest.approx(total_return(walked), abs=1e-12)
         assert made.max_drawdown[path] == pytest.approx(max_drawdown(walked), abs=1e-12)
@@ -59,6 +69,15 @@ def test_the_twin_walks_what_it_draws() -> None:
     assert square == pytest.approx((drawn**2).sum())
     assert math.expm1(growth) == pytest.approx(total_return(drawn))
     assert -math.expm1(-fall) == pytest.approx(max_drawdown(drawn))
+    longer = returns[reference.path_indices(4, 11, 2.0, 9, 5)]
+    assert reference.path_statistics(returns, 2.0, 9, 5, 11)[0] == pytest.approx(longer.sum())
+
+
+def test_many_resamples_are_each_that_of_its_path() -> None:
+    many = b.resample_many(13, mean_block=3.0, seed=8, paths=6, draws=21, first=4)
+    for number, row in enumerate(many):
+        alone = b.resample_indices(13, mean_block=3.0, seed=8, path=4 + number, draws=21)
+        assert row.tolist() == alone.tolist()
 
 
 def test_paths_are_equal_for_any_thread_count_and_prefix() -> None:
@@ -125,7 +144,14 @@ def test_constant_returns_have_no_sharpe_and_no_ruin() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"mean_block": 0.5}, {"paths": 0}, {"threads": 0}, {"mean_block": math.nan}],
+    [
+        {"mean_block": 0.5},
+        {"paths": 0},
+        {"threads": 0},
+        {"mean_block": math.nan},
+        {"periods": 1},
+        {"periods": 2_000_001},
+    ],
 )
 def test_bad_options_are_refused(options: dict) -> None:
     with pytest.raises(BadInput):

@@ -8,18 +8,6 @@ import numpy as np
 import pytest
 
 from ares_assets.evidence import monte_carlo as m
-from ares_resources.errors import BadInput
-
-
-def _evaluate(parameters: dict) -> dict[str, float]:
-    cost = parameters["fee"] + parameters["slippage"]
-    return {
-        "profit": parameters["width"] - 100 * cost - 0.5 * parameters["latency_bars"],
-        "type_ok": float(isinstance(parameters["latency_bars"], int)),
-    }
-
-
-PARAMETERS = {"fee": 0.004, "slippage": 0.001, "width": 2.0, "latency_bars": 1}
 
 
 def test_report_is_json_and_ordered() -> None:
@@ -60,45 +48,19 @@ def test_shuffled_trades_end_alike_but_fall_differently() -> None:
     assert np.mean(falls > 0.15) == pytest.approx(2 / 3, abs=0.03)
 
 
-def test_jitter_starts_unshaken_and_stays_in_its_range() -> None:
-    rows = m.parameter_jitter(
-        _evaluate, PARAMETERS, names=["width", "latency_bars"], share=0.1, draws=50, seed=4
-    )
-    assert len(rows) == 51
-    assert rows[0]["parameters"] == PARAMETERS
-    widths = np.array([row["parameters"]["width"] for row in rows])
-    assert widths.min() >= 1.8
-    assert widths.max() <= 2.2
-    assert widths.std() > 0.05
-    assert all(row["type_ok"] == 1.0 for row in rows)
-    again = m.parameter_jitter(
-        _evaluate, PARAMETERS, names=["width", "latency_bars"], share=0.1, draws=50, seed=4
-    )
-    assert again == rows
-    assert PARAMETERS["width"] == 2.0
+def test_paths_of_a_year_meet_more_ruin_than_those_of_a_month() -> None:
+    returns = np.random.default_rng(1).normal(0.0, 0.02, 30)
+    options = {"paths": 2000, "seed": 4, "ruin_drawdown": 0.2, "mean_block": 1.0}
+    month, year = m.monte_carlo(returns, **options), m.monte_carlo(returns, periods=365, **options)
+    assert (month.periods, year.periods) == (30, 365)
+    assert month.ruin_share < 0.3 < 0.7 < year.ruin_share
 
 
-def test_costs_and_latency_eat_the_profit_as_they_must() -> None:
-    costs = m.cost_stress(_evaluate, PARAMETERS, multiples=(1.0, 2.0))
-    assert [row["profit"] for row in costs] == pytest.approx([1.0, 0.5])
-    late = m.latency_stress(_evaluate, PARAMETERS, extra_bars=(0, 1, 2))
-    assert [row["profit"] for row in late] == pytest.approx([1.0, 0.5, 0.0])
-    summary = m.stress_summary(late, "profit")
-    assert summary["share_kept"] == pytest.approx(0.25)
-    assert summary["worst"] == pytest.approx(0.0)
-
-
-def test_what_an_evaluation_cannot_measure_is_none_and_counted() -> None:
-    rows = m.latency_stress(
-        lambda p: {"sharpe": float("nan") if p["latency_bars"] > 1 else 1.0},
-        PARAMETERS,
-        extra_bars=(0, 1),
-    )
-    assert rows[1]["sharpe"] is None
-    assert m.stress_summary(rows, "sharpe")["unmeasured"] == 1
-    assert m.stress_summary(rows, "sharpe")["share_kept"] is None
-
-
-def test_unknown_parameters_are_named() -> None:
-    with pytest.raises(BadInput, match="spread"):
-        m.cost_stress(_evaluate, PARAMETERS, names=("spread",))
+def test_shuffled_drawdowns_do_not_depend_on_how_they_are_cut_into_chunks() -> None:
+    trades = np.random.default_rng(2).normal(0.0, 0.02, 40)
+    whole = m.shuffled_drawdowns(trades, paths=60, seed=5)
+    longest = 1.0 - np.prod(1.0 + trades[trades < 0.0])
+    assert ((whole > 0.0) & (whole <= longest + 1e-12)).all()
+    assert np.unique(whole).size > 50
+    assert m.shuffled_drawdowns(np.array([0.01]), paths=3, seed=1).tolist() == [0.0] * 3
+    assert m.shuffled_drawdowns(np.array([-0.1]), paths=2, seed=1) == pytest.approx(0.1)

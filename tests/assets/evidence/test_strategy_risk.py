@@ -41,3 +41,18 @@ def test_probability_of_failure_is_that_of_simulated_futures() -> None:
 def test_one_sided_trades_are_refused() -> None:
     with pytest.raises(BadInput, match="0 losses"):
         r.probability_of_failure([0.01, 0.02], 100, annual_sharpe=1.0)
+
+
+def test_the_report_holds_the_formulas_and_says_where_they_have_no_answer() -> None:
+    trades = np.r_[np.full(60, 0.02), np.full(40, -0.01)]
+    report = r.bet_report(trades, 100.0)
+    assert report["precision"] == 0.6
+    assert (report["mean_win"], report["mean_loss"]) == pytest.approx((0.02, -0.01))
+    assert report["targets"]["0"]["precision"] == pytest.approx(1 / 3)
+    assert report["targets"]["0"]["bets_a_year"] == 0.0
+    one = report["targets"]["1"]
+    assert r.binary_sharpe(one["precision"], 100.0, profit=0.02, loss=-0.01) == pytest.approx(1.0)
+    chances = [report["targets"][name]["chance_of_missing"] for name in ("0", "1", "2")]
+    assert chances == sorted(chances)
+    for one_sided in ([], [0.01, 0.02], [-0.01]):
+        assert r.bet_report(one_sided, 100.0)["targets"] is None

@@ -31,6 +31,73 @@ def test_each_trial_counts_once_whatever_became_of_it(tmp_path):
     assert ledger.studies() == {"a/one": len(STATES), "a/two": 2, "b": 1}
 
 
+LOOK = {"parameters": "m", "data": "d", "first_row": 7, "sharpe": 1.5}
+
+
+def test_a_look_at_the_holdout_counts_once_and_apart_from_the_trials(tmp_path):
+    ledger = TrialLedger(tmp_path / "trials.db")
+    ledger.record("A/bull/parameters", [("k1", "complete", [1.0], 1.0), ("k2", "pruned", [], None)])
+    assert ledger.looks("A/bull/") == 0
+    assert ledger.record_look("A/bull/", **LOOK) is True
+    assert ledger.record_look("A/bull/", **LOOK) is False
+    assert (ledger.looks("A/bull/"), ledger.count("A/bull/")) == (1, 2)
+    assert ledger.studies() == {"A/bull/holdout": 1, "A/bull/parameters": 2}
+    (seen,) = ledger.entries("A/bull/holdout")
+    assert (seen.state, seen.sharpe) == ("complete", 1.5)
+
+
+@pytest.mark.parametrize(
+    "change", [{"parameters": "other"}, {"data": "other"}, {"first_row": 8}, {"sharpe": None}]
+)
+def test_another_model_other_bars_or_another_figure_is_another_look(tmp_path, change):
+    ledger = TrialLedger(tmp_path / "trials.db")
+    ledger.record_look("A/bull/", **LOOK)
+    assert ledger.record_look("A/bull/", **{**LOOK, **change}) is True
+    assert ledger.looks("A/bull/") == 2
+
+
+def test_looks_are_those_of_the_prefix_and_have_no_part_in_the_variance(tmp_path):
+    ledger = TrialLedger(tmp_path / "trials.db")
+    trials = [("a", "complete", [], 1.0), ("b", "complete", [], 3.0)]
+    ledger.record("A/bull/parameters", trials)
+    ledger.record_look("A/bull/", **{**LOOK, "sharpe": 100.0})
+    ledger.record_look("A/bear/", **LOOK)
+    assert ledger.looks("A/bull/") == 1
+    assert ledger.looks("A/") == ledger.looks() == 2
+    assert ledger.count() == 2
+    assert ledger.sharpes("A/bull/").tolist() == [1.0, 3.0]
+    assert ledger.sharpe_variance("A/bull/") == pytest.approx(2.0)
+
+
+def test_a_trial_cannot_hide_among_the_looks(tmp_path):
+    ledger = TrialLedger(tmp_path / "trials.db")
+    for study in ("holdout", "A/bull/holdout"):
+        with pytest.raises(BadInput, match="kept for looks"):
+            ledger.record(study, [("k", "complete", [], None)])
+    assert ledger.record("A/bull/holdouts", [("k", "complete", [], None)]) == 1
+    assert ledger.count() == 1
+
+
+def _look_forever(path: Path, told) -> None:
+    ledger = TrialLedger(path)
+    for number in range(10**6):
+        ledger.record_look("A/", **{**LOOK, "first_row": number})
+        told.value = number
+
+
+def test_a_look_that_was_taken_before_a_kill_counts(tmp_path):
+    path = tmp_path / "trials.db"
+    context = multiprocessing.get_context("fork")
+    told = context.Value("l", -1, lock=False)
+    worker = context.Process(target=_look_forever, args=(path, told))
+    worker.start()
+    while told.value < 5:
+        time.sleep(0.01)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.join()
+    assert TrialLedger(path).looks("A/") >= told.value + 1
+
+
 def test_a_prefix_is_not_a_pattern(tmp_path):
     ledger = TrialLedger(tmp_path / "trials.db")
     ledger.record("a%", [("k", "failed", [], None)])
