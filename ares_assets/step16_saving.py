@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ares_assets.engine import Result, StepSpec, Work
-from ares_assets.step15_ab_testing import NO_CHAMPION, challenger_identity, release_store
+from ares_assets.step15_ab_testing import challenger_identity
+from ares_assets.step15_rivals import NO_CHAMPION, release_store
 from ares_resources.errors import AresError
 from ares_resources.provenance import code_fingerprint, commit, library_versions
 from ares_resources.storage.artifacts import Artifact

@@ -70,7 +70,8 @@ def crossings(
     bounds = running_bounds(
         values, level=level, block=block, first_look=first_look, tuned_for=tuned_for
     )
-    return (bounds.lower > 0.0).any(axis=-1), (bounds.upper < 0.0).any(axis=-1)
+    better = np.any(bounds.lower > 0.0, axis=-1)
+    return np.asarray(better), np.asarray(np.any(bounds.upper < 0.0, axis=-1))
 
 
 def p_values_by_bar(

@@ -37,7 +37,7 @@ def running_moments(sums: np.ndarray) -> RunningMoments:
     blocks = np.cumsum(differed, axis=-1)
     n = np.maximum(blocks, 1)
     # Centred on the first that differed, so that nothing cancels where all are much alike.
-    origin = 0.0
+    origin = np.zeros(1)
     if sums.shape[-1]:
         origin = np.take_along_axis(sums, np.argmax(differed, axis=-1)[..., None], axis=-1)
     centred = np.where(differed, sums - origin, 0.0)

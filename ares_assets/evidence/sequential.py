@@ -31,7 +31,7 @@ FIRST_LOOK = 20
 TUNED_FOR = 100
 """Blocks at which the bound is tightest: a choice that must not depend on the data."""
 
-OPPOSED = 3
+OPPOSED = 2
 """Blocks of the other sign that a bound waits for."""
 
 PATIENCE = 3
