@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ares_assets.engine import Result, StepSpec, Work
+from ares_assets.engine import Result, SettingsView, StepSpec, Work
 from ares_assets.step15_rivals import (
     NO_CHAMPION,
     Stretch,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ares_assets.evidence.gate_evidence import Comparison, GateEvidence
+    from ares_resources.settings import Settings
 
 _AT_VOLATILITY = "buy and hold at the model's volatility"
 _FROM_STEP_14 = (
@@ -69,11 +70,11 @@ def ab_test_report(
     rivals, notes, remark = rivals_of(work, market_data, walk_forward_report, stretch)
     comparisons, tests = [], {}
     for name, rival in rivals.items():
-        comparison, test = _compare(work, stretch, rival, name=name)
+        comparison, test = compare(work.settings, stretch, rival, name=name)
         comparisons.append(comparison)
-        tests[name] = test
-    measured = _measured(
-        work, walk_forward_report, monte_carlo_report, comparisons, stretch, remark
+        tests[name] = {**test, "comparison": comparison}
+    measured = measured_of(
+        work.settings, walk_forward_report, monte_carlo_report, comparisons, stretch, remark
     )
     degraded = sorted({*monte_carlo_report.degraded, *walk_forward_report.degraded, *notes})
     gate = release_gate(measured, work.settings.gate, degraded)
@@ -94,6 +95,7 @@ def ab_test_report(
         "power": power,
         **told,
         "in_full": gate.reason,
+        "degraded": degraded,
         "gate": gate.table(),
         "tests": tests,
         "peeking": _peeking(work, len(stretch.days)),
@@ -122,28 +124,28 @@ def _power(work: Work, market_data: Artifact, walk: Artifact, days: int) -> dict
     _, moved = aggregate_returns(held(before), before["timestamp"].to_numpy())
     return power_analysis(
         days,
-        holdout_share=_holdout_share(work),
+        holdout_share=_holdout_share(work.settings),
         target_volatility=work.settings.tactician.target_volatility,
         market_volatility=annual_volatility(moved),
-        level=_level(work),
+        level=_level(work.settings),
     )
 
 
-def _level(work: Work) -> float:
+def _level(settings: Settings | SettingsView) -> float:
     """Of each sequential test; rounded, since 1 - 0.95 is not 0.05."""
-    return round(1.0 - work.settings.validation.confidence, 12)
+    return round(1.0 - float(settings.validation.confidence), 12)
 
 
-def _holdout_share(work: Work) -> float:
-    window = work.settings.window
-    return round(1.0 - window.development - window.calibration, 12)
+def _holdout_share(settings: Settings | SettingsView) -> float:
+    window = settings.window
+    return round(1.0 - float(window.development) - float(window.calibration), 12)
 
 
 def _peeking(work: Work, looks: int) -> dict[str, Any]:
     """What daily looks would do to a test that is made for one."""
     from ares_assets.evidence.peeking import fixed_test_peeking_error
 
-    level = _level(work)
+    level = _level(work.settings)
     error = fixed_test_peeking_error(min(looks, 1000), level=level) if looks else None
     return {"looks": looks, "error_of_a_fixed_test": error, "error_of_this_test_at_most": level}
 
@@ -160,14 +162,15 @@ def _rollout(work: Work, market_data: Artifact) -> dict[str, Any]:
     )
     return {
         "plan": plan.as_dict(),
-        "level": _level(work),
+        "level": _level(work.settings),
         "live_from_ms": market_data.metadata["window_end_ms"],
     }
 
 
-def _compare(
-    work: Work, stretch: Stretch, rival: np.ndarray, *, name: str
+def compare(
+    settings: Settings | SettingsView, stretch: Stretch, rival: np.ndarray, *, name: str
 ) -> tuple[Comparison, dict[str, Any]]:
+    """The sequential test of the challenger's days against a rival's, and its outcome."""
     import numpy as np
 
     from ares_assets.evidence.gate_evidence import Comparison
@@ -175,7 +178,7 @@ def _compare(
     from ares_assets.evidence.sequential import always_valid_test
 
     difference = stretch.daily - rival
-    test = always_valid_test(difference, level=_level(work))
+    test = always_valid_test(difference, level=_level(settings))
     varies = difference.size > 1 and np.ptp(difference) > 0.0
     comparison = Comparison(
         against=_AT_VOLATILITY if name == "buy and hold" else name,
@@ -198,14 +201,21 @@ def _p_after_bar(p_values: np.ndarray, stretch: Stretch) -> list[list[float]]:
     return [[int(stretch.stamps[bar]), float(p[bar])] for bar in changed]
 
 
-def _measured(
-    work: Work,
+def measured_of(
+    settings: Settings | SettingsView,
     walk_forward: Artifact,
     monte_carlo: Artifact,
     comparisons: list[Comparison],
     stretch: Stretch,
     remark: str,
 ) -> GateEvidence:
+    """What the gate is told.
+
+    Raises
+    ------
+    AresError
+        If step 14 did not measure what the gate asks for.
+    """
     from ares_assets.evidence.gate_evidence import GateEvidence
 
     walk, luck = walk_forward.metadata, _all_there(monte_carlo)
@@ -226,8 +236,8 @@ def _measured(
         comparisons=tuple(comparisons),
         drift_alarms=walk["drift_alarms"],
         drift_chance=walk["drift_chance"],
-        level=_level(work),
-        holdout_share=_holdout_share(work),
+        level=_level(settings),
+        holdout_share=_holdout_share(settings),
         champion_remark=remark,
         **{name: beside.get(name) for name in _INFORMING},
     )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ares_resources.storage.releases import Release, ReleaseStore
 
 NO_CHAMPION = "none"
+RIVALS = ("champion", "no trade", "buy and hold")
+"""In the order in which the gate shows them."""
 
 
 def release_store(work: Work) -> ReleaseStore:

@@ -129,6 +129,7 @@ CHECKS = {
     ("tactician_ensemble", "tactician_votes_are_out_of_fold"): True,
     ("model_release", "bundle_reloads_identically"): True,
     ("model_release", "signals_see_no_future"): True,
+    ("model_release", "release_gate_holds"): True,
 }
 
 
