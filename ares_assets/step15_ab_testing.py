@@ -194,7 +194,7 @@ def _p_after_bar(p_values: np.ndarray, stretch: Stretch) -> list[list[float]]:
     """The running p-value as a step function: [open of the bar after whose close it changed, p]."""
     import numpy as np
 
-    from ares_assets.evidence.peeking import p_values_by_bar
+    from ares_assets.evidence.looks import p_values_by_bar
 
     p = p_values_by_bar(p_values, stretch.days, stretch.stamps, step_ms=stretch.step_ms)
     changed = np.flatnonzero(np.diff(p, prepend=np.inf) != 0.0)

@@ -11,7 +11,7 @@ import pytest
 from statsmodels.stats.power import TTestIndPower
 
 from ares_assets.evidence import power as p
-from ares_assets.evidence.peeking import crossings
+from ares_assets.evidence.looks import crossings
 from ares_assets.evidence.sequential import always_valid_test
 from ares_resources.errors import BadInput
 

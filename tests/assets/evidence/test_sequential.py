@@ -10,7 +10,7 @@ import pytest
 
 from ares_assets.evidence import running_moments
 from ares_assets.evidence import sequential as s
-from ares_assets.evidence.peeking import crossings
+from ares_assets.evidence.looks import crossings
 from ares_resources.errors import BadInput
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]

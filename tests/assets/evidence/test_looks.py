@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ares_assets.evidence.peeking import crossings, fixed_test_peeking_error, p_values_by_bar
+from ares_assets.evidence.looks import crossings, p_values_by_bar
+from ares_assets.evidence.peeking import fixed_test_peeking_error
 from ares_assets.evidence.performance import DAY_MS, aggregate_returns
 from ares_assets.evidence.sequential import always_valid_test
 from ares_resources.errors import BadInput
