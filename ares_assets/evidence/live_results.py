@@ -46,12 +46,14 @@ def live_figures(live: LiveReturns, *, stage_row: int, level: float) -> LiveFigu
 
     Days and trades are the stage's own; the drawdown and the test go back to the beginning of
     the rollout.  Else a slow loss would be forgiven at each stage, and a test begun anew at each
-    of five would err five times as often as ``level`` says.
+    of five would err five times as often as ``level`` says.  Unlike the gate's, this test does
+    not wait for a model that loses every day to gain once: a good model taken back costs less
+    than a bad one kept.
     """
     days = len(_days(live, slice(stage_row, None))[0])
     _, challenger = _days(live, slice(None))
     _, champion = _days(live, slice(None), of_champion=True)
-    test = always_valid_test(champion - challenger, level=level)
+    test = always_valid_test(champion - challenger, level=level, opposed=0)
     fallen = live.degraded[stage_row:]
     named = [str(words) for words in fallen if words]
     result = LiveResult(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ares_assets.evidence.performance import DAY_MS
-from ares_assets.evidence.sequential import FIRST_LOOK, running_bounds
+from ares_assets.evidence.sequential import FIRST_LOOK, OPPOSED, running_bounds
 from ares_resources.errors import BadInput
 
 
@@ -21,6 +21,7 @@ def crossings(
     block: int = 1,
     first_look: int = FIRST_LOOK,
     tuned_for: int | None = None,
+    opposed: int = OPPOSED,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Which of many sequences, looked at after every block, were ever called better, or worse.
 
@@ -32,7 +33,12 @@ def crossings(
     if values.ndim != 2 or not np.isfinite(values).all():
         raise BadInput(f"sequences have shape {values.shape}; needed: (m, n), finite")
     bounds = running_bounds(
-        values, level=level, block=block, first_look=first_look, tuned_for=tuned_for
+        values,
+        level=level,
+        block=block,
+        first_look=first_look,
+        tuned_for=tuned_for,
+        opposed=opposed,
     )
     better = np.any(bounds.lower > 0.0, axis=-1)
     return np.asarray(better), np.asarray(np.any(bounds.upper < 0.0, axis=-1))

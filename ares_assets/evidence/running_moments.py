@@ -47,7 +47,9 @@ def running_moments(sums: np.ndarray) -> RunningMoments:
     variance = np.where(variance > 1e-24 + 1e-13 * mean**2, variance, 0.0)
     skewed = third - 3.0 * first * second + 2.0 * first**3
     held = np.where(variance > 0.0, variance, 1.0)
-    shift = skewed / (6.0 * held * n) + skewed * mean**2 / (3.0 * held**2)
+    # Johnson expands about a mean that is small beside the deviation; further out it runs wild.
+    near = np.minimum(mean**2, 4.0 * held)
+    shift = skewed / (6.0 * held * n) + skewed * near / (3.0 * held**2)
     shift = np.where(variance > 0.0, SKEWNESS_CARE * shift, 0.0)
     return RunningMoments(
         blocks, mean, np.sqrt(variance), np.minimum(shift, 0.0), np.maximum(shift, 0.0)

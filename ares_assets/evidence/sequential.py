@@ -108,6 +108,7 @@ def always_valid_test(
     block: int = 1,
     first_look: int = FIRST_LOOK,
     tuned_for: int | None = None,
+    opposed: int = OPPOSED,
 ) -> SequentialResult:
     """Compare two strategies on paired differences, with a look after every block.
 
@@ -124,6 +125,9 @@ def always_valid_test(
         Blocks with a difference before the first look: the bound is asymptotic.
     tuned_for
         Number of blocks at which the bound is tightest; None takes ``TUNED_FOR``.
+    opposed
+        Blocks of the other sign that a bound waits for; 0 where waiting costs more than the
+        error of strategies that seldom lose.
 
     Notes
     -----
@@ -136,11 +140,16 @@ def always_valid_test(
     - Each bound is moved by Johnson's (1978, JASA 73) skewness correction of the mean, where
       that makes it more careful, and by ``SKEWNESS_CARE`` as much as Johnson says, since the
       skewness of a stretch without a large loss is underestimated too.
-    - A bound waits for ``OPPOSED`` blocks of the other sign, at most ``PATIENCE`` first looks.
+    - A bound waits for ``opposed`` blocks of the other sign, at most ``PATIENCE`` first looks.
     """
     values = _checked_differences(differences)
     bounds = running_bounds(
-        values, level=level, block=block, first_look=first_look, tuned_for=tuned_for
+        values,
+        level=level,
+        block=block,
+        first_look=first_look,
+        tuned_for=tuned_for,
+        opposed=opposed,
     )
     decision, index = _decide(bounds.lower, bounds.upper)
     return SequentialResult(
@@ -168,7 +177,13 @@ class Bounds:
 
 
 def running_bounds(
-    values: np.ndarray, *, level: float, block: int, first_look: int, tuned_for: int | None
+    values: np.ndarray,
+    *,
+    level: float,
+    block: int,
+    first_look: int,
+    tuned_for: int | None,
+    opposed: int,
 ) -> Bounds:
     """The bounds of ``always_valid_test`` for sequences along the last axis, (..., n)."""
     _check_options(level, block, first_look)
@@ -182,22 +197,24 @@ def running_bounds(
     # Blocks that never varied cannot be standardised: no evidence, not infinite evidence.
     radius = np.where(moments.deviation == 0.0, np.inf, radius)
     low, high = moments.mean + moments.shift_down, moments.mean + moments.shift_up
-    unlooked_low = _too_early(moments.blocks, sums < 0.0, first_look)
-    unlooked_high = _too_early(moments.blocks, sums > 0.0, first_look)
+    unlooked_low = _too_early(moments.blocks, sums < 0.0, first_look, opposed)
+    unlooked_high = _too_early(moments.blocks, sums > 0.0, first_look, opposed)
     lower = np.maximum.accumulate(np.where(unlooked_low, -np.inf, low - radius), axis=-1) / block
     upper = np.minimum.accumulate(np.where(unlooked_high, np.inf, high + radius), axis=-1) / block
     p_values = _p_values(low, moments, unlooked_low, rho)
     return Bounds(p_values, lower, upper, moments.blocks)
 
 
-def _too_early(blocks: np.ndarray, opposed: np.ndarray, first_look: int) -> np.ndarray:
+def _too_early(
+    blocks: np.ndarray, against: np.ndarray, first_look: int, opposed: int
+) -> np.ndarray:
     """Looks at which nothing may be concluded yet; both rules only ever take looks away.
 
     A model that gains a little on most days and seldom loses much shows nothing but gains for
     weeks, and no estimate of its spread can know of the losses.  So a bound also waits for a
     few blocks of the other sign, or for so many blocks that their absence tells something.
     """
-    unopposed = (np.cumsum(opposed, axis=-1) < OPPOSED) & (blocks < PATIENCE * first_look)
+    unopposed = (np.cumsum(against, axis=-1) < opposed) & (blocks < PATIENCE * first_look)
     return (blocks < first_look) | unopposed
 
 

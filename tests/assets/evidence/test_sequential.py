@@ -111,8 +111,7 @@ def test_other_levels_are_held_too(level: float) -> None:
 def test_the_care_for_seldom_losses_is_what_holds_the_level(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(s, "OPPOSED", 0)
-    assert _errors(_hidden_loss, 2000, 400)[0] > 0.08
+    assert _errors(_hidden_loss, 2000, 400, opposed=0)[0] > 0.08
     monkeypatch.setattr(running_moments, "SKEWNESS_CARE", 0.0)
     assert _errors(_small_gains, 2000, 400)[0] > 0.08
 
