@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ares_resources.errors import EXIT_DONE, EXIT_PARTIAL, AresError, BadInput
+from ares_resources.errors import EXIT_DONE, EXIT_PARTIAL, BadInput
 from ares_resources.home import Home
 from ares_resources.symbols import SymbolKey
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ares_assets.evidence.live_results import LiveFigures
+    from ares_assets.evidence.rollout import RolloutPlan
     from ares_resources.storage.releases import ReleaseStore
     from ares_resources.storage.rollouts import RolloutStore
 
@@ -116,6 +117,7 @@ def _moved(
     feed: tuple[Path, pd.DataFrame] | None,
     rollback: str | None,
 ) -> RolloutView:
+    from ares_jobs.released_alias import follow_release
     from ares_resources.storage.rollouts import RolloutStore, rollout_lock
 
     with rollout_lock(store.root):
@@ -125,7 +127,7 @@ def _moved(
             view = _without_plan(store, partition, sha256, feed, rollback)
         else:
             view = _with_plan(store, partition, kept, feed, rollback)
-        return replace(view, alias=_follow(home, store, partition, view.model))
+        return replace(view, alias=follow_release(home, store, partition, view.model))
 
 
 def _without_plan(
@@ -153,44 +155,54 @@ def _with_plan(
     from ares_assets.evidence.rollout import advance, plan_from_dict, roll_back
 
     state = kept.state() or {}
-    plan = plan_from_dict(state["plan"])
+    before = plan = plan_from_dict(state["plan"])
     new = 0
     if feed is not None and plan.status != "rolled_back":
         new = _append(store, kept, state, feed)
-    figures = _figures(kept, state)
-    following = plan
-    if len(kept.live()) > state["seen_rows"]:
-        following = advance(plan, figures.result)
+    rows = len(kept.live())
+    if rows > state["seen_rows"]:
+        plan = advance(plan, _figures(kept, state).result)
     if rollback is not None:
-        following = roll_back(following, rollback)
-    moved = following.stage != plan.stage
-    state = _seen(state, following.as_dict(), len(kept.live()), moved=moved)
+        plan = roll_back(plan, rollback)
+    # A new stage begins after all rows that moved it there.
+    stage_row = rows if plan.stage != before.stage else state["stage_row"]
+    state = {**state, "plan": plan.as_dict(), "seen_rows": rows, "stage_row": stage_row}
     if state != kept.state():
         kept.write(state)
-    if following.status == "rolled_back":
-        store.roll_back(kept.sha256, following.reason)
+    if plan.status == "rolled_back":
+        store.roll_back(kept.sha256, plan.reason)
     else:
-        store.set_share(kept.sha256, following.share)
-    if moved:
-        figures = _figures(kept, state)
+        store.set_share(kept.sha256, plan.share)
+    return _view(store, partition, kept, plan, state, new)
+
+
+def _view(
+    store: ReleaseStore,
+    partition: str,
+    kept: RolloutStore,
+    plan: RolloutPlan,
+    state: Mapping[str, Any],
+    new: int,
+) -> RolloutView:
+    figures = _figures(kept, state)
     return RolloutView(
         partition=partition,
         model=kept.sha256,
         rest=store.rest(),
-        status=following.status,
-        stage=100.0 * following.share,
+        status=plan.status,
+        stage=100.0 * plan.share,
         shares=store.shares(),
-        reason=store.withdrawn(kept.sha256) or following.reason or "no live results yet",
-        history=following.history,
+        reason=store.withdrawn(kept.sha256) or plan.reason or "no live results yet",
+        history=plan.history,
         days=figures.result.days,
-        minimum_days=following.minimum_days,
+        minimum_days=plan.minimum_days,
         trades=figures.result.trades,
-        minimum_trades=following.minimum_trades,
+        minimum_trades=plan.minimum_trades,
         drawdown=figures.result.drawdown,
-        maximum_drawdown=following.maximum_drawdown,
+        maximum_drawdown=plan.maximum_drawdown,
         p_worse=figures.p_worse,
         live_from_ms=state["live_from_ms"],
-        rows=len(kept.live()),
+        rows=state["seen_rows"],
         new_rows=new,
     )
 
@@ -226,50 +238,3 @@ def _figures(kept: RolloutStore, state: Mapping[str, Any]) -> LiveFigures:
         degraded=frame["degraded"].to_numpy(),
     )
     return live_figures(live, stage_row=state["stage_row"], level=state["level"])
-
-
-def _seen(
-    state: Mapping[str, Any], plan: Mapping[str, Any], rows: int, *, moved: bool
-) -> dict[str, Any]:
-    """The state once the plan has looked at all rows; a new stage begins after them."""
-    stage_row = rows if moved else state["stage_row"]
-    return {**state, "plan": dict(plan), "seen_rows": rows, "stage_row": stage_row}
-
-
-def _follow(home: Home, store: ReleaseStore, partition: str, model: str) -> str:
-    """Let the registry's alias stand where the release does; in words, where it stands.
-
-    It is not moved where tracking is off.  With the registry away the release has moved all the
-    same, and the next command tries again.
-    """
-    from ares_resources.settings import load_settings
-    from ares_resources.tracking import drop_alias, move_alias, register, registry_identity
-
-    record = store.record(model)
-    settings = load_settings(record.get("settings", {}))
-    if not settings.tracking.enabled:
-        return "tracking is switched off"
-    champion, at = store.champion(), registry_identity(settings, home)
-    wanted = f"{at} {'none' if champion is None else champion.sha256}"
-    regime, symbol = partition.split("|", 1)
-    name = f"ares-{SymbolKey.parse(symbol).folder}-{regime}"
-    words = "at no version" if champion is None else f"at {champion.sha256[:16]}"
-    if store.alias() == wanted or not store.alias():
-        return words if store.alias() else "never moved"
-    try:
-        if champion is None:
-            drop_alias(home, settings, name=name)
-        else:
-            version = register(
-                home,
-                settings,
-                name=name,
-                bundle=champion.folder,
-                sha256=champion.sha256,
-                run_id=None,
-            )
-            move_alias(home, settings, name=name, version=version)
-        store.note_alias(wanted)
-    except AresError as away:
-        return f"not moved: {away}; the next ares rollout tries again"
-    return words
