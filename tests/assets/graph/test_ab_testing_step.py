@@ -110,6 +110,25 @@ def test_the_power_block_comes_first_and_knows_no_difference() -> None:
     assert report["peeking"]["error_of_a_fixed_test"] > 0.3
 
 
+def test_the_p_value_is_that_of_the_least_clear_required_rival(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from ares_assets import step15_ab_testing as step
+
+    honest = step.rivals_of
+
+    def with_champion(*told: Any) -> Any:
+        rivals, notes, _ = honest(*told)
+        close_by = told[-1].daily - np.random.default_rng(1).normal(0.0005, 0.005, 73)
+        return {"champion": close_by, **rivals}, notes, "replayed on the same bars"
+
+    monkeypatch.setattr(step, "rivals_of", with_champion)
+    report, metadata = _tested(_inputs(0.006, 73))
+    p = {name: test["p_value"] for name, test in report["tests"].items()}
+    assert p["no trade"] < 0.05 < p["champion"]
+    assert metadata["p_value"] == p["champion"]
+
+
 def test_days_that_are_cut_off_are_left_out() -> None:
     report, metadata = _tested(_inputs(0.006, 73, begins_at=5))
     assert metadata["days"] == report["days"] == 72
