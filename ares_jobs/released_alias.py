@@ -25,8 +25,9 @@ def follow_release(home: Home, store: ReleaseStore, partition: str, model: str) 
     from ares_resources.settings import load_settings
     from ares_resources.tracking import drop_alias, move_alias, register, registry_identity
 
-    record = store.record(model)
-    settings = load_settings(record.get("settings", {}))
+    # The registry's settings alone: others of an old record may no longer be allowed.
+    made_with = store.record(model).get("settings", {})
+    settings = load_settings({"tracking": made_with.get("tracking", {})})
     if not settings.tracking.enabled:
         return "tracking is switched off"
     champion, at = store.champion(), registry_identity(settings, home)
