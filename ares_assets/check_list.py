@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ares_assets import market_checks
+from ares_assets import market_checks, release_checks
 from ares_assets.leak_proof import (
     admission,
     chance,
@@ -275,5 +275,10 @@ CHECKS: tuple[CheckSpec, ...] = (
         "model_release",
         release.signals_see_no_future,
         "The released model's signals stay the same when later bars are cut away or replaced.",
+    ),
+    _judged(
+        "model_release",
+        release_checks.release_gate_holds,
+        "The gate, asked again of the stored evidence, gives the verdict that was acted on.",
     ),
 )

@@ -1,7 +1,8 @@
 """Step 15, A/B Testing: challenger against champion on the same bars, and the verdict.
 
-Belongs here: reading, running the rivals, asking the gate.  Does not belong here: the tests
-(``evidence/sequential.py``) and the requirements (``evidence/gate.py``).
+Belongs here: reading, testing against each rival, asking the gate.  Does not belong here: the
+rivals (``step15_rivals.py``), the tests (``evidence/sequential.py``) and the requirements
+(``evidence/gate.py``).
 """
 
 from __future__ import annotations
@@ -9,25 +10,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ares_assets.engine import Result, StepSpec, Work
-from ares_resources.errors import BadInput
+from ares_assets.engine import Result, SettingsView, StepSpec, Work
+from ares_assets.step15_rivals import (
+    NO_CHAMPION,
+    Stretch,
+    held,
+    release_store,
+    rivals_of,
+    stretch_of,
+)
+from ares_resources.errors import AresError
 from ares_resources.storage.artifacts import Artifact
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ares_assets.evidence.gate import Comparison, GateEvidence, GateReport
-    from ares_resources.storage.releases import Release, ReleaseStore
+    from ares_assets.evidence.gate_evidence import Comparison, GateEvidence
+    from ares_resources.settings import Settings
 
-NO_CHAMPION = "none"
-
-
-def release_store(work: Work) -> ReleaseStore:
-    """The releases of this partition."""
-    from ares_resources.storage.releases import ReleaseStore
-
-    home, request = work.workspace.home, work.request
-    return ReleaseStore(home.releases, request.symbol.folder, request.regime)
+_AT_VOLATILITY = "buy and hold at the model's volatility"
+_FROM_STEP_14 = (
+    "deflated_sharpe_development",
+    "deflated_sharpe_holdout",
+    "holdout_looks",
+    "trials",
+    "overfitting",
+    "ruin_share",
+    "return_costs_stressed",
+    "return_latency_stressed",
+    "track_record_days",
+)
+_INFORMING = ("spa_p", "calibration_within_noise", "equity_band_5")
 
 
 def challenger_identity(inputs: Mapping[str, Artifact]) -> str:
@@ -47,169 +60,195 @@ def ab_test_report(
     walk_forward_report: Artifact,
     monte_carlo_report: Artifact,
 ) -> Result:
-    """Always-valid tests of daily differences, the gate as a table, the rollout plan."""
+    """Power first, then always-valid tests of daily differences, the gate, the rollout plan."""
     from ares_assets.evidence.gate import release_gate
     from ares_assets.evidence.jsonable import jsonable
-    from ares_assets.evidence.performance import aggregate_returns
-    from ares_assets.evidence.rollout import RolloutPlan
+    from ares_assets.evidence.verdict_words import in_plain_words
 
-    returns = walk_forward_report.load()["returns.parquet"]
-    stamps = returns["timestamp"].to_numpy()
-    days, daily = aggregate_returns(returns["net_return"].to_numpy(), stamps)
-    rivals, notes, remark = _rivals(work, market_data, walk_forward_report, stamps)
+    stretch = stretch_of(market_data, walk_forward_report)
+    power = _power(work, market_data, walk_forward_report, len(stretch.days))
+    rivals, notes, remark = rivals_of(work, market_data, walk_forward_report, stretch)
     comparisons, tests = [], {}
     for name, rival in rivals.items():
-        comparison, test = _compare(work, daily, rival, against=name)
+        comparison, test = compare(work.settings, stretch, rival, name=name)
         comparisons.append(comparison)
-        tests[name] = test
-    measured = _measured(walk_forward_report.metadata, monte_carlo_report.metadata, comparisons)
+        tests[name] = {**test, "comparison": comparison}
+    measured = measured_of(
+        work.settings, walk_forward_report, monte_carlo_report, comparisons, stretch, remark
+    )
     degraded = sorted({*monte_carlo_report.degraded, *walk_forward_report.degraded, *notes})
     gate = release_gate(measured, work.settings.gate, degraded)
-    reason = _in_plain_words(gate, measured, never_trades=final_parameters.metadata["never_trades"])
-    report = {
+    reason = in_plain_words(
+        gate.rows,
+        gate.verdict,
+        measured,
+        minimum_trades=work.settings.gate.minimum_trades,
+        never_trades=final_parameters.metadata["never_trades"],
+    )
+    told = {
         "verdict": gate.verdict,
         "reason": reason,
+        "champion": work.outside,
+        "champion_remark": remark,
+    }
+    report = {
+        "power": power,
+        **told,
         "in_full": gate.reason,
+        "degraded": degraded,
         "gate": gate.table(),
         "tests": tests,
-        "champion": work.outside,
-        "champion_remark": remark,
-        "days": len(days),
-        "rollout": RolloutPlan(work.settings.tactician.drawdown_brake).as_dict()
-        if gate.verdict == "promote"
-        else None,
+        "peeking": _peeking(work, len(stretch.days)),
+        "days": len(stretch.days),
+        "bars_outside_whole_days": stretch.left_out,
+        "rollout": _rollout(work, market_data) if gate.verdict == "promote" else None,
     }
     metadata = {
-        "verdict": gate.verdict,
-        "reason": reason,
-        "champion": work.outside,
-        "champion_remark": remark,
+        **told,
         "gate_passed": sum(row.passed for row in gate.rows if row.required),
         "gate_rows": sum(row.required for row in gate.rows),
-        "p_value": min(c.p_value for c in comparisons if c.required),
+        "p_value": max(c.p_value for c in comparisons if c.required),
+        "days": len(stretch.days),
+        "detectable_sharpe_80": power["detectable"]["80%"]["annual_sharpe"],
+        "power": power["in_words"],
     }
     return Result(jsonable(report), jsonable(metadata))
 
 
-def _rivals(
-    work: Work, market_data: Artifact, walk: Artifact, stamps: np.ndarray
-) -> tuple[dict[str, np.ndarray], list[str], str]:
-    """Daily returns of the rivals over the same bars, the first being the one to beat; what
-    degrades the comparison; and a remark on a champion that cannot take part."""
-    import numpy as np
+def _power(work: Work, market_data: Artifact, walk: Artifact, days: int) -> dict[str, Any]:
+    """From the lengths and the market before the holdout alone."""
+    from ares_assets.evidence.performance import aggregate_returns, annual_volatility
+    from ares_assets.evidence.power import power_analysis
 
-    from ares_assets.evidence.performance import aggregate_returns
-
-    frame = market_data.load().iloc[walk.metadata["first_row"] :]
-    close, first = frame["close"].to_numpy(), frame["open"].to_numpy()[0]
-    held = close / np.concatenate([[first], close[:-1]]) - 1.0
-    idle = np.zeros(len(np.unique(stamps // 86_400_000)))
-    champion, notes, remark = _champion_returns(work, market_data, walk)
-    rivals = {} if champion is None else {"champion": aggregate_returns(champion, stamps)[1]}
-    rivals["no trade"] = idle
-    rivals["buy and hold"] = aggregate_returns(held, stamps)[1]
-    return rivals, notes, remark
+    before = market_data.load().iloc[: walk.metadata["first_row"]]
+    _, moved = aggregate_returns(held(before), before["timestamp"].to_numpy())
+    return power_analysis(
+        days,
+        holdout_share=_holdout_share(work.settings),
+        target_volatility=work.settings.tactician.target_volatility,
+        market_volatility=annual_volatility(moved),
+        level=_level(work.settings),
+    )
 
 
-def _champion_returns(
-    work: Work, market_data: Artifact, walk: Artifact
-) -> tuple[np.ndarray | None, list[str], str]:
-    from ares_resources.errors import ObsoleteFormat
-
-    if work.outside == NO_CHAMPION:
-        return None, [], "there is none yet"
-    champion = release_store(work).find(work.outside)
-    if champion is None:
-        lost = f"the champion {work.outside[:16]} is not in the release store"
-        return None, [lost], lost
-    try:
-        return _replayed(work, champion, market_data, walk), [], "replayed on the same bars"
-    except ObsoleteFormat as reason:
-        # Nothing is wrong with the challenger, so this must not bar its promotion: else no
-        # partition could ever leave an old version behind.
-        return None, [], f"cannot be replayed, so only the baselines count: {reason}"
+def _level(settings: Settings | SettingsView) -> float:
+    """Of each sequential test; rounded, since 1 - 0.95 is not 0.05."""
+    return round(1.0 - float(settings.validation.confidence), 12)
 
 
-def _replayed(work: Work, champion: Release, market_data: Artifact, walk: Artifact) -> np.ndarray:
-    """The champion's per-bar net returns over the holdout, by its own regimes.
-
-    It pays the challenger's costs: a lower fee in the settings makes no better model.
-    """
-    from dataclasses import replace
-
-    from ares_assets.release.served_model import ServedModel
-
-    served = ServedModel.from_files(champion.files())
-    frame = market_data.load()
-    if served.model.settings.timeframe != market_data.metadata["timeframe"]:
-        raise BadInput(
-            f"the champion trades {served.model.settings.timeframe} bars, the challenger "
-            f"{market_data.metadata['timeframe']}; release them under different symbols"
-        )
-    settings = replace(served.model.settings, costs=work.settings.costs)
-    served = replace(served, model=replace(served.model, settings=settings))
-    where = {name: walk.metadata[name] for name in ("first_row", "history_row")}
-    return served.trade(frame, **where).net_return
+def _holdout_share(settings: Settings | SettingsView) -> float:
+    window = settings.window
+    return round(1.0 - float(window.development) - float(window.calibration), 12)
 
 
-def _compare(
-    work: Work, daily: np.ndarray, rival: np.ndarray, *, against: str
+def _peeking(work: Work, looks: int) -> dict[str, Any]:
+    """What daily looks would do to a test that is made for one."""
+    from ares_assets.evidence.peeking import fixed_test_peeking_error
+
+    level = _level(work.settings)
+    error = fixed_test_peeking_error(min(looks, 1000), level=level) if looks else None
+    return {"looks": looks, "error_of_a_fixed_test": error, "error_of_this_test_at_most": level}
+
+
+def _rollout(work: Work, market_data: Artifact) -> dict[str, Any]:
+    """The plan from its first stage on, and from when on results are live."""
+    from ares_assets.evidence.rollout import RolloutPlan
+
+    gate = work.settings.gate
+    plan = RolloutPlan(
+        work.settings.tactician.drawdown_brake,
+        minimum_days=gate.stage_days,
+        minimum_trades=gate.stage_trades,
+    )
+    return {
+        "plan": plan.as_dict(),
+        "level": _level(work.settings),
+        "live_from_ms": market_data.metadata["window_end_ms"],
+    }
+
+
+def compare(
+    settings: Settings | SettingsView, stretch: Stretch, rival: np.ndarray, *, name: str
 ) -> tuple[Comparison, dict[str, Any]]:
+    """The sequential test of the challenger's days against a rival's, and its outcome."""
     import numpy as np
 
-    from ares_assets.evidence.gate import Comparison
+    from ares_assets.evidence.gate_evidence import Comparison
     from ares_assets.evidence.performance import sharpe_ratio
     from ares_assets.evidence.sequential import always_valid_test
 
-    difference = daily - rival
-    test = always_valid_test(difference, level=1.0 - work.settings.validation.confidence)
+    difference = stretch.daily - rival
+    test = always_valid_test(difference, level=_level(settings))
     varies = difference.size > 1 and np.ptp(difference) > 0.0
     comparison = Comparison(
-        against=against,
+        against=_AT_VOLATILITY if name == "buy and hold" else name,
         decision=test.decision,
         p_value=test.p_value,
         annual_sharpe=sharpe_ratio(difference) if varies else None,
-        required=against != "buy and hold",
+        required=name != "buy and hold",
     )
-    return comparison, test.as_dict()
+    return comparison, {**test.as_dict(), "p_after_bar": _p_after_bar(test.p_values, stretch)}
 
 
-def _measured(
-    walk: Mapping[str, Any], luck: Mapping[str, Any], comparisons: list[Comparison]
+def _p_after_bar(p_values: np.ndarray, stretch: Stretch) -> list[list[float]]:
+    """The running p-value as a step function: [open of the bar after whose close it changed, p]."""
+    import numpy as np
+
+    from ares_assets.evidence.looks import p_values_by_bar
+
+    p = p_values_by_bar(p_values, stretch.days, stretch.stamps, step_ms=stretch.step_ms)
+    changed = np.flatnonzero(np.diff(p, prepend=np.inf) != 0.0)
+    return [[int(stretch.stamps[bar]), float(p[bar])] for bar in changed]
+
+
+def measured_of(
+    settings: Settings | SettingsView,
+    walk_forward: Artifact,
+    monte_carlo: Artifact,
+    comparisons: list[Comparison],
+    stretch: Stretch,
+    remark: str,
 ) -> GateEvidence:
-    from ares_assets.evidence.gate import GateEvidence
+    """What the gate is told.
 
+    Raises
+    ------
+    AresError
+        If step 14 did not measure what the gate asks for.
+    """
+    from ares_assets.evidence.gate_evidence import GateEvidence
+
+    walk, luck = walk_forward.metadata, _all_there(monte_carlo)
+    beside = {**walk, **luck}
     return GateEvidence(
-        deflated_sharpe=luck["deflated_sharpe"],
+        deflated_development=luck["deflated_sharpe_development"],
         trials=luck["trials"],
+        deflated_holdout=luck["deflated_sharpe_holdout"],
+        looks=luck["holdout_looks"],
         overfitting=luck["overfitting"],
         ruin_share=luck["ruin_share"],
+        return_costs_stressed=luck["return_costs_stressed"],
+        return_latency_stressed=luck["return_latency_stressed"],
         trades=walk["trades"],
-        days=float(walk["days"]),
+        days=float(len(stretch.days)),
         annual_sharpe=walk["sharpe"],
         track_record_days=luck["track_record_days"],
         comparisons=tuple(comparisons),
         drift_alarms=walk["drift_alarms"],
         drift_chance=walk["drift_chance"],
+        level=_level(settings),
+        holdout_share=_holdout_share(settings),
+        champion_remark=remark,
+        **{name: beside.get(name) for name in _INFORMING},
     )
 
 
-def _in_plain_words(gate: GateReport, measured: GateEvidence, *, never_trades: bool) -> str:
-    """One sentence or two for people; the whole table stands in the report."""
-    from ares_assets.evidence.power import describe_data_needed
-
-    passed = sum(row.passed for row in gate.rows if row.required)
-    words = [f"{passed} of {sum(row.required for row in gate.rows)} requirements hold"]
-    if gate.verdict == "keep":
-        against = [row.name for row in gate.rows if row.failure == "against"]
-        words.append(f"against it: {', '.join(against)}")
-    elif never_trades:
-        words.append("no signal paid after costs on development, so the model does not trade")
-    elif gate.verdict == "insufficient evidence":
-        words.append(f"{measured.trades} trades in {measured.days:.0f} days are too few to know")
-        if measured.annual_sharpe is not None:
-            words.append(describe_data_needed(measured.annual_sharpe, measured.days))
-    return "; ".join(words)
+def _all_there(monte_carlo: Artifact) -> Mapping[str, Any]:
+    """Step 14's figures; a gate must not read a row that was never measured as "unknown"."""
+    lacking = [name for name in _FROM_STEP_14 if name not in monte_carlo.metadata]
+    if lacking:
+        raise AresError(f"step 14 measured no {', '.join(lacking)}; run it anew with this version")
+    return monte_carlo.metadata
 
 
 SPEC = StepSpec(
@@ -225,7 +264,7 @@ SPEC = StepSpec(
         "walk_forward_report",
         "monte_carlo_report",
     ),
-    uses=("costs", "gate", "tactician", "validation"),
+    uses=("costs", "gate", "tactician", "validation", "window"),
     function=ab_test_report,
     fingerprint=champion_state,
 )

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Result, StepSpec, Work
-from ares_assets.step15_ab_testing import NO_CHAMPION, challenger_identity, release_store
+from ares_assets.step15_ab_testing import challenger_identity
+from ares_assets.step15_rivals import NO_CHAMPION, release_store
 from ares_resources.errors import AresError
 from ares_resources.provenance import code_fingerprint, commit, library_versions
 from ares_resources.storage.artifacts import Artifact
+
+if TYPE_CHECKING:
+    from ares_resources.storage.releases import Release, ReleaseStore
 
 _STATUS = {
     "promote": "released",
@@ -37,8 +41,10 @@ def model_release(
     Raises
     ------
     AresError
-        If the bundle, loaded anew, would decide differently.
+        If the bundle, loaded anew, would decide differently, or the gate's table does not bear
+        out its verdict.
     """
+    from ares_assets.evidence.gate import contradiction
     from ares_assets.release.partition_model import PartitionModel
     from ares_assets.release.served_model import ServedModel
     from ares_assets.release.verification import reload_difference
@@ -50,7 +56,10 @@ def model_release(
     difference = reload_difference(files, frame, walk["decisions.parquet"], **where)
     if difference is not None:
         raise AresError(f"the bundle does not decide as the validated model did: {difference}")
-    verdict = ab_test_report.metadata["verdict"]
+    verdict, report = ab_test_report.metadata["verdict"], ab_test_report.load()
+    wrong = contradiction(verdict, report["gate"], ab_test_report.degraded)
+    if wrong is not None:
+        raise AresError(f"the release gate does not bear out its verdict: {wrong}")
     metadata = {
         "status": _STATUS[verdict],
         "verdict": verdict,
@@ -62,12 +71,13 @@ def model_release(
         "identity": challenger_identity(
             {"final_parameters": final_parameters, "market_data": market_data}
         ),
+        "rollout": report["rollout"],
     }
     return Result(files, metadata)
 
 
 def publish(work: Work, artifact: Artifact) -> dict[str, Any]:
-    """Put the bundle among the releases, promote by the verdict, and register it.
+    """Put the bundle among the releases, begin its rollout by the verdict, and register it.
 
     Safe to repeat in the run that made the verdict: the same bundle is one version, promoted
     and registered once.  With the registry away the model is trained and released locally,
@@ -76,15 +86,24 @@ def publish(work: Work, artifact: Artifact) -> dict[str, Any]:
     store = release_store(work)
     release = store.publish(artifact.load(), _record(work, artifact))
     if artifact.metadata["verdict"] == "promote":
-        against = artifact.metadata["judged_against"]
-        store.promote(
-            release,
-            identity=artifact.metadata["identity"],
-            judged_against=None if against == NO_CHAMPION else against,
-        )
+        _promote(store, release, artifact)
     facts = register_release(work, artifact)
     store.prune(work.request.settings.release.keep_versions)
     return facts
+
+
+def _promote(store: ReleaseStore, release: Release, artifact: Artifact) -> None:
+    """Let it serve the first stage's share; what served before goes on serving the rest."""
+    from ares_resources.storage.rollouts import RolloutStore
+
+    against, start = artifact.metadata["judged_against"], artifact.metadata["rollout"]
+    store.promote(
+        release,
+        identity=artifact.metadata["identity"],
+        judged_against=None if against == NO_CHAMPION else against,
+        share=start["plan"]["share"],
+        before=lambda: RolloutStore(store.root, release.sha256).begin(start),
+    )
 
 
 def register_release(work: Work, artifact: Artifact) -> dict[str, Any]:
@@ -100,6 +119,8 @@ def register_release(work: Work, artifact: Artifact) -> dict[str, Any]:
         "bundle": str(release.folder),
         "bundle_sha256": release.sha256,
         "live": champion is not None and champion.sha256 == release.sha256,
+        "share": store.shares().get(release.sha256, 0.0),
+        "withdrawn": store.withdrawn(release.sha256) or "",
         "registered": _register(work, release.sha256, release.folder),
     }
 

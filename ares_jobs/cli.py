@@ -189,6 +189,32 @@ def ingest(
 
 
 @app.command()
+def rollout(
+    symbol: Symbol,
+    exchange: Exchange,
+    regime: Regime = None,
+    feed: Annotated[
+        Path | None,
+        typer.Option("--feed", help="CSV or Parquet of live results; moves one stage at most."),
+    ] = None,
+    rollback: Annotated[
+        str | None,
+        typer.Option("--rollback", metavar="<reason>", help="Take the live version back now."),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Show a released model's rollout, feed it live results, or take it back."""
+    from ares_jobs.rollout import exit_code, rollouts
+    from ares_resources.symbols import SymbolKey
+
+    key = SymbolKey(symbol, exchange)
+    views = rollouts(Home.find(), key, regime, feed=feed, rollback=rollback)
+    code = exit_code(views)
+    cli_output.show_rollouts(views, str(key), code, as_json=as_json)
+    return code
+
+
+@app.command()
 def status(
     ledgers: Annotated[
         bool, typer.Option("--ledgers", help="Also where each bar came from, and every gap.")

@@ -15,6 +15,7 @@ from ares_resources.errors import EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL
 
 if TYPE_CHECKING:
     from ares_jobs.doctor import Finding
+    from ares_jobs.rollout import RolloutView
     from ares_jobs.runner import PartitionOutcome
     from ares_jobs.setup import Initialised
     from ares_jobs.status import HomeStatus, PartitionStatus
@@ -57,17 +58,23 @@ def show_outcomes(outcomes: Sequence[PartitionOutcome], *, as_json: bool) -> Non
         if not outcome.gate:
             for reason in outcome.degraded:
                 console.print(f"  degraded: {reason}", soft_wrap=True)
-        if any(not row["passed"] for row in outcome.gate):
+        if any(not row["passed"] and row["required"] for row in outcome.gate):
             console.print(_unmet(outcome.gate))
     console.print("\nWhere to look next")
     for outcome in outcomes:
         if outcome.release is not None:
             registered = outcome.release["registered"]
             shown = f"model version {registered}" if registered.isdigit() else registered
-            shown += ", live" if outcome.release["live"] else ", not live"
+            shown += _live_told(outcome.release)
             console.print(f"  {outcome.release['bundle']}  {shown}", soft_wrap=True)
     console.print("  ares status      what stands in this home")
     console.print("  make ui          every run, asset and figure in the browser")
+
+
+def _live_told(release: dict[str, Any]) -> str:
+    if not release["live"]:
+        return f", rolled back: {release['withdrawn']}" if release["withdrawn"] else ", not live"
+    return f", live with {release['share']:.0%} of capital (ares rollout)"
 
 
 def _results_table(outcomes: Sequence[PartitionOutcome]) -> Any:
@@ -92,7 +99,7 @@ def _unmet(gate: Sequence[dict[str, Any]]) -> Any:
 
     table = Table.grid(padding=(0, 2))
     for row in gate:
-        if not row["passed"] and row["requirement"] != "for information":
+        if not row["passed"] and row["required"]:
             measured = row["measured"]
             shown = "not measurable" if measured is None else measured
             shown = f"{shown:.4g}" if isinstance(shown, float) else str(shown)
@@ -108,6 +115,37 @@ def show_ingest(report: Any, *, as_json: bool) -> None:
     console = _console()
     for line in report.lines():
         console.print(line, soft_wrap=True)
+
+
+def show_rollouts(views: Sequence[RolloutView], symbol: str, code: int, *, as_json: bool) -> None:
+    """Where each partition's rollout stands, and what it waits for."""
+    if as_json:
+        _print_json({"exit_code": code, "rollouts": [view.as_dict() for view in views]})
+        return
+    console = _console()
+    if not views:
+        console.print(f"nothing was ever released of {symbol}; ares train decides what may be")
+    for view in views:
+        shares = [f"{share:.0%} {sha256[:16]}" for sha256, share in sorted(view.shares.items())]
+        idle = 1.0 - sum(view.shares.values())
+        shares += [f"{idle:.0%} not traded"] if idle > 1e-9 else []
+        console.print(f"[bold]{view.partition}: {view.status.replace('_', ' ')}[/bold]")
+        console.print(f"  version   {view.model[:16]} at {view.stage:g} %", soft_wrap=True)
+        console.print(f"  capital   {', '.join(shares)}", soft_wrap=True)
+        if view.status != "none":
+            console.print(f"  stage     {_stage_told(view)}", soft_wrap=True)
+        console.print(f"  why       {view.reason}", soft_wrap=True, markup=False)
+        for line in view.history:
+            console.print(f"  step      {line}", soft_wrap=True, markup=False)
+        console.print(f"  alias     {view.alias}", soft_wrap=True, markup=False)
+
+
+def _stage_told(view: RolloutView) -> str:
+    return (
+        f"{view.days:g} of {view.minimum_days:g} days, {view.trades} of {view.minimum_trades} "
+        f"trades; drawdown {view.drawdown:.2%} of {view.maximum_drawdown:.2%}; "
+        f"p = {view.p_worse:.4f} of being worse"
+    )
 
 
 def show_status(status: HomeStatus, *, as_json: bool, ledgers: bool = False) -> None:

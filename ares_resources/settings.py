@@ -486,6 +486,18 @@ class GateSettings(_Group):
     maximum_overfitting: float = Field(0.5, gt=0, le=1, description="PBO, probability.")
     maximum_ruin: float = Field(0.05, ge=0, le=1, description="Bootstrap share of ruined paths.")
     minimum_trades: int = Field(30, ge=1, le=MOST_BARS, description="Trades on the holdout.")
+    minimum_drift_chance: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="Drift alarms block where driftless streams raise as many more seldom, share.",
+    )
+    stage_days: float = Field(
+        7.0, ge=1, le=365, description="Whole days that each stage of a rollout must see."
+    )
+    stage_trades: int = Field(
+        10, ge=0, le=MOST_BARS, description="Trades that each stage of a rollout must see."
+    )
 
 
 class CheckSettings(_Group):

@@ -177,6 +177,22 @@ def move_alias(home: Home, settings: Settings, *, name: str, version: str) -> No
         raise AresError(f"the alias of {name} could not be moved: {error.message}") from error
 
 
+def drop_alias(home: Home, settings: Settings, *, name: str) -> None:
+    """Let ``released`` point at nothing, where nothing is live any more.
+
+    Raises
+    ------
+    AresError
+        If the registry cannot be reached.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        _client(home, settings).delete_registered_model_alias(name, RELEASED)
+    except MlflowException as error:
+        raise AresError(f"the alias of {name} could not be dropped: {error.message}") from error
+
+
 def _client(home: Home, settings: Settings) -> Any:
     _quieten()
     if not settings.tracking.uri:

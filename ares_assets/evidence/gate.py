@@ -1,94 +1,34 @@
 """The one release gate: every requirement in a row, one verdict, one reason.
 
 Belongs here: the decision, from figures measured elsewhere.  Does not belong here: measuring,
-and moving the released alias.
+the form of the figures (``gate_evidence.py``), and moving the released alias.
 
 Three verdicts.  "keep": something speaks against the challenger.  "insufficient evidence":
-nothing does, but there is too little data to know.  "promote": every row passed.
+nothing does, but there is too little data to know.  "promote": every required row passed.
+docs/proof.md has the table for people, with what each row costs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeGuard
+from typing import Any
 
+from ares_assets.evidence.gate_evidence import (
+    Comparison,
+    Failure,
+    GateEvidence,
+    GateRequirements,
+    GateRow,
+    Verdict,
+    known,
+)
 from ares_assets.evidence.jsonable import jsonable
-from ares_assets.evidence.power import describe_data_needed
-from ares_assets.evidence.sequential import Decision
+from ares_assets.evidence.verdict_words import in_full
 
-Verdict = Literal["promote", "keep", "insufficient evidence"]
-Failure = Literal["", "against", "too little"]
-
-DRIFT_CHANCE = 0.05
-
-
-class GateRequirements(Protocol):
-    """The part of ``settings.GateSettings`` that the gate reads."""
-
-    @property
-    def minimum_deflated_sharpe(self) -> float: ...
-    @property
-    def maximum_overfitting(self) -> float: ...
-    @property
-    def maximum_ruin(self) -> float: ...
-    @property
-    def minimum_trades(self) -> int: ...
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Outcome of one sequential test: against "champion", "no trade" or "buy and hold".
-
-    ``annual_sharpe`` is that of the daily differences.  Only where ``required`` does it
-    decide; otherwise its row informs.
-    """
-
-    against: str
-    decision: Decision
-    p_value: float
-    annual_sharpe: float | None
-    required: bool = True
-
-
-@dataclass(frozen=True)
-class GateEvidence:
-    """Everything that was measured on the holdout; None is "could not be measured".
-
-    ``trials`` is the ledger's count behind ``deflated_sharpe``; ``days`` the holdout's days;
-    ``track_record_days`` the minimum track record length, infinite where the Sharpe ratio is
-    not positive; ``drift_alarms`` and ``drift_chance`` come from
-    ``drift.prequential_drift``.
-    """
-
-    deflated_sharpe: float | None
-    trials: int
-    overfitting: float | None
-    ruin_share: float | None
-    trades: int
-    days: float
-    annual_sharpe: float | None
-    track_record_days: float | None
-    comparisons: tuple[Comparison, ...]
-    drift_alarms: int = 0
-    drift_chance: float = 1.0
-
-
-@dataclass(frozen=True)
-class GateRow:
-    """One requirement: ``measured`` is a number, a word, or None; ``required`` rows decide.
-
-    ``failure`` says what a row that did not pass means: "against" the challenger, or "too
-    little" data.
-    """
-
-    name: str
-    requirement: str
-    measured: float | int | str | None
-    passed: bool
-    failure: Failure = ""
-    required: bool = True
+FOR_INFORMATION = "for information"
+_COLUMNS = ("name", "requirement", "measured", "passed", "required")
 
 
 @dataclass(frozen=True)
@@ -100,9 +40,8 @@ class GateReport:
     reason: str
 
     def table(self) -> list[dict[str, Any]]:
-        """Rows for people: name, requirement, measured, passed."""
-        names = ("name", "requirement", "measured", "passed")
-        return [jsonable({name: getattr(row, name) for name in names}) for row in self.rows]
+        """Rows for people: name, requirement, measured, passed, required."""
+        return [jsonable({name: getattr(row, name) for name in _COLUMNS}) for row in self.rows]
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
@@ -123,18 +62,41 @@ def release_gate(
     degraded
         Every fallback used on the way, in words; any of them forbids promotion.
     """
+    deflated = settings.minimum_deflated_sharpe
+    on_development = f"deflated Sharpe on development ({measured.trials} trials)"
+    on_holdout = f"deflated Sharpe on the holdout ({measured.looks} looks)"
     rows = (
         _degraded_row(degraded),
         _trades_row(measured, settings.minimum_trades),
         _track_record_row(measured),
-        _deflated_row(measured, settings.minimum_deflated_sharpe),
+        _at_least(on_development, measured.deflated_development, deflated, measured),
+        _at_least(on_holdout, measured.deflated_holdout, deflated, measured),
         _overfitting_row(measured, settings.maximum_overfitting),
         _ruin_row(measured, settings.maximum_ruin),
-        _drift_row(measured),
+        _gain_row("return at stressed costs", measured.return_costs_stressed, measured),
+        _gain_row("return with later fills", measured.return_latency_stressed, measured),
+        _drift_row(measured, settings.minimum_drift_chance),
         *_comparison_rows(measured, enough=measured.trades >= settings.minimum_trades),
+        *_informing_rows(measured),
     )
     verdict = _verdict(rows)
-    return GateReport(rows, verdict, _reason(rows, verdict, measured))
+    reason = in_full(rows, verdict, measured, minimum_trades=settings.minimum_trades)
+    return GateReport(rows, verdict, reason)
+
+
+def contradiction(
+    verdict: str, table: Iterable[Mapping[str, Any]], degraded: Sequence[str]
+) -> str | None:
+    """What a stored verdict of "promote" cannot stand beside; None where it holds.
+
+    ``table`` is a stored ``GateReport.table()``; ``degraded`` what the release says of itself.
+    """
+    failed = [str(row["name"]) for row in table if row["required"] and not row["passed"]]
+    if verdict == "promote":
+        if failed:
+            return f"promoted although these rows do not hold: {', '.join(failed)}"
+        return f"promoted although degraded: {'; '.join(degraded)}" if degraded else None
+    return None if failed else f"the verdict is {verdict!r} although every required row holds"
 
 
 def _verdict(rows: Iterable[GateRow]) -> Verdict:
@@ -142,31 +104,6 @@ def _verdict(rows: Iterable[GateRow]) -> Verdict:
     if "against" in failures:
         return "keep"
     return "insufficient evidence" if failures else "promote"
-
-
-def _reason(rows: Sequence[GateRow], verdict: Verdict, measured: GateEvidence) -> str:
-    if verdict == "promote":
-        return "every requirement is met"
-    kind: Failure = "against" if verdict == "keep" else "too little"
-    failed = [row for row in rows if row.required and not row.passed and row.failure == kind]
-    reasons = [f"{row.name}: {_shown(row.measured)}, required {row.requirement}" for row in failed]
-    if verdict == "insufficient evidence":
-        reasons.append(_data_needed(measured))
-    return "; ".join(reasons)
-
-
-def _data_needed(measured: GateEvidence) -> str:
-    """What is missing, from the least clear comparison that is required."""
-    sharpes = [
-        c.annual_sharpe
-        for c in measured.comparisons
-        if c.required and c.decision == "undecided" and _known(c.annual_sharpe)
-    ]
-    if not sharpes and _known(measured.annual_sharpe):
-        sharpes = [measured.annual_sharpe]
-    if not sharpes:
-        return "without a measurable Sharpe ratio it cannot be said how much data would do"
-    return describe_data_needed(min(sharpes), measured.days)
 
 
 def _degraded_row(degraded: Sequence[str]) -> GateRow:
@@ -190,39 +127,42 @@ def _track_record_row(measured: GateEvidence) -> GateRow:
     return GateRow("track record", requirement, measured.days, passed, "too little")
 
 
-def _deflated_row(measured: GateEvidence, minimum: float) -> GateRow:
-    value = measured.deflated_sharpe
-    passed = _known(value) and value >= minimum
-    name = f"deflated Sharpe ({measured.trials} trials)"
+def _at_least(name: str, value: float | None, minimum: float, measured: GateEvidence) -> GateRow:
+    passed = known(value) and value >= minimum
     return GateRow(name, f"at least {minimum:g}", value, passed, _weighed(measured, value))
+
+
+def _gain_row(name: str, value: float | None, measured: GateEvidence) -> GateRow:
+    passed = known(value) and value > 0.0
+    return GateRow(name, "above 0", value, passed, _weighed(measured, value))
 
 
 def _overfitting_row(measured: GateEvidence, maximum: float) -> GateRow:
     value = measured.overfitting
-    passed = _known(value) and value <= maximum
+    passed = known(value) and value <= maximum
     failure = _weighed(measured, value)
     return GateRow("overfitting (PBO)", f"at most {maximum:g}", value, passed, failure)
 
 
 def _weighed(measured: GateEvidence, value: float | None) -> Failure:
-    """A weak DSR or PBO speaks against a challenger only where data sufficed to decide."""
+    """A weak figure speaks against a challenger only where data sufficed to decide."""
     required = [c for c in measured.comparisons if c.required]
     decided = bool(required) and all(c.decision == "better" for c in required)
-    return "against" if decided and _known(value) else "too little"
+    return "against" if decided and known(value) else "too little"
 
 
 def _ruin_row(measured: GateEvidence, maximum: float) -> GateRow:
     value = measured.ruin_share
-    passed = _known(value) and value <= maximum
-    failure: Failure = "against" if _known(value) else "too little"
+    passed = known(value) and value <= maximum
+    failure: Failure = "against" if known(value) else "too little"
     return GateRow("ruin share", f"at most {maximum:g}", value, passed, failure)
 
 
-def _drift_row(measured: GateEvidence) -> GateRow:
+def _drift_row(measured: GateEvidence, minimum: float) -> GateRow:
     """Alarms count only where driftless sequences seldom raise as many."""
-    passed = measured.drift_alarms == 0 or measured.drift_chance > DRIFT_CHANCE
+    passed = measured.drift_alarms == 0 or measured.drift_chance > minimum
     words = f"{measured.drift_alarms} alarms, chance {measured.drift_chance:.3f}"
-    requirement = f"no more alarms than {DRIFT_CHANCE:.0%} of driftless streams raise"
+    requirement = f"no more alarms than {minimum:.0%} of driftless streams raise"
     return GateRow("drift", requirement, words, passed, "against")
 
 
@@ -236,12 +176,12 @@ def _comparison_rows(measured: GateEvidence, *, enough: bool) -> list[GateRow]:
 
 def _comparison_row(comparison: Comparison, enough: bool) -> GateRow:
     sharpe = comparison.annual_sharpe
-    idle = comparison.decision == "undecided" and enough and _known(sharpe) and sharpe <= 0.0
+    idle = comparison.decision == "undecided" and enough and known(sharpe) and sharpe <= 0.0
     against = comparison.decision == "worse" or idle
-    shown = "not measurable" if not _known(sharpe) else f"{sharpe:.2f}"
+    shown = "not measurable" if not known(sharpe) else f"{sharpe:.2f}"
     return GateRow(
         f"better than {comparison.against}",
-        "decided by the sequential test" if comparison.required else "for information",
+        "decided by the sequential test" if comparison.required else FOR_INFORMATION,
         f"{comparison.decision}, p = {comparison.p_value:.4f}, annual Sharpe {shown}",
         comparison.decision == "better",
         "against" if against else "too little",
@@ -249,11 +189,25 @@ def _comparison_row(comparison: Comparison, enough: bool) -> GateRow:
     )
 
 
-def _shown(value: float | int | str | None) -> str:
-    if value is None:
-        return "not measurable"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _known(value: float | None) -> TypeGuard[float]:
-    return value is not None and math.isfinite(value)
+def _informing_rows(measured: GateEvidence) -> list[GateRow]:
+    """What people want to see beside the requirements; what was not measured has no row."""
+    spa, calibrated, band = (
+        measured.spa_p,
+        measured.calibration_within_noise,
+        measured.equity_band_5,
+    )
+    rows: list[tuple[str, float | str | None, bool]] = [
+        ("superior predictive ability (SPA p)", spa, known(spa) and spa <= measured.level),
+        (
+            "calibration on the holdout",
+            None if calibrated is None else ("within noise" if calibrated else "beyond noise"),
+            bool(calibrated),
+        ),
+        ("equity band from prediction sets, 5 %", band, known(band) and band > 1.0),
+        ("champion", measured.champion_remark, True),
+    ]
+    return [
+        GateRow(name, FOR_INFORMATION, value, passed, required=False)
+        for name, value, passed in rows
+        if value is not None
+    ]

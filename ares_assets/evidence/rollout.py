@@ -22,11 +22,12 @@ Status = Literal["running", "completed", "rolled_back"]
 
 @dataclass(frozen=True)
 class LiveResult:
-    """What was measured live since the current stage began.
+    """What was measured live (``live_results.live_figures``).
 
-    ``drawdown`` is the model's own largest fall in the stage, a positive share;
-    ``worse_decided`` whether an always-valid test has found it worse than the champion;
-    ``degraded`` names a fallback that is in use, empty where none is.
+    ``days`` and ``trades`` since the current stage began; ``drawdown`` the model's own largest
+    fall since the rollout began, a positive share; ``worse_decided`` whether an always-valid
+    test since then has found it worse than the champion; ``degraded`` names a fallback that is
+    in use in this stage, empty where none is.
     """
 
     days: float
@@ -116,6 +117,22 @@ def advance(plan: RolloutPlan, live: LiveResult) -> RolloutPlan:
     if plan.stage == len(plan.stages) - 1:
         return _step(plan, stage=plan.stage, status="completed", reason=seen)
     return _step(plan, stage=plan.stage + 1, status="running", reason=seen)
+
+
+def roll_back(plan: RolloutPlan, reason: str) -> RolloutPlan:
+    """The plan taken back by hand; one that is rolled back already stays as it is.
+
+    Raises
+    ------
+    BadInput
+        Without a reason.
+    """
+    if not reason.strip():
+        raise BadInput("a rollback needs a reason, not ''")
+    if plan.status == "rolled_back":
+        return plan
+    told = f"by hand: {' '.join(reason.split())}"
+    return _step(plan, stage=plan.stage, status="rolled_back", reason=told)
 
 
 def _harm(plan: RolloutPlan, live: LiveResult) -> str:

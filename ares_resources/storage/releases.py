@@ -5,7 +5,7 @@ Does not belong here: deciding what is promoted (``evidence/gate.py``), and MLfl
 
 ``releases/<symbol>/<regime>/versions/<content hash>/`` holds the inference-only bundle with a
 hashed manifest; ``records/<content hash>.json`` how, when and from what it was made;
-``released.json`` which version is live and which it replaced.
+``released.json`` which version is live, with what share of capital, and which serves the rest.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ares_resources.errors import CorruptArtifact
+from ares_resources.storage import released_pointer as pointer
 from ares_resources.storage.atomic import file_lock, publish_folder, sha256_file, write_bytes
 from ares_resources.storage.codecs import to_json_bytes
 
@@ -105,23 +106,105 @@ class ReleaseStore:
         wanted = live.get("replaced") if live.get("identity") == challenger else live.get("sha256")
         return None if wanted is None else str(wanted)
 
-    def promote(self, release: Release, *, identity: str, judged_against: str | None) -> bool:
+    def promote(
+        self,
+        release: Release,
+        *,
+        identity: str,
+        judged_against: str | None,
+        share: float = 1.0,
+        before: Callable[[], None] | None = None,
+    ) -> bool:
         """Make a version live, if the one that it was judged against still is.
+
+        Parameters
+        ----------
+        share
+            Of capital, in (0, 1]; what served all until now goes on serving the rest.  A
+            version that is itself still being rolled out ends there, and its rest stays.
+        before
+            Called just before, under the lock, and only if the version becomes live now.
 
         Returns
         -------
         Whether the version is live now.  It is not if another was promoted meanwhile: this
-        one was never compared with that, and has to be judged again.
+        one was never compared with that, and has to be judged again.  Nor is it ever again
+        once it was rolled back.
         """
         with file_lock(self.root / ".lock"):
             live = self._live()
             if live.get("sha256") == release.sha256:
                 return True
-            if live.get("sha256") != judged_against:
+            if (
+                live.get("sha256") != judged_against
+                or pointer.reason_of(live, release.sha256) is not None
+            ):
                 return False
-            pointer = {"sha256": release.sha256, "identity": identity, "replaced": judged_against}
-            write_bytes(self.root / "released.json", to_json_bytes(pointer))
+            if before is not None:
+                before()
+            self._point(
+                pointer.promoted(
+                    live,
+                    release.sha256,
+                    identity=identity,
+                    judged_against=judged_against,
+                    share=share,
+                )
+            )
             return True
+
+    def shares(self) -> dict[str, float]:
+        """Share of capital by version, in (0, 1]; what is left of 1 does not trade."""
+        return pointer.shares_of(self._live())
+
+    def set_share(self, sha256: str, share: float) -> bool:
+        """Give a version that is still the live one another share; whether it has it now."""
+        with file_lock(self.root / ".lock"):
+            live = self._live()
+            if live.get("sha256") != sha256:
+                return False
+            if pointer.share_of(live) != share:
+                self._point({**live, "share": share})
+            return True
+
+    def roll_back(self, sha256: str, reason: str) -> bool:
+        """Take a version back for good, if it is still the live one: the rest serves all again.
+
+        Where what served before is gone or damaged, nothing is live, and the reason says so.
+
+        Returns
+        -------
+        Whether the version is withdrawn now; False if another was promoted meanwhile.
+        """
+        with file_lock(self.root / ".lock"):
+            live = self._live()
+            if live.get("sha256") != sha256:
+                return pointer.reason_of(live, sha256) is not None
+            rest = pointer.rest_of(live)
+            if rest is not None and rest["sha256"] == sha256:
+                rest = None
+            if rest is not None:
+                found = self.find(str(rest["sha256"]))
+                if found is None or not _intact(found):
+                    reason = f"{reason}; {rest['sha256']}, which it replaced, is lost: none is live"
+                    rest = None
+            self._point(pointer.rolled_back(live, rest, reason))
+            return True
+
+    def withdrawn(self, sha256: str) -> str | None:
+        """Why a version was rolled back; None if it never was."""
+        return pointer.reason_of(self._live(), sha256)
+
+    def rest(self) -> str | None:
+        """The version that serves what the live one leaves, and that a rollback restores."""
+        rest = pointer.rest_of(self._live())
+        return None if rest is None else str(rest["sha256"])
+
+    def latest_rollout(self) -> str | None:
+        """The version that was promoted last, live or rolled back since; None before any."""
+        live = self._live()
+        wanted = live.get("rollout", live.get("sha256"))
+        return None if wanted is None else str(wanted)
 
     def alias(self) -> str:
         """Which version the registry's alias was last moved to, and where; empty if never."""
@@ -133,13 +216,14 @@ class ReleaseStore:
         write_bytes(self.root / "alias.txt", text.encode())
 
     def prune(self, keep: int) -> None:
-        """Remove the oldest versions beyond ``keep``, never the live one or its predecessor."""
+        """Remove the oldest beyond ``keep``, never the live one, its predecessor or its rest."""
         with file_lock(self.root / ".lock"):
             self._prune(keep)
 
     def _prune(self, keep: int) -> None:
         live = self._live()
         kept = {str(live.get(name))[:_NAME] for name in ("sha256", "replaced")}
+        kept.add(str((pointer.rest_of(live) or {}).get("sha256"))[:_NAME])
         versions = self.root / "versions"
         made = sorted(
             (p for p in versions.glob("*") if p.is_dir() and not p.name.startswith(".")),
@@ -148,6 +232,9 @@ class ReleaseStore:
         for path in made[: max(0, len(made) - keep)]:
             if path.name not in kept:
                 shutil.rmtree(path)
+
+    def _point(self, live: Mapping[str, Any]) -> None:
+        write_bytes(self.root / "released.json", to_json_bytes(dict(live)))
 
     def _live(self) -> dict[str, Any]:
         path = self.root / "released.json"

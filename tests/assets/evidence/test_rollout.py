@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ares_assets.evidence.rollout import LiveResult, RolloutPlan, advance, plan_from_dict
+from ares_assets.evidence.rollout import (
+    LiveResult,
+    RolloutPlan,
+    advance,
+    plan_from_dict,
+    roll_back,
+)
 from ares_resources.errors import BadInput
 
 PLAN = RolloutPlan(maximum_drawdown=0.1)
@@ -101,3 +107,13 @@ def test_foreign_keys_and_numbers_are_refused() -> None:
         plan_from_dict({"maximum_drawdown": 0.1, "colour": "red"})
     with pytest.raises(BadInput, match="drawdown"):
         advance(PLAN, replace(GOOD, drawdown=float("nan")))
+
+
+def test_taken_back_by_hand_it_stays_back() -> None:
+    plan = roll_back(replace(PLAN, stage=2), "  the exchange\n halts ")
+    assert (plan.status, plan.share) == ("rolled_back", 0.0)
+    assert plan.reason == "by hand: the exchange halts"
+    assert roll_back(plan, "again") == plan
+    assert advance(plan, GOOD) == plan
+    with pytest.raises(BadInput, match="reason"):
+        roll_back(PLAN, " ")

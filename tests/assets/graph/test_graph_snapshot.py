@@ -135,6 +135,7 @@ CHECKS = {
     ("calibrated_confidence", "calibrator_saw_its_slice_only"): True,
     ("model_release", "bundle_reloads_identically"): True,
     ("model_release", "signals_see_no_future"): True,
+    ("model_release", "release_gate_holds"): True,
 }
 
 
