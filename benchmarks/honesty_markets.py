@@ -33,7 +33,7 @@ LAST_STEP = 16
 
 @dataclass(frozen=True)
 class Family:
-    """Markets of one law: how SIM calls them, and the costs that strategies pay there.
+    """Markets of one law: how SIM calls them, what strategies pay there, and how many to judge.
 
     ``true_edge``: whether the oracle earns money net of those costs.  A promotion on any other
     market is a false one.
@@ -41,19 +41,27 @@ class Family:
 
     prefix: str
     costs: Mapping[str, float]
-    true_edge: bool
+    markets: int
+    true_edge: bool = False
 
 
 FREE = {"fee_bp": 0.0, "slippage_bp": 0.0}
+CHEAP = {"fee_bp": 2.0, "slippage_bp": 0.0}
+USUAL = {"fee_bp": 4.0, "slippage_bp": 1.0}
+# Without costs a null market is at its most tempting: anything that trades may look good.
 FAMILIES = {
-    "null": Family("NULL", FREE, true_edge=False),
-    "planted": Family("CONSISTENT", FREE, true_edge=True),
-    "planted at 4 bp": Family("CONSISTENT", {"fee_bp": 2.0, "slippage_bp": 0.0}, true_edge=True),
-    "planted at 10 bp": Family("CONSISTENT", {"fee_bp": 4.0, "slippage_bp": 1.0}, true_edge=True),
+    "null": Family("NULL", FREE, 300),
+    "placebo": Family("PLACEBO", FREE, 100),
+    "thin": Family("THIN", USUAL, 100),
+    "planted": Family("CONSISTENT", FREE, 100, true_edge=True),
+    "planted-4bp": Family("CONSISTENT", CHEAP, 20, true_edge=True),
+    "planted-10bp": Family("CONSISTENT", USUAL, 20, true_edge=True),
 }
 
 
-def judged_market(family: str, seed: int, settings: Settings, regimes: tuple[str, ...]) -> dict:
+def judged_market(
+    family: str, seed: int, settings: Settings, regimes: tuple[str, ...]
+) -> dict[str, Any]:
     """Train and judge every regime of one market in a scratch home, and keep the figures.
 
     An error ends the market, not the bench: it is kept with its text, and counted by the table.
