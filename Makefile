@@ -101,6 +101,11 @@ bench-real: $(READY) ## Every analyst and a FreqAI-like baseline on half a year 
 bench-memory: $(READY) ## Peak memory of a full training on 365 days of real minutes (minutes)
 	@$(BIN)/python -m benchmarks.memory --out benchmarks/results/memory.json --page docs/learners.md
 
+.PHONY: bench-honesty
+bench-honesty: $(READY) ## What the gate releases on 640 simulated markets (hours; goes on where it stood)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.honesty \
+		--out benchmarks/results/honesty.json --page docs/honesty.md
+
 .PHONY: bench-sample
 bench-sample: $(READY) $(PEERS_READY) ## Every benchmark once and small, to see that they run
 	@$(BIN)/python -m benchmarks.bench --quick --out tmp/bench.json
@@ -109,6 +114,8 @@ bench-sample: $(READY) $(PEERS_READY) ## Every benchmark once and small, to see 
 		--out tmp/regimes.json
 	@$(BIN)/python -m benchmarks.features 50000
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.search --problems ZDT1 --seeds 1
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.honesty --sample --regimes sideways --anew \
+		--out tmp/honesty.json
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.learners --seeds 1 --days 60 --trials 3 \
 		--out tmp/learners.json
 	@if test -d ../shared/market; then \

@@ -96,13 +96,21 @@ def train_regimes(
     return Trained(settings, found)
 
 
-def train_regime(request: Request, workspace: Workspace, last_step: int) -> dict[str, Artifact]:
-    """Steps 1 to ``last_step`` of one regime, or up to the step that skips it."""
+def train_regime(
+    request: Request, workspace: Workspace, last_step: int, *, publish: bool = False
+) -> dict[str, Artifact]:
+    """Steps 1 to ``last_step`` of one regime, or up to the step that skips it.
+
+    With ``publish`` what a step does after its artifact is done too: step 16 releases.
+    """
     found: dict[str, Artifact] = {}
     for spec in STEPS[:last_step]:
         inputs = {name: found[name] for name in spec.inputs}
-        artifact, _ = execute(Work(spec, request, workspace), inputs)
+        work = Work(spec, request, workspace)
+        artifact, _ = execute(work, inputs)
         found[spec.name] = artifact
+        if publish and spec.after is not None and artifact.skipped is None:
+            spec.after(work, artifact)
         if artifact.skipped is not None:
             break
     return found

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -35,38 +35,57 @@ OVERRIDES = {
 }
 
 
-def simulated_bars() -> pd.DataFrame:
+Records: TypeAlias = dict[str, pd.DataFrame]
+
+
+def simulated_records() -> Records:
+    """What is known of a swap: bars, funding, and an open interest that follows another market."""
     exchange = SimulatedExchange(as_of_ms=CLOCK)
-    pages = exchange.bars("FLIPUSDT", "1m", CLOCK - (DAYS + 10) * DAY_MS, CLOCK)
-    return pd.concat(list(pages), ignore_index=True)
+    span = (CLOCK - (DAYS + 10) * DAY_MS, CLOCK)
+    return {
+        "bars": pd.concat(list(exchange.bars("FLIPUSDT", "1m", *span)), ignore_index=True),
+        "funding": exchange.funding("FLIPUSDT", *span),
+        "open_interest": exchange.open_interest("PLACEBOUSDT", "1m", *span),
+    }
 
 
-def with_noise_from(bars: pd.DataFrame, first_ms: float) -> pd.DataFrame:
-    """The same bars, but a random walk with random volumes from a moment on."""
-    noisy = bars.copy()
-    late = (bars["timestamp"] >= first_ms).to_numpy()
-    stream = np.random.default_rng(3)
-    start = bars.loc[~late, "close"].iloc[-1]
-    close = start * np.exp(np.cumsum(stream.normal(0, 0.002, late.sum())))
+def with_noise_from(records: Records, first_ms: float) -> Records:
+    """The same, but a random walk with random volumes, funding and interest from a moment on."""
+    noisy = {kind: frame.copy() for kind, frame in records.items()}
+    late = {kind: (frame["timestamp"] >= first_ms).to_numpy() for kind, frame in noisy.items()}
+    stream, bars, is_late = np.random.default_rng(3), noisy["bars"], late["bars"]
+    count = int(is_late.sum())
+    start = bars.loc[~is_late, "close"].iloc[-1]
+    close = start * np.exp(np.cumsum(stream.normal(0, 0.002, count)))
     opened = np.concatenate([[start], close[:-1]])
-    noisy.loc[late, "open"] = opened
-    noisy.loc[late, "close"] = close
-    noisy.loc[late, "high"] = np.maximum(opened, close) * 1.001
-    noisy.loc[late, "low"] = np.minimum(opened, close) * 0.999
-    noisy.loc[late, "volume"] = stream.uniform(1, 1000, late.sum())
-    noisy.loc[late, "taker_buy_share"] = stream.uniform(0, 1, late.sum())
+    changed = {
+        "open": opened,
+        "close": close,
+        "high": np.maximum(opened, close) * 1.001,
+        "low": np.minimum(opened, close) * 0.999,
+        "volume": stream.uniform(1, 1000, count),
+        "taker_buy_share": stream.uniform(0, 1, count),
+    }
+    for name, values in changed.items():
+        bars.loc[is_late, name] = values
+    for kind, name, scale in (("funding", "funding_rate", 1e-3), ("open_interest",) * 2 + (1e9,)):
+        noisy[kind].loc[late[kind], name] = stream.uniform(0, scale, int(late[kind].sum()))
     return noisy
 
 
 def results(
-    root: Path, bars: pd.DataFrame, overrides: dict[str, Any] = OVERRIDES
+    root: Path,
+    records: Records,
+    overrides: dict[str, Any] = OVERRIDES,
+    regime: str = "bear",
 ) -> dict[str, Artifact]:
     """Steps 1 to 12 of one partition in a home of its own."""
     home = Home(root)
     home.create()
-    Catalogue(home.catalogue).append(Series(SYMBOL, "bars", "1m"), bars, source="test")
+    for kind, frame in records.items():
+        Catalogue(home.catalogue).append(Series(SYMBOL, kind, "1m"), frame, source="test")
     settings = load_settings(overrides, mode="blank")
-    request = Request(SYMBOL, "bear", settings, CLOCK, True, "run")
+    request = Request(SYMBOL, regime, settings, CLOCK, True, "run")
     found: dict[str, Artifact] = {}
     for spec in STEPS[:12]:
         inputs = {name: found[name] for name in spec.inputs}
@@ -76,12 +95,18 @@ def results(
 
 
 def changed_steps(first: dict[str, Artifact], second: dict[str, Artifact]) -> list[int]:
-    return [s.number for s in STEPS[:12] if first[s.name].sha256 != second[s.name].sha256]
+    """Steps whose files, or what is told of them, differ."""
+    return [
+        s.number
+        for s in STEPS[:12]
+        if first[s.name].sha256 != second[s.name].sha256
+        or first[s.name].metadata != second[s.name].metadata
+    ]
 
 
 @pytest.fixture(scope="module")
 def true_results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
-    found = results(tmp_path_factory.mktemp("true"), simulated_bars())
+    found = results(tmp_path_factory.mktemp("true"), simulated_records())
     # The proofs below are worth something only where every step had something to decide.
     assert found["analyst_dataset"].metadata["calibration_events"] >= 60
     assert found["calibrated_confidence"].degraded == []
@@ -93,15 +118,36 @@ def true_results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact
 def test_noise_in_place_of_the_holdout_changes_no_artifact_of_steps_4_to_12(
     true_results: dict[str, Artifact], tmp_path: Path
 ) -> None:
-    noisy = with_noise_from(simulated_bars(), CLOCK - 0.2 * DAYS * DAY_MS)
+    noisy = with_noise_from(simulated_records(), CLOCK - 0.2 * DAYS * DAY_MS)
     # Steps 1 to 3 hold the bars and regimes of the holdout itself.
     assert changed_steps(true_results, results(tmp_path, noisy)) == [1, 2, 3]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("regime", ["bull", "sideways"])
+def test_nor_does_it_in_another_regime(regime: str, tmp_path: Path) -> None:
+    records = simulated_records()
+    noisy = with_noise_from(records, CLOCK - 0.2 * DAYS * DAY_MS)
+    found = results(tmp_path / "true", records, regime=regime)
+    again = results(tmp_path / "noisy", noisy, regime=regime)
+    assert changed_steps(found, again) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", ["bars", "funding", "open_interest"])
+def test_noise_within_development_is_seen(
+    kind: str, true_results: dict[str, Artifact], tmp_path: Path
+) -> None:
+    """The control: the same noise of one kind alone, a day before development ends."""
+    records = simulated_records()
+    noisy = with_noise_from(records, CLOCK - (0.3 * DAYS + 1) * DAY_MS)
+    changed = changed_steps(true_results, results(tmp_path, {**records, kind: noisy[kind]}))
+    assert {4, 5} <= set(changed)
 
 
 def test_noise_from_calibration_on_changes_nothing_that_is_chosen_on_development(
     true_results: dict[str, Artifact], tmp_path: Path
 ) -> None:
-    noisy = results(tmp_path, with_noise_from(simulated_bars(), CLOCK - 0.3 * DAYS * DAY_MS))
+    noisy = results(tmp_path, with_noise_from(simulated_records(), CLOCK - 0.3 * DAYS * DAY_MS))
     assert set(changed_steps(true_results, noisy)) <= {1, 2, 3, 4, 11, 12}
     for member in ("trials.parquet", "daily_returns.parquet"):
         searched = true_results["final_parameters"].load()[member]
@@ -121,9 +167,9 @@ def test_a_planted_scaler_fitted_on_everything_is_noticed(
         return ((found - found.mean()) / found.std()).to_numpy().T, states
 
     monkeypatch.setattr(features, "extend_features", scaled)
-    bars = simulated_bars()
-    leaking = results(tmp_path / "true", bars)
-    noisy = results(tmp_path / "noisy", with_noise_from(bars, CLOCK - 0.2 * DAYS * DAY_MS))
+    records = simulated_records()
+    leaking = results(tmp_path / "true", records)
+    noisy = results(tmp_path / "noisy", with_noise_from(records, CLOCK - 0.2 * DAYS * DAY_MS))
     assert 4 in changed_steps(leaking, noisy)
 
 
@@ -135,7 +181,7 @@ def test_a_walk_with_continued_refits_repeats_to_the_byte(tmp_path: Path) -> Non
         "analyst": {"experts": ["catboost", "gradient_boosting", "linear"]},
         "validation": {"incremental": True, "refits": 6},
     }
-    true_results = results(tmp_path / "trained", simulated_bars(), overrides)
+    true_results = results(tmp_path / "trained", simulated_records(), overrides)
     settings = load_settings(overrides, mode="blank")
     request = Request(SYMBOL, "bear", settings, CLOCK, True, "run")
     inputs = {name: true_results[name] for name in spec.inputs}

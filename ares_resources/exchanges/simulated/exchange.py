@@ -6,15 +6,18 @@ here: the law of the markets, and the truth about them (:mod:`.oracle`).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ares_resources.errors import BadInput
-from ares_resources.exchanges.simulated.market import BAR_COLUMNS, simulate
+from ares_resources.exchanges.simulated.market import BAR_COLUMNS, simulate, wandering_interest
 from ares_resources.exchanges.simulated.recipe import GENESIS_MS, MINUTE_MS
 from ares_resources.exchanges.simulated.symbols import find_listing
 from ares_resources.memory import register_cache
@@ -81,7 +84,7 @@ class SimulatedExchange:
         """
         self.check_timeframe(timeframe)
         step = timeframe_ms(timeframe)
-        minutes, _ = self._history(instrument)
+        minutes = self._history(instrument).bars
         origin = grid_ceil(GENESIS_MS, step)
         minutes = tuple(column[(origin - GENESIS_MS) // MINUTE_MS :] for column in minutes)
         count = len(minutes[0]) // (step // MINUTE_MS)
@@ -91,7 +94,7 @@ class SimulatedExchange:
 
     def funding(self, instrument: str, start_ms: int, end_ms: int) -> pd.DataFrame:
         """Settlements with ``start_ms <= timestamp < end_ms``: ``timestamp``, ``funding_rate``."""
-        _, (timestamp, rate) = self._history(instrument)
+        timestamp, rate = self._history(instrument).funding
         first, last = np.searchsorted(timestamp, [start_ms, end_ms])
         columns = (timestamp[first:last].copy(), rate[first:last].copy())
         return pd.DataFrame(dict(zip(FUNDING_COLUMNS, columns, strict=True)))
@@ -99,29 +102,48 @@ class SimulatedExchange:
     def open_interest(
         self, instrument: str, timeframe: str, start_ms: int, end_ms: int
     ) -> pd.DataFrame:
-        """Always empty: the recipe has no open interest."""
-        find_listing(instrument)
+        """Of PLACEBO a random walk at the close of every hour; of the others nothing."""
+        listing = find_listing(instrument)
         self.check_timeframe(timeframe)
         columns = {"timestamp": np.empty(0, np.int64), "open_interest": np.empty(0)}
+        if listing.foreign is not None:
+            timestamp, interest = self._history(instrument).open_interest
+            first, last = np.searchsorted(timestamp, [start_ms, end_ms])
+            columns = {
+                "timestamp": timestamp[first:last].copy(),
+                "open_interest": interest[first:last].copy(),
+            }
         return pd.DataFrame(columns)
 
-    def _history(self, instrument: str) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    def _history(self, instrument: str) -> _History:
         find_listing(instrument)
         return _published(instrument, (self._clock - GENESIS_MS) // MINUTE_MS)
 
 
+class _History(NamedTuple):
+    """Columns of what an instrument publishes, read-only; the truth is not kept."""
+
+    bars: tuple[np.ndarray, ...]
+    funding: tuple[np.ndarray, ...]
+    open_interest: tuple[np.ndarray, ...]
+
+
 @lru_cache(maxsize=4)
-def _published(
-    instrument: str, minutes: int
-) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-    """The minute bars and settlements of an instrument, read-only; truth is not kept."""
+def _published(instrument: str, minutes: int) -> _History:
     listing = find_listing(instrument)
     market = simulate(listing.recipe, seed=listing.seed, minutes=minutes)
+    interest: tuple[np.ndarray, ...] = ()
+    if listing.foreign is not None:
+        other = simulate(listing.foreign, seed=listing.foreign_seed, minutes=minutes)
+        market = replace(
+            market, taker_buy_share=other.taker_buy_share, funding_rate=other.funding_rate
+        )
+        interest = wandering_interest(other)
     bars = tuple(getattr(market, name) for name in BAR_COLUMNS)
-    funding = (market.funding_timestamp, market.funding_rate)
-    for array in (*bars, *funding):
+    history = _History(bars, (market.funding_timestamp, market.funding_rate), interest)
+    for array in itertools.chain(*history):
         array.setflags(write=False)
-    return bars, funding
+    return history
 
 
 register_cache(_published.cache_clear)

@@ -6,6 +6,7 @@ belong here: which symbol is which market, pages, timeframes, and what can be in
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,6 +119,18 @@ def simulate(
         returns=returns,
         range_scale=range_scale,
     )
+
+
+def wandering_interest(market: SimulatedMarket) -> tuple[np.ndarray, np.ndarray]:
+    """Open interest at the close of each hour, contracts, made of the market's own taker flow.
+
+    The log is a random walk of .02 an hour: what people bought on balance stays open.  Returns
+    ``timestamp`` int64 ms and the interest, each (n // 60,).
+    """
+    hours = market.timestamp.size // 60
+    flow = market.innovation[: hours * 60].reshape(hours, 60).sum(axis=1) / math.sqrt(60.0)
+    timestamp = market.timestamp[0] + np.arange(1, hours + 1, dtype=np.int64) * 3_600_000
+    return timestamp, 1e6 * np.exp(0.02 * np.cumsum(flow))
 
 
 def _check(seed: int, minutes: int, genesis_ms: int) -> None:

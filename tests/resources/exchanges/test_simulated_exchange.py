@@ -9,6 +9,7 @@ import pytest
 from ares_resources.errors import BadInput
 from ares_resources.exchanges.base import Exchange
 from ares_resources.exchanges.simulated import SimulatedExchange, simulate
+from ares_resources.exchanges.simulated.oracle import oracle_filter, oracle_forecast
 from ares_resources.exchanges.simulated.recipe import GENESIS_MS
 from ares_resources.exchanges.simulated.symbols import DRIFT_BREAK_MS, LABORATORY, find_listing
 from ares_resources.timeframes import DAY_MS, TIMEFRAMES, grid_ceil, grid_floor
@@ -39,6 +40,10 @@ def test_clock_out_of_bounds_is_refused(moment: int) -> None:
         SimulatedExchange(moment)
 
 
+def collect_from(exchange: SimulatedExchange, instrument: str) -> pd.DataFrame:
+    return pd.concat(list(exchange.bars(instrument, "1m", 0, CLOCK)), ignore_index=True)
+
+
 @pytest.mark.parametrize(
     ("instrument", "market", "seed"),
     [
@@ -47,6 +52,8 @@ def test_clock_out_of_bounds_is_refused(moment: int) -> None:
         ("CONSISTENT12USDT", "consistent", 12),
         ("NULL999999USDT", "null", 999_999),
         ("DRIFTUSDT", "drift", 0),
+        ("THIN3USDT", "thin", 3),
+        ("PLACEBO4USDT", "placebo", 4),
     ],
 )
 def test_symbol_chooses_market_and_seed(instrument: str, market: str, seed: int) -> None:
@@ -193,7 +200,43 @@ def test_funding_is_half_open_and_settled(exchange: SimulatedExchange) -> None:
     assert len(exchange.funding("FLIPUSDT", 5, 5)) == 0
 
 
-def test_there_is_no_open_interest(exchange: SimulatedExchange) -> None:
+def test_placebo_has_the_prices_of_null_and_the_features_of_another_market() -> None:
+    clock = GENESIS_MS + 40 * 86_400_000
+    exchange = SimulatedExchange(as_of_ms=clock)
+    own, null = (collect_from(exchange, name) for name in ("PLACEBO7USDT", "NULL7USDT"))
+    prices = ["timestamp", "open", "high", "low", "close", "volume"]
+    pd.testing.assert_frame_equal(own[prices], null[prices], check_exact=True)
+    other = simulate(LABORATORY["CONSISTENT"], seed=1_000_007, minutes=len(own))
+    assert own["taker_buy_share"].tolist() == other.taker_buy_share.tolist()
+    funding = exchange.funding("PLACEBO7USDT", 0, clock + 1)
+    assert funding["funding_rate"].tolist() == other.funding_rate.tolist()
+
+
+def test_placebo_publishes_an_open_interest_that_knows_no_future() -> None:
+    short, long = (SimulatedExchange(as_of_ms=GENESIS_MS + d * 86_400_000) for d in (40, 41))
+    early, late = (one.open_interest("PLACEBOUSDT", "1h", 0, CLOCK) for one in (short, long))
+    assert len(early) == 40 * 24
+    assert early["timestamp"].iloc[0] == GENESIS_MS + 3_600_000
+    pd.testing.assert_frame_equal(early, late.iloc[: len(early)], check_exact=True)
+    part = long.open_interest("PLACEBOUSDT", "1h", GENESIS_MS + 3_600_000, GENESIS_MS + 7_200_000)
+    assert part["timestamp"].tolist() == [GENESIS_MS + 3_600_000]
+    assert (np.abs(np.diff(np.log(late["open_interest"]))) > 0).all()
+
+
+def test_what_thin_earns_is_less_than_it_costs() -> None:
+    """The oracle, an hour at a time: a clear edge without costs, next to none at 10 bp."""
+    recipe = LABORATORY["THIN"]
+    market = simulate(recipe, seed=1, minutes=365 * 1440)
+    belief = oracle_filter(recipe, market.bars(), market.funding())
+    expected = oracle_forecast(recipe, belief, horizon=60).expected[59:-60:60]
+    hourly = market.close[119::60] / market.close[59:-60:60] - 1.0
+    earned = np.sign(expected) * hourly
+    assert earned.mean() / earned.std() * np.sqrt(365 * 24) > 2.0
+    assert (np.abs(expected) > 0.001).mean() < 0.01
+    assert (earned - 0.001)[np.abs(expected) > 0.001].sum() < 0.05
+
+
+def test_the_recipe_has_no_open_interest(exchange: SimulatedExchange) -> None:
     frame = exchange.open_interest("FLIPUSDT", "1h", 0, CLOCK)
     assert list(frame.columns) == ["timestamp", "open_interest"]
     assert len(frame) == 0
