@@ -8,12 +8,14 @@ Only for steps that take next to no time: those that choose or combine, and trai
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ares_assets.stored import Stored
 from ares_resources.errors import PartitionSkipped
+from ares_resources.workspace import Workspace
 
 _TOLERANCE = 1e-9  # Relative; equal inputs give the same to the bit.
 
@@ -24,10 +26,25 @@ class _Instead:
 
     value: Any
     metadata: Mapping[str, Any]
+    sha256: str
 
     def load(self) -> Any:
         """The value."""
         return self.value
+
+
+class _Unrecorded(Workspace):
+    """The home without its trial ledger: a proof chooses nothing, so it is no trial."""
+
+    @functools.cached_property
+    def ledger(self) -> Any:
+        """Takes entries and keeps none."""
+        return _NoLedger()
+
+
+class _NoLedger:
+    def record(self, study: str, entries: object) -> None:
+        """Nothing."""
 
 
 def made_otherwise(stored: Stored, step: str, instead: Mapping[str, Any]) -> str | None:
@@ -43,9 +60,13 @@ def made_otherwise(stored: Stored, step: str, instead: Mapping[str, Any]) -> str
 
     spec = next(spec for spec in STEPS if spec.name == step)
     read = {name: stored[name] for name in spec.inputs}
-    cut = {name: _Instead(value, stored[name].metadata) for name, value in instead.items()}
+    cut = {
+        name: _Instead(value, stored[name].metadata, stored[name].sha256)
+        for name, value in instead.items()
+    }
+    work = Work(spec, stored.request, _Unrecorded(stored.workspace.home))
     try:
-        again = spec.function(Work(spec, stored.request, stored.workspace), **{**read, **cut})
+        again = spec.function(work, **{**read, **cut})
     except PartitionSkipped as reason:
         return f"step {spec.number} has nothing to work on: {reason}"
     kept, figures = stored[step].load(), stored[step].metadata
