@@ -1,7 +1,8 @@
-"""Judging a partition's model on the holdout: frozen, refitted, and for drift.
+"""Judging a partition's model on the holdout: frozen and refitted.
 
 Belongs here: running models over holdout rows and putting the figures together.
-Does not belong here: fitting anything that is released, verdicts, and disk.
+Does not belong here: fitting anything that is released, development (``combinatorial.py``),
+drift (``holdout_drift.py``), verdicts, and disk.
 """
 
 from __future__ import annotations
@@ -14,14 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ares_assets.analyst.cross_validation import CombinatorialPurged
 from ares_assets.analyst.dataset import Examples, MarketExamples, analyst_inputs, from_events
 from ares_assets.analyst.ensemble import combine
 from ares_assets.analyst.events import labelled_events
 from ares_assets.analyst.experts.base import get_expert
 from ares_assets.analyst.out_of_fold import training_part
-from ares_assets.analyst.scores import auc, event_log_loss, log_loss
-from ares_assets.evidence.drift import feature_drift, prequential_drift
+from ares_assets.analyst.scores import auc, log_loss
 from ares_assets.evidence.jsonable import jsonable
 from ares_assets.evidence.performance import performance_report
 from ares_assets.evidence.walk_forward import (
@@ -36,7 +35,8 @@ from ares_assets.release.refits import MemberLearner, RefitMemory
 from ares_resources.timeframes import timeframe_ms
 
 _SCHEMES: tuple[Scheme, ...] = ("anchored", "rolling")
-_CPCV = CombinatorialPurged(groups=6, test_groups=2)
+# What stays as released while the members are refitted, so that refits differ in them alone.
+FROZEN = ("calibrator", "prediction sets", "tactician", "parameters", "members' settings")
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,20 @@ class HoldoutCase:
         """The regime's labelled decisions."""
         return self.events.own
 
+    @functools.cached_property
+    def development(self) -> MarketExamples:
+        """What lies before calibration; no label there reaches into it."""
+        return self._before_holdout(self.past.everything.rows < self.history_row)
+
+    @functools.cached_property
+    def calibration(self) -> Examples:
+        """The regime's events of the calibration slice."""
+        return self._before_holdout(self.past.everything.rows >= self.history_row).own
+
+    def _before_holdout(self, chosen: np.ndarray) -> MarketExamples:
+        kept = np.flatnonzero(chosen)
+        return MarketExamples(self.past.everything.part(kept), self.past.member[kept])
+
 
 @dataclass(frozen=True)
 class FrozenResult:
@@ -117,7 +131,7 @@ def judge_frozen(case: HoldoutCase) -> FrozenResult:
     decisions = decisions[decisions["row"] >= case.first_row].reset_index(drop=True)
     report, path = _traded(case, decisions)
     known = case.holdout
-    predicted = _at(decisions, known.rows)
+    predicted = probability_at(decisions, known.rows)
     base = float(np.average(case.past.own.labels, weights=case.past.own.weights))
     report |= {
         "events": len(known),
@@ -152,10 +166,10 @@ def judge_refits(
     progress: Callable[[str, int, int], None],
     memory: Callable[[], RefitMemory] | None = None,
 ) -> RefitResult:
-    """Rolling and anchored refits through the holdout, and CPCV on what lies before it.
+    """Rolling and anchored refits through the holdout.
 
-    ``memory`` makes each scheme's memory of its refits; without it all start from scratch,
-    as those of CPCV do in any case: its training sets are not nested.
+    ``memory`` makes each scheme's memory of its refits; without it all start from scratch.
+    Only the ensemble's members are fitted anew: ``frozen`` names what is not.
     """
     known, both = case.holdout, case.past.followed_by(case.events)
     table = pd.DataFrame({"row": known.rows, "label": known.labels, "weight": known.weights})
@@ -177,25 +191,9 @@ def judge_refits(
         table[scheme] = found.prediction
         schemes[scheme] = _scheme_report(case, known, found.prediction, found)
         schemes[scheme]["refits"] = past_refits.report()
+        schemes[scheme]["purge"] = _purge_report(case, both.own, blocks, embargo_bars)
         saved += past_refits.seconds_saved()
-    cpcv = _combinatorial(case, embargo_bars=embargo_bars, seed=seed, threads=threads)
-    return RefitResult(jsonable({"schemes": schemes, "cpcv": cpcv}), table, saved)
-
-
-def measure_drift(case: HoldoutCase, frozen: FrozenResult, *, seed: int) -> dict[str, Any]:
-    """Drift of the features against the past, and of the frozen model's loss over time."""
-    known = case.holdout
-    predicted = _at(frozen.decisions, known.rows)
-    brier = (predicted - known.labels) ** 2
-    names = case.model.analyst.feature_names()
-    return jsonable(
-        {
-            "features": feature_drift(case.past.own.features[names], known.features[names]),
-            "loss": prequential_drift(brier, seed=seed).as_dict(),
-            "mean_brier": float(brier.mean()),
-            "mean_log_loss": float(event_log_loss(known.labels, predicted).mean()),
-        }
-    )
+    return RefitResult(jsonable({"schemes": schemes, "frozen": list(FROZEN)}), table, saved)
 
 
 def _traded(case: HoldoutCase, decisions: pd.DataFrame) -> tuple[dict[str, Any], Any]:
@@ -205,12 +203,12 @@ def _traded(case: HoldoutCase, decisions: pd.DataFrame) -> tuple[dict[str, Any],
     return {"performance": figures, "turnover": path.result.turnover}, path
 
 
-def _at(decisions: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+def probability_at(decisions: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
     """The calibrated probability of the decisions at these rows."""
     return decisions.set_index("row")["probability"].reindex(rows).to_numpy(np.float64)
 
 
-def _fit_members(
+def fit_members(
     case: HoldoutCase,
     known: MarketExamples,
     embargo_bars: int,
@@ -245,7 +243,7 @@ def _walked(
     threads: int,
 ) -> ForwardPredictions:
     def fit(block: ForwardBlock) -> dict[str, Any]:
-        return _fit_members(
+        return fit_members(
             case,
             both,
             embargo_bars,
@@ -258,12 +256,13 @@ def _walked(
         )
 
     def predict(models: dict[str, Any], test: np.ndarray) -> np.ndarray:
-        return _vote(case, models, both.own.part(test))
+        return vote(case, models, both.own.part(test))
 
     return run_walk_forward(blocks, fit, predict)
 
 
-def _vote(case: HoldoutCase, models: Mapping[str, Any], known: Examples) -> np.ndarray:
+def vote(case: HoldoutCase, models: Mapping[str, Any], known: Examples) -> np.ndarray:
+    """The ensemble's probability at n events from these members, (n,)."""
     votes = {name: model.probability(known.features) for name, model in models.items()}
     return combine(votes, case.model.analyst.weights)
 
@@ -294,20 +293,16 @@ def _scheme_report(
     }
 
 
-def _combinatorial(
-    case: HoldoutCase, *, embargo_bars: int, seed: int, threads: int
+def _purge_report(
+    case: HoldoutCase, known: Examples, blocks: list[ForwardBlock], embargo_bars: int
 ) -> dict[str, Any]:
-    """AUC of each combinatorial path over what lies before the holdout (AFML 12.3)."""
-    from dataclasses import replace
-
-    past, splitter = case.past, replace(_CPCV, embargo_bars=embargo_bars)
-    known = past.own
-    predictions = []
-    for train, test in splitter.split(known.rows, known.t1_rows):
-        models = _fit_members(
-            case, past, embargo_bars, train, test, seed=seed, threads=threads, forward=False
-        )
-        predictions.append(_vote(case, models, known.part(test)))
-    paths = splitter.paths(known.rows, predictions)
-    scores = [auc(known.labels, path, known.weights) for path in paths]
-    return {"paths": len(scores), "auc": scores, "auc_median": float(np.median(scores))}
+    """By block: own events purged, and bars from the last training label to its first row."""
+    last = [known.t1_rows[block.train].max() for block in blocks]
+    return {
+        "horizon_bars": case.model.settings.labels.horizon_bars,
+        "embargo_bars": embargo_bars,
+        "purged": [block.purged for block in blocks],
+        "gap_bars": [
+            int(known.rows[block.test[0]] - end) for block, end in zip(blocks, last, strict=True)
+        ],
+    }
