@@ -4,15 +4,18 @@ Belongs here: the stream of losses, ADWIN's alarms on it and their false-alarm r
 belong here: drift of features (``drift.py``) and what follows from an alarm
 (``drift_response.py``).
 
-A loss is the model's squared error less that of the base rate.  The squared error alone hardly
-moves when a small edge dies; of the difference, the edge is all there is.  Overlapping labels
-make neighbouring losses one observation: they enter as the mean of their block, since ADWIN's
-bound assumes independence (measured in docs/walk_forward.md).
+A loss is the model's squared error less that of the base rate, so that its mean is the edge and
+nothing else, counted in its own spread: of the range of a squared error a small edge is a
+thousandth, which ADWIN's bound for any law in that range cannot see.  Overlapping labels make
+neighbouring losses one observation: they enter as the mean of their block, since the bound
+assumes independence (measured in docs/walk_forward.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,7 +145,7 @@ def prequential_drift(
     scaled = _scaled(np.concatenate([before, watched]), before)
     driftless = _driftless(scaled[: before.size], before.size + size - lent, seed, resamples)
     delta, counts = _chosen_delta(driftless, before.size, level)
-    found = () if delta is None else _rises(scaled.tolist(), before.size, delta)
+    found = [] if delta is None else list(_rises(scaled.tolist(), before.size, delta))
     return PrequentialDrift(
         alarms=tuple(position - before.size + lent for position in found),
         observations=watched.size,
@@ -185,27 +188,30 @@ def _chosen_delta(
     driftless: list[list[float]], first: int, level: float
 ) -> tuple[float | None, np.ndarray]:
     """The largest delta at which few enough streams alarm, and each stream's alarms there."""
-    counts = np.zeros(len(driftless), np.int64)
     for delta in _DELTAS:
-        counts = np.array([len(_rises(stream, first, delta)) for stream in driftless])
-        if np.mean(counts > 0) <= level:
-            return delta, counts
-    return None, counts
+        alarming = (stream for stream in driftless if next(_rises(stream, first, delta), None))
+        # One more than is allowed decides.
+        too_many = int(level * len(driftless)) + 1
+        if len(list(itertools.islice(alarming, too_many))) < too_many:
+            return delta, np.array([len(list(_rises(s, first, delta))) for s in driftless])
+    return None, np.zeros(len(driftless), np.int64)
 
 
-def _rises(stream: list[float], first: int, delta: float) -> list[int]:
-    """Positions from ``first`` on at which the mean is found to have risen."""
+def _rises(stream: list[float], first: int, delta: float) -> Iterator[int]:
+    """Positions from ``first`` on at which the mean is found to have risen; ``first`` > 0."""
     from river.drift import ADWIN
 
     detector = ADWIN(delta=delta, clock=_CHECK_EVERY)
-    found = []
+    start = 0
     for position, value in enumerate(stream):
-        before = detector.estimation if position >= first else 0.0
         detector.update(value)
-        # What is left of the window at a change is its newer part.
-        if detector.drift_detected and position >= first and detector.estimation > before:
-            found.append(position)
-    return found
+        if not detector.drift_detected:
+            continue
+        # What is left of the window at a change is its newer part; the detector then forgets it.
+        before = math.fsum(stream[start:position]) / max(1, position - start)
+        start = position + 1
+        if position >= first and detector.estimation > before:
+            yield position
 
 
 def _finite(values: Floats) -> np.ndarray:
