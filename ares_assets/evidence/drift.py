@@ -18,6 +18,9 @@ from ares_resources.errors import BadInput
 
 Floats = np.ndarray | Sequence[float]
 
+_LEAST_DISTANCE = 1e-6
+_LEAST_STRETCHES = 3
+
 
 def population_stability_index(reference: Floats, current: Floats, *, bins: int = 10) -> float:
     """PSI of ``current`` against equal-mass bins of ``reference``; NaN is a bin of its own.
@@ -64,16 +67,17 @@ def feature_drift(
 ) -> list[dict[str, Any]]:
     """PSI and KS of every column, in column order, each against the column's own floor.
 
-    A floor is the ``confidence`` quantile of the distances of stretches of the reference, as
-    long as ``current``, to the rest of it: what this feature does without leaving its past,
-    dependence of neighbours included.  At least that of independent samples (``psi_floor``,
-    ``kolmogorov_smirnov_floor``), and .1 for PSI.
+    A floor is what one more of the distances of stretches of the reference, as long as
+    ``current``, to the rest of it stays below with ``confidence``: what this feature does
+    without leaving its past, dependence of neighbours included.  At least that of independent
+    samples (``psi_floor``, ``kolmogorov_smirnov_floor``), and .1 for PSI.  Of a past shorter
+    than three stretches nothing can be measured, and nothing is called drifted.
 
     Returns
     -------
     list
-        {"feature", "psi", "floor", "ks", "ks_floor", "drifted", "ks_drifted"}: which of the two
-        distances are above their floors.  Missing values that come or go are seen by PSI alone.
+        {"feature", "psi", "floor", "ks", "ks_floor", "stretches", "drifted", "ks_drifted"}: which of the
+        two distances are above their floors.  Missing values that come or go are seen by PSI alone.
 
     Raises
     ------
@@ -98,21 +102,25 @@ def _compared(
     after = _sample(current.to_numpy(), str(name))
     psi = population_stability_index(before, after, bins=bins)
     ks = kolmogorov_smirnov(before, after)
-    psi_least, ks_least = _wandering(before, after.size, bins, confidence)
+    count = before.size // max(after.size, 1)
+    measured = count >= _LEAST_STRETCHES
+    psi_least, ks_least = _wandering(before, count, bins, confidence) if measured else (0.0, 0.0)
     sizes = before.size, after.size
     floor = max(0.1, psi_floor(*sizes, bins=bins, confidence=confidence), psi_least)
     ks_floor = max(kolmogorov_smirnov_floor(*sizes, confidence=confidence), ks_least)
-    found = {"psi": psi, "floor": floor, "ks": ks, "ks_floor": ks_floor}
-    return {**found, "drifted": psi > floor, "ks_drifted": ks > ks_floor}
+    return {
+        "psi": psi,
+        "floor": floor,
+        "ks": ks,
+        "ks_floor": ks_floor,
+        "stretches": count,
+        "drifted": measured and psi > floor,
+        "ks_drifted": measured and ks > ks_floor,
+    }
 
 
-def _wandering(
-    before: np.ndarray, length: int, bins: int, confidence: float
-) -> tuple[float, float]:
-    """The quantiles of PSI and KS between stretches of the past and its rest; 0 without any."""
-    count = before.size // max(length, 1)
-    if count < 3:
-        return 0.0, 0.0
+def _wandering(before: np.ndarray, count: int, bins: int, confidence: float) -> tuple[float, ...]:
+    """What PSI and KS between one of so many stretches of the past and its rest stay below."""
     part = np.repeat(np.arange(count), [len(p) for p in np.array_split(before, count)])
     order = np.argsort(before, kind="stable")
     found = [
@@ -122,8 +130,23 @@ def _wandering(
         )
         for k in range(count)
     ]
-    psi, ks = np.nan_to_num(np.quantile(np.array(found), confidence, axis=0))
-    return float(psi), float(ks)
+    return tuple(_prediction_bound(distances, confidence) for distances in np.array(found).T)
+
+
+def _prediction_bound(distances: np.ndarray, confidence: float) -> float:
+    """What one more distance of the same law stays below; 0 where one is undefined.
+
+    Of k distances the largest is passed by one more with probability 1 / (k + 1), far too often
+    for the handful at hand; so a normal law of their logarithms, with Student's allowance for
+    its estimate.
+    """
+    from scipy.stats import t as student
+
+    if np.isnan(distances).any():
+        return 0.0
+    logs, count = np.log(np.maximum(distances, _LEAST_DISTANCE)), distances.size
+    reach = student.ppf(confidence, count - 1) * np.sqrt(1.0 + 1.0 / count)
+    return float(np.exp(logs.mean() + reach * logs.std(ddof=1)))
 
 
 def _largest_distance(values: np.ndarray, second: np.ndarray, *, ascending: bool = False) -> float:

@@ -108,7 +108,28 @@ def test_measured_floors_by_hand() -> None:
         for part in np.arange(120).reshape(3, 40)
     ]
     assert distances == [1.0, 0.5, 1.0]
-    assert row["ks_floor"] == pytest.approx(np.quantile(distances, 0.95))
+    logs = np.log(distances)
+    # Student's 95 % quantile of two degrees of freedom is 2.920.
+    bound = np.exp(logs.mean() + 2.920 * np.sqrt(4 / 3) * logs.std(ddof=1))
+    assert row["ks_floor"] == pytest.approx(bound, rel=1e-3)
+
+
+def test_a_past_too_short_to_know_how_a_feature_wanders_calls_nothing_drifted() -> None:
+    rng = np.random.default_rng(3)
+    reference, current = pd.DataFrame({"x": rng.normal(size=1000)}), rng.normal(1, 1, 400)
+    row = d.feature_drift(reference, pd.DataFrame({"x": current}))[0]
+    assert (row["stretches"], row["drifted"], row["ks_drifted"]) == (2, False, False)
+    assert row["psi"] > row["floor"]
+    assert d.feature_drift(reference, pd.DataFrame({"x": current[:300]}))[0]["drifted"]
+
+
+def test_the_measured_floor_holds_for_a_handful_of_stretches() -> None:
+    """Of three distances of one law the largest is passed by a fourth once in four."""
+    rng, passed = np.random.default_rng(0), 0
+    for _ in range(2000):
+        *past, now = np.exp(rng.normal(size=4))
+        passed += now > d._prediction_bound(np.array(past), 0.95)
+    assert passed / 2000 == pytest.approx(0.05, abs=0.015)
 
 
 # --- the loss ---------------------------------------------------------------------------------
