@@ -76,8 +76,8 @@ def feature_drift(
     Returns
     -------
     list
-        {"feature", "psi", "floor", "ks", "ks_floor", "stretches", "drifted", "ks_drifted"}: which of the
-        two distances are above their floors.  Missing values that come or go are seen by PSI alone.
+        {"feature", "psi", "floor", "ks", "ks_floor", "stretches", "drifted", "ks_drifted"}: which
+        of the two distances are above their floors.  Missing values are seen by PSI alone.
 
     Raises
     ------

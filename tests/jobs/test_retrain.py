@@ -123,14 +123,6 @@ def test_a_look_that_was_cut_off_before_its_runs_were_taken_is_repeated(
     assert tick(instance, cursor)[0] == []
 
 
-def test_dagster_takes_a_repeated_request_for_one_run(home: Home) -> None:
-    """Killed between the runs' launch and the cursor: the same key is asked for again."""
-    from dagster._core.test_utils import create_test_daemon_workspace_context  # noqa: F401
-
-    assert BEAR.name == replace(BEAR).name
-    assert BEAR.name != replace(BEAR, window_end_ms=END_MS + 1).name
-
-
 def test_a_partition_in_training_waits(home: Home, instance: dg.DagsterInstance) -> None:
     asked(home, BEAR)
     tags = partition_tags("bear", SymbolKey.parse(BEAR.symbol))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -135,3 +138,38 @@ def test_a_file_that_was_changed_is_told_and_stops_nobody(tmp_path: Path) -> Non
     assert len(told) == 2
     assert any("does not hold the request that its name says" in line for line in told)
     assert requests.ask(replace(REQUEST, regime="bull"))
+
+
+_KILLED = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from test_drift_response import REQUEST
+from ares_resources.home import Home
+from ares_resources.storage.retrain_requests import RetrainRequests
+
+real, last = os.replace, sys.argv[3]
+def replaced(source, target):
+    if last == "after":
+        real(source, target)
+    os._exit(9)
+os.replace = replaced
+RetrainRequests(Home(Path(sys.argv[2]))).ask(REQUEST)
+"""
+
+
+@pytest.mark.parametrize(("moment", "left"), [("before", 0), ("after", 1)])
+def test_a_kill_while_it_is_written_leaves_all_or_nothing(
+    tmp_path: Path, moment: str, left: int
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(Path(__file__).parent), str(tmp_path), moment],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=False,
+    )
+    assert ended.returncode == 9
+    requests = RetrainRequests(Home(tmp_path))
+    assert len(requests.pending()) == left
+    assert requests.unreadable() == []
+    assert requests.ask(REQUEST) == (left == 0)
+    assert requests.pending() == [REQUEST]
