@@ -72,12 +72,10 @@ def main(arguments: list[str] | None = None) -> int:
     }
     for market in chosen.markets:
         for name in chosen.settings:
-            for seed in range(1, chosen.seeds + 1):
-                found = watched(market, seed, name)
-                results["runs"] += [
-                    {"settings": name, "market": market, "seed": seed, **one} for one in found
-                ]
-            print(_line(name, market, _of(results, name, market)), file=sys.stderr, flush=True)
+            found = [watched(market, seed, name) for seed in range(1, chosen.seeds + 1)]
+            streams = [one for regimes in found for one in regimes]
+            results["runs"].append({"settings": name, "market": market, **columns(streams)})
+            print(_line(results["runs"][-1]), file=sys.stderr, flush=True)
             if chosen.out:
                 write_results(Path(chosen.out), results)
     print(markdown(results))
@@ -87,7 +85,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def watched(market: str, seed: int, name: str) -> list[dict[str, Any]]:
-    """One record a regime: sizes, AUC, the days of true and false alarms from the break."""
+    """One record a regime of the truth.
+
+    ``day`` is that of the first alarm, counted from the break (from the holdout's start where
+    nothing breaks), ``early`` whether one came before it, ``plain`` whether ADWIN as it comes has
+    any.
+    """
     horizon, every, development, calibration = SETTINGS[name]
     changes = {"horizon_bars": horizon, "event_every_bars": every}
     labels = Settings().labels.model_copy(update=changes)
@@ -107,14 +110,17 @@ def watched(market: str, seed: int, name: str) -> list[dict[str, Any]]:
     ]
 
 
+def columns(streams: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The records as one list a figure: a short file, in order of seeds and regimes."""
+    return {name: [one[name] for one in streams] for name in streams[0]}
+
+
 def markdown(results: Mapping[str, Any]) -> str:
     """The table of the recorded runs."""
     first, last = results["seeds"]
     title = f"Seeds {first} to {last} of each market, a stream for each of its three regimes."
     rule = "|---" * (HEAD.count("|") - 1) + "|"
-    pairs = dict.fromkeys((run["settings"], run["market"]) for run in results["runs"])
-    lines = [_line(*pair, _of(results, *pair)) for pair in pairs]
-    return "\n".join([title, "", HEAD, rule, *lines])
+    return "\n".join([title, "", HEAD, rule, *map(_line, results["runs"])])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -191,8 +197,9 @@ def _record(parts: Sequence[Examples], broken: int, seed: int) -> dict[str, Any]
         "blocks": len(stream.loss),
         "auc": round(auc(holdout.labels[early], predicted[early], holdout.weights[early]), 4),
         "delta": found.delta,
-        "days": [round(day, 2) for day in days],
-        "plain": bool(_plain_alarms((predicted - holdout.labels) ** 2)),
+        "day": min((round(day, 2) for day in days if day >= 0), default=None),
+        "early": int(min(days, default=0.0) < 0),
+        "plain": int(_plain_alarms((predicted - holdout.labels) ** 2) > 0),
     }
 
 
@@ -205,35 +212,24 @@ def _plain_alarms(losses: np.ndarray) -> int:
     return int(detector.n_detections)
 
 
-def _of(results: Mapping[str, Any], name: str, market: str) -> list[Mapping[str, Any]]:
-    return [run for run in results["runs"] if (run["settings"], run["market"]) == (name, market)]
-
-
-def _line(name: str, market: str, runs: Sequence[Mapping[str, Any]]) -> str:
+def _line(run: Mapping[str, Any]) -> str:
     from scipy.stats import binomtest
 
-    dies = market.startswith("DRIFT")
-    delays = [
-        min(day for day in run["days"] if day >= 0)
-        for run in runs
-        if max(run["days"], default=-1) >= 0
-    ]
-    hits, count = len(delays), len(runs)
-    false = sum(any(day < 0 for day in run["days"]) for run in runs)
-    low, high = binomtest(hits, count).proportion_ci(method="wilson")
+    dies, count = run["market"].startswith("DRIFT"), len(run["day"])
+    delays = [day for day in run["day"] if day is not None]
+    low, high = binomtest(len(delays), count).proportion_ci(method="wilson")
     late = f"{np.median(delays):.0f} ({np.quantile(delays, 0.9):.0f})" if dies and delays else ""
     cells = [
-        name,
-        market,
+        run["settings"],
+        run["market"],
         f"{count}",
-        f"{np.mean([run['blocks_before'] for run in runs]):.0f} / "
-        f"{np.mean([run['blocks'] for run in runs]):.0f}",
-        f"{np.mean([run['auc'] for run in runs]):.3f}",
-        f"{hits / count:.1%}",
+        f"{np.mean(run['blocks_before']):.0f} / {np.mean(run['blocks']):.0f}",
+        f"{np.mean(run['auc']):.3f}",
+        f"{len(delays) / count:.1%}",
         f"{low:.1%} to {high:.1%}",
         late,
-        f"{false / count:.1%}" if dies else "",
-        f"{np.mean([run['plain'] for run in runs]):.1%}",
+        f"{np.mean(run['early']):.1%}" if dies else "",
+        f"{np.mean(run['plain']):.1%}",
     ]
     return "| " + " | ".join(cells) + " |"
 

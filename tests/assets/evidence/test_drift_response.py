@@ -173,3 +173,28 @@ def test_a_kill_while_it_is_written_leaves_all_or_nothing(
     assert requests.unreadable() == []
     assert requests.ask(REQUEST) == (left == 0)
     assert requests.pending() == [REQUEST]
+
+
+def test_the_published_table_is_of_the_published_results() -> None:
+    import json
+
+    from benchmarks.drift import MARK, columns, markdown, watched
+
+    root = Path(__file__).parents[3]
+    results = json.loads((root / "benchmarks/results/drift.json").read_text(encoding="utf-8"))
+    page = (root / "docs/walk_forward.md").read_text(encoding="utf-8")
+    assert f"<!-- {MARK} -->\n{markdown(results)}\n<!-- /{MARK} -->" in page
+    assert results["seeds"] == [1, 100]
+    runs = {(run["settings"], run["market"]): run for run in results["runs"]}
+    for (_, market), run in runs.items():
+        alarmed = np.mean([day is not None for day in run["day"]])
+        assert len(run["day"]) == 300
+        if market in ("NULL", "CONSISTENT"):
+            assert alarmed <= 0.05
+        else:
+            assert alarmed > 0.25
+            assert np.mean(run["early"]) <= 0.05
+    recorded, again = runs["H=60", "NULL"], columns(watched("NULL", 1, "H=60"))
+    assert again["blocks"] == recorded["blocks"][:3]
+    assert again["auc"] == pytest.approx(recorded["auc"][:3], abs=1e-3)
+    assert again["day"] == recorded["day"][:3]
