@@ -38,9 +38,8 @@ def measure_drift(case: HoldoutCase, frozen: FrozenResult, *, seed: int) -> dict
     """
     known = case.holdout
     predicted = probability_at(frozen.decisions, known.rows)
-    base = base_rate(case.development.own)
-    watched = _stream(paired_losses(predicted, known.labels, base), known)
-    before = calibration_losses(case.model, case.calibration, base)
+    watched = holdout_losses(case, frozen)
+    before = calibration_losses(case.model, case.calibration, base_rate(case.development.own))
     found = prequential_drift(watched.loss, reference=before.loss, seed=seed)
     stamps = case.frame["timestamp"].to_numpy()
     step = timeframe_ms(case.model.settings.timeframe)
@@ -58,6 +57,13 @@ def measure_drift(case: HoldoutCase, frozen: FrozenResult, *, seed: int) -> dict
             "mean_log_loss": float(event_log_loss(known.labels, predicted).mean()),
         }
     )
+
+
+def holdout_losses(case: HoldoutCase, frozen: FrozenResult) -> LossStream:
+    """Losses of the frozen model's decisions in the holdout, each once its label is over."""
+    known = case.holdout
+    predicted = probability_at(frozen.decisions, known.rows)
+    return _stream(paired_losses(predicted, known.labels, base_rate(case.development.own)), known)
 
 
 def base_rate(known: Examples) -> float:

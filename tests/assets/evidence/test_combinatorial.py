@@ -148,6 +148,27 @@ def test_drift_is_watched_from_calibration_on(case: HoldoutCase) -> None:
     assert loss["unjudged"] is not None or loss["reference"] >= len(before.loss)
 
 
+def test_losses_do_not_change_when_the_future_is_cut(case: HoldoutCase) -> None:
+    full = holdout_drift.holdout_losses(case, judge_frozen(case))
+    for cut in np.random.default_rng(4).integers(case.holdout.rows[40], len(case.frame), 4):
+        begun = dataclasses.replace(
+            case,
+            frame=case.frame.iloc[:cut],
+            features=case.features.iloc[:cut],
+            regimes=case.regimes.iloc[:cut],
+            rows=case.rows[case.rows < cut],
+            market_rows=case.market_rows[case.market_rows < cut],
+            served_rows=case.served_rows[case.served_rows < cut],
+        )
+        found = holdout_drift.holdout_losses(begun, judge_frozen(begun))
+        size = len(found.loss)
+        assert size > 10
+        assert (found.loss == full.loss[:size]).all()
+        assert (found.known_row == full.known_row[:size]).all()
+        # All that could be known by then but the block that is still open.
+        assert size >= np.count_nonzero(full.known_row < cut) - 1
+
+
 def test_refolded_probabilities_come_from_other_folds(case: HoldoutCase) -> None:
     known = case.calibration
     raw = case.model.analyst.probability(known.features)
