@@ -1,7 +1,7 @@
 """Step 13, Walk Forward Validation: the first look at the holdout, block by block.
 
 Belongs here: reading, calling the evaluation, key numbers, asking for a retraining.  Does not
-belong here: how a holdout is walked (``release/holdout.py``), the statistics (``evidence/``).
+belong here: how a holdout is walked (``release/``), the statistics (``evidence/``).
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ def walk_forward_report(
     """The frozen model and its refits on the holdout, with drift and CPCV beside them."""
     from ares_assets.pictures import equity_picture
     from ares_assets.release.combinatorial import judge_combinatorial
-    from ares_assets.release.holdout import judge_frozen, judge_refits
+    from ares_assets.release.holdout import judge_frozen
     from ares_assets.release.holdout_drift import measure_drift
+    from ares_assets.release.holdout_refits import judge_refits
 
     case = holdout_case(
         work,

@@ -22,7 +22,8 @@ from ares_assets.analyst.dataset import Examples
 from ares_assets.analyst.scores import auc
 from ares_assets.evidence.jsonable import jsonable
 from ares_assets.evidence.performance import aggregate_returns, sharpe_ratio
-from ares_assets.release.holdout import HoldoutCase, fit_members, vote
+from ares_assets.release.holdout import HoldoutCase
+from ares_assets.release.holdout_refits import fit_members, vote
 
 _SPLITS = CombinatorialPurged(groups=6, test_groups=2)
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -15,7 +15,8 @@ from ares_assets.analyst.dataset import MarketExamples
 from ares_assets.engine import Work
 from ares_assets.release import combinatorial, holdout_drift
 from ares_assets.release.combinatorial import judge_combinatorial
-from ares_assets.release.holdout import HoldoutCase, judge_frozen, judge_refits
+from ares_assets.release.holdout import HoldoutCase, judge_frozen
+from ares_assets.release.holdout_refits import judge_refits
 from ares_assets.step13_walk_forward_validation import SPEC, holdout_case
 from ares_resources.exchanges.simulated import symbols
 
