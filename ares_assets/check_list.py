@@ -25,6 +25,8 @@ from ares_assets import market_checks
 from ares_assets.leak_proof import (
     admission,
     chance,
+    choices,
+    final_models,
     folds,
     future,
     outcomes,
@@ -147,6 +149,11 @@ CHECKS: tuple[CheckSpec, ...] = (
         future.regimes_see_no_future,
         "Regimes before random rows stay the same when later bars are cut away or replaced.",
     ),
+    _proven(
+        "market_regimes",
+        final_models.regime_model_saw_development_only,
+        "The regime model, fitted again on bars that end with development, is the stored one.",
+    ),
     _fits(
         "regime_dataset",
         "rows_have_schema",
@@ -200,6 +207,11 @@ CHECKS: tuple[CheckSpec, ...] = (
         "The linear expert, refitted on independently purged folds, predicts what is stored.",
     ),
     _proven(
+        "analyst_specialists",
+        final_models.specialists_saw_development_only,
+        "Drawn final experts, fitted again on events of development, are the stored ones.",
+    ),
+    _proven(
         "enhanced_analysts",
         folds.search_saw_no_later_event,
         "The search looked at no event whose label ends in the part that judged its winner.",
@@ -215,9 +227,19 @@ CHECKS: tuple[CheckSpec, ...] = (
         "The gain that admitted an enhanced model is that of forecasts from earlier events.",
     ),
     _proven(
+        "enhanced_analysts",
+        final_models.enhanced_model_saw_development_only,
+        "The final model, fitted again on events of development, is the stored one.",
+    ),
+    _proven(
         "analyst_ensemble",
         votes.votes_are_out_of_fold,
         "The joint probability is the vote of columns that refits on purged folds give.",
+    ),
+    _proven(
+        "analyst_ensemble",
+        choices.ensemble_saw_development_only,
+        "Weights and members are those that events of development alone give.",
     ),
     _proven(
         "tactician_dataset",
@@ -230,9 +252,19 @@ CHECKS: tuple[CheckSpec, ...] = (
         "No training outcome's span meets a tested span or its embargo, in any fold.",
     ),
     _proven(
+        "tactician_specialists",
+        final_models.take_models_saw_development_only,
+        "A drawn final model, fitted again on signals of development, is the stored one.",
+    ),
+    _proven(
         "tactician_ensemble",
         tactician_votes.tactician_votes_are_out_of_fold,
-        "Take and wait votes are those of purged folds, and the ensemble is what they make.",
+        "Take and wait votes are those of purged folds; ensemble and rules are what they make.",
+    ),
+    _proven(
+        "calibrated_confidence",
+        choices.calibrator_saw_its_slice_only,
+        "Calibrator and prediction sets are those that events of calibration alone give.",
     ),
     _proven(
         "model_release",

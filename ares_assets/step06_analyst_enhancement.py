@@ -14,8 +14,8 @@ from ares_resources.storage.artifacts import Artifact
 if TYPE_CHECKING:
     from ares_assets.analyst.dataset import MarketExamples
 
-STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-"""What the ledger calls Optuna's states."""
+STATES = {"RUNNING": "killed", "COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+"""What the ledger calls Optuna's states; whoever is killed while it runs was killed."""
 
 
 def enhanced_analysts(
@@ -69,31 +69,31 @@ def enhanced_analysts(
 
 
 class _TrialNotes:
-    """Enters each trial into the ledger as it ends, and tells whoever watches.
+    """Enters each trial into the ledger as it begins and as it ends, and tells whoever watches.
 
-    At once, not in a batch at the end: what was seen of a study that fails or is stopped
-    counts too.  A trial that is stopped has shown nothing, and counts when it is made again.
+    At once, not in a batch at the end: what a study that fails or is killed began counts too,
+    and counts no second time when it is made again.
     """
 
     def __init__(self, work: Work, data: str) -> None:
         from ares_assets.step14_monte_carlo_validation import study_prefix
+        from ares_resources.backtesting.trial_records import TrialRecords
 
         self._work = work
         self._identity = (data, work.seed, work.settings.canonical())
-        self._study = f"{study_prefix(work)}enhancement"
+        self._records = TrialRecords(work.workspace.ledger, f"{study_prefix(work)}enhancement")
 
     def note(
         self, number: int, state: str, parameters: dict[str, Any], value: float | None
     ) -> None:
-        """Called by the study after each trial."""
+        """Called by the study before and after each trial."""
         from ares_resources.hashing import cache_key
 
-        # The value is part of it: what changes the value of a point makes another trial,
-        # and what leaves it as it was (other code, another run) counts once.
-        key = cache_key((self._identity, parameters, value))
-        entry = (key, STATES[state], [] if value is None else [value], None)
-        self._work.workspace.ledger.record(self._study, [entry])
-        self._work.advanced("trial", number + 1, self._work.settings.n_trials)
+        # A point that comes to another value (by other code) is another trial for ``TrialRecords``.
+        key = cache_key((self._identity, parameters))
+        self._records.ended([(key, STATES[state], [] if value is None else [value], None)])
+        if state != "RUNNING":
+            self._work.advanced("trial", number + 1, self._work.settings.n_trials)
 
 
 def _train(

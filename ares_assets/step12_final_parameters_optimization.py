@@ -1,4 +1,4 @@
-"""Step 12, Final Parameters Optimization: thresholds and exits by search over the backtester.
+"""Step 12, Final Parameters Optimization: thresholds, exits and sizes by search over backtests.
 
 Belongs here: reading, the search on development, the assembled model.  Does not belong here:
 the search, the cache and the kernel (``ares_resources/backtesting``).
@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Result, StepSpec, Work
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from ares_assets.release.partition_model import PartitionModel
     from ares_resources.backtesting.cached import CachedBacktester
     from ares_resources.backtesting.engine import Signals
-    from ares_resources.backtesting.search import SearchResult
+    from ares_resources.backtesting.search import Range, SearchResult
 
+SEARCHED = ("enter_margin", "stop_width", "target_width", "size_multiple")
 _NEVER = 10**9
 
 
@@ -50,15 +52,19 @@ def final_parameters(
     from dataclasses import replace
 
     from ares_assets.release.search_report import search_metadata, trial_table
+    from ares_resources.backtesting.ledger_held import held_open
 
     draft = draft_model(
         work, market_data, analyst_ensemble, tactician_ensemble, calibrated_confidence
     )
     bars = development_signals(work, market_data, analyst_dataset, draft, tactician_ensemble)
     backtester = _backtester(work, bars)
-    found = _search(work, backtester)
-    # Trials answered from the journal of a killed run count like those that were run now.
-    backtester.evaluate_many([_strategy(work, dict(trial.parameters)) for trial in found.trials])
+    space, journal = _space(work, bars), _journal(work, backtester)
+    with held_open(work.workspace.ledger.path):
+        found = _search(work, backtester, space, journal)
+        # Trials answered from the journal of a killed run count like those that were run now.
+        sets = [_strategy(work, dict(trial.parameters)) for trial in found.trials]
+        backtester.evaluate_many(sets)
     never = bool(tactician_ensemble.metadata["never_trades"])
     chosen = None if found.chosen is None else dict(found.chosen.parameters)
     model = replace(draft, parameters=chosen or dict(draft.parameters))
@@ -73,9 +79,21 @@ def final_parameters(
         **search_metadata(found, patience=_patience(work)),
         "never_trades": never,
         "decisions": len(bars.decisions),
+        "largest_size_multiple": space["size_multiple"].high,
         **{f"chosen_{name}": value for name, value in sorted(model.parameters.items())},
     }
-    return Result(value, metadata, degraded)
+    # Not removed here: the step may yet be killed before its result is stored.
+    cost = {"search_journal": found.journal, "resumed_trials": found.resumed}
+    return Result(value, metadata, degraded, cost)
+
+
+def forget_journal(work: Work, artifact: Artifact) -> dict[str, Any]:
+    """Remove the search's journal: its trials stand in the result, which is stored."""
+    name = artifact.cost.get("search_journal")
+    if name:
+        for path in (_journals(work) / name, _journals(work) / f"{name}.lock"):
+            path.unlink(missing_ok=True)
+    return {}
 
 
 def draft_model(
@@ -113,7 +131,19 @@ def draft_model(
 
 def _ranges(work: Work) -> dict[str, tuple[float, float]]:
     search = work.settings.search
-    return {name: getattr(search, name) for name in ("enter_margin", "stop_width", "target_width")}
+    return {name: getattr(search, name) for name in SEARCHED}
+
+
+def _space(work: Work, bars: Development) -> dict[str, Range]:
+    """The ranges; no multiple takes a decided size beyond the tactician's largest position."""
+    from ares_resources.backtesting.search import Range
+
+    ranges, largest = _ranges(work), float(bars.signals.size.max(initial=0.0))
+    low, high = ranges["size_multiple"]
+    if largest > 0:
+        high = min(high, work.settings.tactician.maximum_position / largest)
+    ranges["size_multiple"] = (min(low, high), high)
+    return {name: Range(*ends) for name, ends in ranges.items()}
 
 
 def development_signals(
@@ -192,7 +222,9 @@ def _backtester(work: Work, bars: Development) -> CachedBacktester:
     optimisation = work.settings.computational_optimization
     manager = work.settings.enhanced_training_manager
     parallel = optimisation.parallelization.enabled and manager.enable_parallelization
-    workers = min(optimisation.parallelization.max_workers, os.cpu_count() or 1)
+    workers = min(
+        work.settings.threads, optimisation.parallelization.max_workers, os.cpu_count() or 1
+    )
     return CachedBacktester(
         work.workspace.home.cache / "backtests",
         market=bars.signals.market,
@@ -207,21 +239,30 @@ def _backtester(work: Work, bars: Development) -> CachedBacktester:
     )
 
 
-def _search(work: Work, backtester: CachedBacktester) -> SearchResult:
-    from ares_resources.backtesting.search import Range, search_parameters
+def _journals(work: Work) -> Path:
+    return work.workspace.home.cache / "searches" / f"{work.request.symbol.folder}"
+
+
+def _journal(work: Work, backtester: CachedBacktester) -> Path:
+    name = f"{work.request.regime}-{backtester.data_fingerprint[:16]}-{work.seed}.jsonl"
+    return _journals(work) / name
+
+
+def _search(
+    work: Work, backtester: CachedBacktester, space: Mapping[str, Range], journal: Path
+) -> SearchResult:
+    from ares_resources.backtesting.search import search_parameters
 
     settings, patience = work.settings, _patience(work)
-    journal = work.workspace.home.cache / "searches" / f"{work.request.symbol.folder}"
-    name = f"{work.request.regime}-{backtester.data_fingerprint[:16]}-{work.seed}.jsonl"
     return search_parameters(
         lambda points: backtester.evaluate_many([_strategy(work, point) for point in points]),
-        {name: Range(low, high) for name, (low, high) in _ranges(work).items()},
+        space,
         n_trials=settings.max_trials,
         batch=settings.search.batch,
         patience=_NEVER if patience is None else patience,
         seed=work.seed,
         minimum_trades=settings.search.minimum_trades,
-        journal_path=journal / name,
+        journal_path=journal,
         journal_key=repr((backtester.data_fingerprint, code_fingerprint(), _costs(work))),
         progress=lambda done, total: work.advanced("trial", done, total),
     )
@@ -261,7 +302,7 @@ SPEC = StepSpec(
     number=12,
     name="final_parameters",
     title="Final Parameters Optimization",
-    description="Entry margin, stop and target by multi-objective search on development.",
+    description="Entry margin, stop, target and size by multi-objective search on development.",
     group="evidence",
     kind="bundle",
     inputs=(
@@ -285,4 +326,5 @@ SPEC = StepSpec(
         "window",
     ),
     function=final_parameters,
+    after=forget_journal,
 )

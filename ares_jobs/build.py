@@ -15,6 +15,7 @@ from ares_assets.checks import CHECKS
 from ares_assets.step import as_asset
 from ares_assets.steps import STEPS
 from ares_jobs.jobs import JOBS
+from ares_jobs.run_workspace import RunWorkspace
 from ares_jobs.schedules import enhanced_training_schedule
 from ares_jobs.sensors import inbox_sensor, reaper_sensor, retrain_sensor
 from ares_resources.dagster_resources import WorkspaceResource
@@ -24,9 +25,10 @@ from ares_resources.tracking import tracking
 
 def default_resources() -> dict[str, Any]:
     """The resources of the product."""
+    # Dagster gives each IO manager its own copy, without the run config: it may judge no window.
     workspace = WorkspaceResource()
     return {
-        "workspace": workspace,
+        "workspace": RunWorkspace(),
         "tracking": tracking,
         "frames": ParquetIOManager(workspace=workspace),
         "bundles": BundleIOManager(workspace=workspace),

@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from ares_jobs.config_file import read_config
 from ares_jobs.runner import TrainingRequest
 from ares_resources.errors import BadInput
 from ares_resources.home import Home
 from ares_resources.settings import Mode, load_settings
+from ares_resources.settings_trees import merge_trees
 from ares_resources.symbols import SymbolKey
 
 
@@ -40,13 +42,8 @@ def training_request(
 
     if mode not in ("full", "blank"):
         raise BadInput(f"mode {mode!r} is not known; allowed: full, blank")
-    tree = read_config(config)
-    if timeframe is not None:
-        tree.setdefault("data", {})["timeframe"] = timeframe
-    if seed is not None:
-        tree["seed"] = seed
-    if lookback_days is not None:
-        _set_lookback(tree, mode, lookback_days)
+    typed = _typed(timeframe=timeframe, seed=seed, lookback_days=lookback_days, mode=mode)
+    tree = merge_trees(read_config(config), typed)
     load_settings(tree)
     return TrainingRequest(
         symbol=SymbolKey(symbol, exchange),
@@ -56,32 +53,6 @@ def training_request(
         as_of=as_of,
         offline=offline,
     )
-
-
-def read_config(path: Path | None) -> dict[str, Any]:
-    """The tree of a YAML file; empty without one.
-
-    Raises
-    ------
-    BadInput
-        If the file is missing, a folder, not YAML, or holds no mapping.
-    """
-    if path is None:
-        return {}
-    import yaml
-
-    if not path.is_file():
-        raise BadInput(f"--config {str(path)!r} is not a file; allowed: a YAML file of settings")
-    try:
-        with path.open(encoding="utf-8") as text:
-            tree = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"--config {str(path)!r} is not YAML: {error}") from error
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict):
-        raise BadInput(f"--config {str(path)!r} holds {type(tree).__name__}; allowed: a mapping")
-    return tree
 
 
 def ingest_files(
@@ -143,7 +114,16 @@ def _unless_auto(option: str, value: str, allowed: tuple[str, ...]) -> str | Non
     return None if value == "auto" else value
 
 
-def _set_lookback(tree: dict[str, Any], mode: str, days: str) -> None:
-    manager = tree.setdefault("enhanced_training_manager", {})
-    group = manager.setdefault("blank", {}) if mode == "blank" else manager
-    group["lookback_days"] = days
+def _typed(
+    *, timeframe: str | None, seed: str | None, lookback_days: str | None, mode: str
+) -> dict[str, Any]:
+    """The tree of what was said by options; text as it was typed."""
+    tree: dict[str, Any] = {}
+    if timeframe is not None:
+        tree["data"] = {"timeframe": timeframe}
+    if seed is not None:
+        tree["seed"] = seed
+    if lookback_days is not None:
+        window = {"lookback_days": lookback_days}
+        tree["enhanced_training_manager"] = {"blank": window} if mode == "blank" else window
+    return tree

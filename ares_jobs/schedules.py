@@ -20,6 +20,7 @@ import dagster as dg
 
 from ares_assets.partitions import REGIMES, SYMBOLS, partition_tags
 from ares_jobs.jobs import JOBS
+from ares_jobs.training_window import check_window
 from ares_resources.dagster_resources import AS_OF_TAG, CONFIG_TAG, MODE_TAG, OFFLINE_TAG
 from ares_resources.errors import BadInput, ExchangeUnavailable
 from ares_resources.home import Home
@@ -63,6 +64,7 @@ def enhanced_training_schedule(
     """One tick: the run requests of the symbols that are due, or why there are none."""
     tree = _configured()
     settings, home = load_settings(tree), Home.find()
+    check_window(settings)
     names = _rotated(context.instance.get_dynamic_partitions(SYMBOLS))
     now, deadline = context.scheduled_execution_time.timestamp(), time.monotonic() + _BUDGET_SECONDS
     requests, reasons = [], []
@@ -113,7 +115,7 @@ def new_bars(
 
 
 def _configured() -> dict[str, Any]:
-    from ares_jobs.cli_request import read_config
+    from ares_jobs.config_file import read_config
 
     given = os.environ.get(CONFIG_VARIABLE)
     return read_config(Path(given)) if given else {}

@@ -13,6 +13,7 @@ from typing import Any
 from ares_jobs.runner import TrainingRequest
 from ares_resources.errors import BadInput
 from ares_resources.settings import Settings, load_settings
+from ares_resources.settings_trees import merge_trees
 from ares_resources.symbols import SymbolKey
 
 _REQUIRED = ("symbol", "exchange")
@@ -78,17 +79,7 @@ def _merged(
         window = {"lookback_days": given["lookback_days"]}
         group = {"blank": window} if settings.mode == "blank" else window
         asked["enhanced_training_manager"] = group
-    return _overlaid(config, asked)
-
-
-def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    tree = dict(below)
-    for name, value in above.items():
-        standing = tree.get(name)
-        if isinstance(value, Mapping) and isinstance(standing, Mapping):
-            value = _overlaid(standing, value)
-        tree[name] = value
-    return tree
+    return merge_trees(config, asked)
 
 
 def _regimes(given: Mapping[str, Any]) -> tuple[str, ...]:

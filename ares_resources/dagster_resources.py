@@ -19,6 +19,7 @@ from pydantic import Field, PrivateAttr
 from ares_resources.errors import BadInput
 from ares_resources.home import Home
 from ares_resources.settings import Mode, Settings, load_settings
+from ares_resources.settings_trees import shown
 from ares_resources.workspace import Workspace
 
 MODE_TAG = "ares/mode"
@@ -26,6 +27,7 @@ AS_OF_TAG = "ares/as_of"
 OFFLINE_TAG = "ares/offline"
 CONFIG_TAG = "ares/config"
 SYMBOLS_PARTITIONS = "symbols"
+SYMBOL_TAG = "dagster/partition/symbol"
 
 
 class WorkspaceResource(dg.ConfigurableResource):
@@ -41,19 +43,33 @@ class WorkspaceResource(dg.ConfigurableResource):
     _workspace: Workspace | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Check the run's tags, create the home and register the symbol."""
+        """Check the run's tags and settings."""
         self._tags = dict(context.run.tags) if context.run else {}
         self._run_id = context.run.run_id if context.run else None
-        symbol = self._tags.get("dagster/partition/symbol")
-        if symbol is not None:
+        try:
+            self.check()
+        except BadInput as refused:
+            # Beside Dagster's account of the failure, which shows every frame of the stack.
+            if context.log is not None:
+                context.log.error(str(refused))
+            raise
+
+    def check(self) -> None:
+        """Refuse tags and settings that no run could use.
+
+        Raises
+        ------
+        BadInput
+            Naming the value and what is allowed.
+        """
+        if SYMBOL_TAG in self._tags:
             _check_tags(self._tags)
-            if context.instance is not None:
-                context.instance.add_dynamic_partitions(SYMBOLS_PARTITIONS, [symbol])
+        self.as_of_ms()
+        self.offline()
         self.request_settings()
-        self.workspace()
 
     def workspace(self) -> Workspace:
-        """The opened home."""
+        """The opened home, created where there is none."""
         if self._workspace is None:
             home = Home.find()
             home.create()
@@ -126,18 +142,29 @@ def _tag_tree(tags: Mapping[str, str]) -> dict[str, Any]:
     if text is None:
         return {}
     try:
-        tree = json.loads(text)
-    except json.JSONDecodeError as error:
+        tree = json.loads(text, object_pairs_hook=_each_once)
+    except RecursionError:
+        raise BadInput(f"tag {CONFIG_TAG} is nested deeper than any setting") from None
+    except ValueError as error:
         raise BadInput(f"tag {CONFIG_TAG} is not JSON: {error}") from None
     if not isinstance(tree, dict):
-        raise BadInput(f"tag {CONFIG_TAG} must hold a mapping, not {text!r}")
+        raise BadInput(f"tag {CONFIG_TAG} must hold a mapping, not {shown(text)}")
+    return tree
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in tree:
+            raise BadInput(f"tag {CONFIG_TAG}: key {shown(key)} stands twice; allowed: once")
+        tree[key] = value
     return tree
 
 
 def _check_tags(tags: Mapping[str, str]) -> None:
     from ares_resources.symbols import SymbolKey
 
-    symbol, regime = tags["dagster/partition/symbol"], tags.get("dagster/partition/regime")
+    symbol, regime = tags[SYMBOL_TAG], tags.get("dagster/partition/regime")
     SymbolKey.parse(symbol)
     if tags.get("dagster/partition") != f"{regime}|{symbol}":
         raise BadInput(

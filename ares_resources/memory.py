@@ -19,7 +19,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 
-from ares_resources.errors import BadInput, MemoryExceeded
+from ares_resources.errors import AresError, BadInput, MemoryExceeded
 from ares_resources.memory_limits import MemorySample, forget_peak, measure
 
 __all__ = ["MemoryManager", "MemorySample", "measure", "register_cache"]
@@ -86,19 +86,25 @@ class MemoryManager:
         return self._last
 
     def free_caches(self) -> int:
-        """Empty every registered cache; returns the bytes by which the process shrank."""
+        """Empty every registered cache; returns the bytes by which the process shrank.
+
+        Raises
+        ------
+        AresError
+            If a cache could not be emptied: the first of them, once all were tried.
+        """
         before = self.sample().rss
-        for name in sorted(self._caches):
-            self._caches[name]()
-        for known in list(_process_caches):
-            free = known()
-            if free is not None:
-                free()
+        named = [(name, self._caches[name]) for name in sorted(self._caches)]
+        others = [free for known in list(_process_caches) if (free := known()) is not None]
+        tried = [*named, *((_name(free), free) for free in others)]
+        refused = [reason for one in tried if (reason := _refusal(*one)) is not None]
         gc.collect()
         _return_pages()
         freed = max(0, before - self.sample().rss)
         self._freed += freed
         self._cleanups += 1
+        if refused:
+            raise AresError(refused[0])
         return freed
 
     def guard(self, step: str, estimate_bytes: int = 0) -> MemorySample:
@@ -109,11 +115,16 @@ class MemoryManager:
         MemoryExceeded
             If the threshold would be passed even after the caches were freed; the message
             names the step, the figures and what to do.
+        AresError
+            If a cache could not be emptied.
         """
         sample = self.sample()
         if not self.enabled or self._fits(sample, estimate_bytes):
             return sample
-        self.free_caches()
+        try:
+            self.free_caches()
+        except AresError as error:
+            raise AresError(f"{step}: {error}") from error
         sample = self._last
         if self._fits(sample, estimate_bytes):
             return sample
@@ -132,6 +143,9 @@ class MemoryManager:
         ------
         MemoryExceeded
             As :meth:`guard`; also where an allocation of the step was refused.
+        AresError
+            If memory can no longer be watched: a measurement failed, or a cache could not be
+            emptied.
         """
         self._peak = self._freed = self._cleanups = 0
         self._forget()
@@ -144,8 +158,9 @@ class MemoryManager:
                 if watch is not None:
                     watch.end()
         except _Interrupt:
-            reason = watch.reason if watch is not None else ""
-            raise MemoryExceeded(reason) from None
+            if watch is None or watch.reason is None:
+                raise AresError(f"{step}: stopped by a memory watch that gave no reason") from None
+            raise watch.reason from None
         except MemoryError as error:
             sample = self.sample()
             raise MemoryExceeded(
@@ -178,7 +193,7 @@ class _Watch:
     """A thread that guards a step, and interrupts the thread that runs it."""
 
     def __init__(self, manager: MemoryManager, step: str) -> None:
-        self.reason = ""
+        self.reason: AresError | None = None
         self._manager, self._step = manager, step
         self._watched = threading.get_ident()
         self._over, self._lock = threading.Event(), threading.Lock()
@@ -195,12 +210,34 @@ class _Watch:
         while not self._over.wait(_EVERY_SECONDS):
             try:
                 self._manager.guard(self._step)
-            except MemoryExceeded as reason:
-                with self._lock:
-                    if not self._over.is_set():
-                        self.reason = str(reason)
-                        _raise_in(self._watched, _Interrupt)
-                return
+            except AresError as error:
+                return self._stop(error)
+            except BaseException as error:  # noqa: BLE001 - a step that nobody watches is stopped
+                return self._stop(AresError(f"{self._step}: memory watch failed: {_words(error)}"))
+
+    def _stop(self, reason: AresError) -> None:
+        with self._lock:
+            if not self._over.is_set():
+                self.reason = reason
+                _raise_in(self._watched, _Interrupt)
+
+
+def _refusal(name: str, free: Callable[[], object]) -> str | None:
+    """Why a cache could not be emptied; None where it could."""
+    try:
+        free()
+    except Exception as error:  # noqa: BLE001 - raised by whoever asks, once all were tried
+        return f"memory has to be freed, but cache {name!r} could not be emptied: {_words(error)}"
+    return None
+
+
+def _name(free: Callable[[], object]) -> str:
+    return str(getattr(free, "__qualname__", free))
+
+
+def _words(error: BaseException) -> str:
+    """An error in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _raise_in(thread: int, kind: type[BaseException] | None) -> None:

@@ -23,7 +23,9 @@ from ares_resources.backtesting.progressive import (
     ProgressiveOutcome,
     purged_blocks,
 )
+from ares_resources.backtesting.recorded import RecordedEvaluator
 from ares_resources.backtesting.results import BacktestResult
+from ares_resources.backtesting.trial_records import TrialRecords
 from ares_resources.errors import BadInput
 from ares_resources.hashing import cache_key
 from ares_resources.home import Home
@@ -35,6 +37,9 @@ from ares_resources.streaming import StreamingDataProcessor
 
 if TYPE_CHECKING:
     from ares_resources.backtesting.sampler import AdaptiveSampler
+
+UNNAMED = "unnamed"
+"""The study of looks for which nobody named one."""
 
 T = TypeVar("T")
 Data = TypeVar("Data")
@@ -68,6 +73,7 @@ class EnhancedTrainingManagerOptimized:
         self.ledger = TrialLedger(self.home.ledger)
         self._backtester: CachedBacktester | None = None
         self._evaluator: ProgressiveEvaluator | None = None
+        self._study = UNNAMED
 
     @property
     def threads(self) -> int:
@@ -95,7 +101,8 @@ class EnhancedTrainingManagerOptimized:
         )
         horizon = self.settings.labels.horizon_bars
         cut = purged_blocks(len(market), blocks=blocks, purge_rows=horizon)
-        self._evaluator = self.progressive_evaluator(cut)
+        self._study = study
+        self._evaluator = self.progressive_evaluator(cut, data=self._backtester.data_fingerprint)
         return self._backtester
 
     def cached_backtester(
@@ -130,15 +137,33 @@ class EnhancedTrainingManagerOptimized:
         size: np.ndarray,
         *,
         management: np.ndarray | None = None,
+        study: str | None = None,
     ) -> ParallelBacktester:
-        """A backtester without cache on the settings' number of threads."""
+        """A backtester without cache on the settings' number of threads.
+
+        Its looks count in the ledger under ``study``: that of the attached market where none
+        is given, else :data:`UNNAMED`.
+        """
         return ParallelBacktester(
-            market, probability, size, max_workers=self.threads, management=management
+            market,
+            probability,
+            size,
+            max_workers=self.threads,
+            management=management,
+            ledger=self.ledger,
+            study=study or self._study,
         )
 
-    def progressive_evaluator(self, blocks: tuple[Block, ...]) -> ProgressiveEvaluator:
-        """Successive halving; an audit where early stopping is switched off."""
-        return ProgressiveEvaluator(blocks, enabled=self._stopping)
+    def progressive_evaluator(
+        self, blocks: tuple[Block, ...], *, study: str | None = None, data: str = ""
+    ) -> ProgressiveEvaluator:
+        """Successive halving; an audit where early stopping is switched off.
+
+        Candidates count in the ledger under ``study``, as in :meth:`parallel_backtester`, on the
+        data with the fingerprint ``data``.
+        """
+        records = TrialRecords(self.ledger, study or self._study)
+        return RecordedEvaluator(blocks, records=records, data=data, enabled=self._stopping)
 
     def incremental_trainer(
         self, learner: Learner[Data, Model], **options: Any

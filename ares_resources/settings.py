@@ -16,10 +16,13 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from ares_resources.errors import BadInput
+from ares_resources.settings_trees import checked_kind, merge_trees, shown
 from ares_resources.timeframes import (
     TIMEFRAMES,
     slower_timeframes,
@@ -46,6 +49,11 @@ class _Group(BaseModel):
         extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        return checked_kind(value, cls.model_fields[str(info.field_name)].annotation)
+
 
 def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
     if pair[0] > pair[1]:
@@ -56,12 +64,22 @@ def _ascending(pair: tuple[float, float]) -> tuple[float, float]:
 def _above_zero(pair: tuple[float, float]) -> tuple[float, float]:
     if pair[0] <= 0:
         raise ValueError("both numbers must be above 0")
+    if pair[0] < NARROWEST or pair[1] > WIDEST:
+        raise ValueError(f"both numbers must be from {NARROWEST:g} to {WIDEST:g}")
     return pair
+
+
+def _none_or_a_bar(bars: float) -> float:
+    if 0 < bars < 1:
+        raise ValueError("allowed: 0, or from 1 on")
+    return bars
 
 
 def _a_margin(pair: tuple[float, float]) -> tuple[float, float]:
     if pair[0] < 0 or pair[1] > 0.5:
         raise ValueError("both numbers must be from 0 to 0.5")
+    if pair[0] == 0.5:
+        raise ValueError("the first number must be below 0.5: at 0.5 nothing is ever entered")
     return pair
 
 
@@ -71,11 +89,24 @@ def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+# Barriers, stops and targets, as multiples of volatility: beyond them none is ever, or always, met.
+NARROWEST, WIDEST = 0.01, 1000
 Range: TypeAlias = Annotated[tuple[float, float], AfterValidator(_ascending)]
 Widths: TypeAlias = Annotated[Range, AfterValidator(_above_zero)]
 Margins: TypeAlias = Annotated[Range, AfterValidator(_a_margin)]
 # Bars of a hundred years of minutes: beyond it nothing is meant, and arithmetic overflows.
 MOST_BARS = 52_560_000
+# Beyond them a search takes years, or its returns more memory than there is.
+MOST_TRIALS = 100_000
+MOST_ROUNDS = 10_000
+# Entries, files, batches: a number above it is a slip, and arithmetic may overflow.
+MOST_COUNT = 1_000_000_000
+# Seconds: thirty days, for what one call or one collection may take.
+LONGEST_WAIT = 2_592_000
+# A hundred years.
+LONGEST_WINDOW_DAYS = 36_500
+# Events that step 8 needs at least; ``ares_assets.tactician.specialists`` has the reason.
+LEAST_EVENTS = 60
 # Basis points of a whole price: what acting costs stays below it.
 WHOLE_BP = 10_000
 
@@ -83,25 +114,38 @@ WHOLE_BP = 10_000
 class BlankMode(_Group):
     """What blank mode uses in place of the full mode's three budgets."""
 
-    max_trials: int = Field(3, ge=1, description="Budget of step 12 in blank mode, trials.")
-    n_trials: int = Field(5, ge=1, description="Budget of the study of step 6, trials.")
-    lookback_days: float = Field(30, gt=0, le=36_500, description="Window of blank mode, days.")
+    max_trials: int = Field(
+        3, ge=1, le=MOST_TRIALS, description="Budget of step 12 in blank mode, trials."
+    )
+    n_trials: int = Field(
+        5, ge=1, le=MOST_TRIALS, description="Budget of the study of step 6, trials."
+    )
+    lookback_days: float = Field(
+        30, gt=0, le=LONGEST_WINDOW_DAYS, description="Window of blank mode, days."
+    )
 
 
 class EnhancedTrainingManagerSettings(_Group):
     """The seeds' top group: modes and budgets."""
 
     enhanced_training_interval: int = Field(
-        3600, ge=1, description="Least time between scheduled trainings, seconds."
+        3600, ge=1, le=MOST_COUNT, description="Least time between scheduled trainings, seconds."
     )
     max_enhanced_training_history: int = Field(
-        100, ge=1, description="Entries kept in the training history."
+        100, ge=1, le=MOST_COUNT, description="Entries kept in the training history."
     )
     blank_training_mode: bool = Field(False, description="Light training for trying things out.")
-    max_trials: int = Field(200, ge=1, description="Budget of step 12 in full mode, trials.")
-    n_trials: int = Field(100, ge=1, description="Budget of the study of step 6, trials.")
+    max_trials: int = Field(
+        200, ge=1, le=MOST_TRIALS, description="Budget of step 12 in full mode, trials."
+    )
+    n_trials: int = Field(
+        100, ge=1, le=MOST_TRIALS, description="Budget of the study of step 6, trials."
+    )
     lookback_days: float = Field(
-        365, gt=0, le=36_500, description="Window of full mode, days up to the last closed bar."
+        365,
+        gt=0,
+        le=LONGEST_WINDOW_DAYS,
+        description="Window of full mode, days up to the last closed bar.",
     )
     blank: BlankMode = BlankMode()
     enable_caching: bool = Field(True, description="Answer repeated backtests from the cache.")
@@ -112,25 +156,32 @@ class EnhancedTrainingManagerSettings(_Group):
 
 class CachingSettings(_Group):
     enabled: bool = Field(True, description="Keep backtest results on disk.")
-    max_cache_size: int = Field(1000, ge=1, description="Backtest results kept, entries.")
+    max_cache_size: int = Field(
+        1000, ge=1, le=MOST_COUNT, description="Backtest results kept, entries."
+    )
 
 
 class ParallelizationSettings(_Group):
     enabled: bool = Field(True, description="Backtest parameter sets on several threads.")
-    max_workers: int = Field(8, ge=1, description="Threads; never more than the machine has.")
+    max_workers: int = Field(
+        8, ge=1, le=MOST_COUNT, description="Threads; never more than the machine has."
+    )
 
 
 class EarlyStoppingSettings(_Group):
     enabled: bool = Field(True, description="Let step 12 end when its front stands still.")
     patience: int = Field(
-        10, ge=1, description="Batches of step 12 without a better front before it stops."
+        10,
+        ge=1,
+        le=MOST_COUNT,
+        description="Batches of step 12 without a better front before it stops.",
     )
 
 
 class MemoryManagementSettings(_Group):
     enabled: bool = Field(True, description="Free caches, then stop, at the threshold.")
     memory_threshold: float = Field(
-        0.8, gt=0, le=1, description="Share of the machine's memory at which caches are freed."
+        0.8, ge=0.001, le=1, description="Share of the machine's memory at which caches are freed."
     )
 
 
@@ -155,21 +206,29 @@ class DataSettings(_Group):
         le=MOST_BARS,
         description="Bars read before the window so that indicators settle, bars.",
     )
-    request_timeout_seconds: float = Field(10, gt=0, description="One request, seconds.")
-    deadline_seconds: float = Field(900, gt=0, description="The whole collection, seconds.")
-    max_retries: int = Field(5, ge=0, description="Tries after a transient failure, per request.")
+    request_timeout_seconds: float = Field(
+        10, ge=0.1, le=LONGEST_WAIT, description="One request, seconds."
+    )
+    deadline_seconds: float = Field(
+        900, ge=1, le=LONGEST_WAIT, description="The whole collection, seconds."
+    )
+    max_retries: int = Field(
+        5, ge=0, le=10_000, description="Tries after a transient failure, per request."
+    )
 
 
 class WindowSettings(_Group):
     """The roles of time; what remains is holdout."""
 
-    development: float = Field(0.7, gt=0, lt=1, description="Share that steps 4-10, 12 may fit on.")
-    calibration: float = Field(0.1, gt=0, lt=1, description="Share that step 11 fits on.")
+    development: float = Field(
+        0.7, ge=0.01, lt=1, description="Share that steps 4-10, 12 may fit on."
+    )
+    calibration: float = Field(0.1, ge=0.01, lt=1, description="Share that step 11 fits on.")
 
     @model_validator(mode="after")
     def _leaves_holdout(self) -> WindowSettings:
-        if self.development + self.calibration >= 1:
-            raise ValueError("development + calibration must leave a holdout (be below 1)")
+        if self.development + self.calibration > 0.99:
+            raise ValueError("development + calibration must leave a holdout (be at most 0.99)")
         return self
 
 
@@ -180,9 +239,9 @@ class RegimeSettings(_Group):
         "filtered_hmm", description="How regimes are told apart."
     )
     volatility_halflife_bars: float = Field(
-        60, gt=0, le=MOST_BARS, description="Half-life of the realised-volatility average, bars."
+        60, ge=1, le=MOST_BARS, description="Half-life of the realised-volatility average, bars."
     )
-    baseline_halflife_bars: float = Field(
+    baseline_halflife_bars: Annotated[float, AfterValidator(_none_or_a_bar)] = Field(
         10_080,
         ge=0,
         le=MOST_BARS,
@@ -190,7 +249,7 @@ class RegimeSettings(_Group):
         "development bars call for one, bars; 0: never.",
     )
     trend_halflife_bars: float = Field(
-        720, gt=0, le=MOST_BARS, description="Half-life of the trend, bars."
+        720, ge=1, le=MOST_BARS, description="Half-life of the trend, bars."
     )
     enter_probability: float = Field(
         0.75, gt=0.34, lt=1, description="Posterior above which a new regime is entered."
@@ -206,10 +265,17 @@ class RegimeSettings(_Group):
         "else it believes each bar less.",
     )
     jump_penalty: float = Field(
-        3.5, gt=0, description="Cost of a switch in jump_model, halves of squared deviations."
+        3.5,
+        ge=1e-6,
+        le=10_000,
+        description="Cost of a switch in jump_model, halves of squared deviations.",
     )
     minimum_events: int = Field(
-        150, ge=20, description="Fewest labelled development events a partition trains on."
+        150,
+        ge=20,
+        le=MOST_BARS,
+        description="Fewest labelled development events a partition trains on, 60 or more: step 8 "
+        "refuses a tactician fewer signals than that, and experts need 30 events in each fold.",
     )
     when_too_few: Literal["skip", "pool"] = Field(
         "skip", description="Skip a partition with too few events, or train it on all regimes."
@@ -227,19 +293,19 @@ class LabelSettings(_Group):
     )
     upper_width: float = Field(
         1.5,
-        gt=0,
-        le=1000,
+        ge=NARROWEST,
+        le=WIDEST,
         description="Upper barrier, multiples of the horizon's expected volatility.",
     )
     lower_width: float = Field(
         1.5,
-        gt=0,
-        le=1000,
+        ge=NARROWEST,
+        le=WIDEST,
         description="Lower barrier, multiples of the horizon's expected volatility.",
     )
     volatility_halflife_bars: float = Field(
         240,
-        gt=0,
+        ge=1,
         le=MOST_BARS,
         description="Half-life of the volatility that scales the barriers, bars.",
     )
@@ -290,7 +356,9 @@ class AnalystSettings(_Group):
     gain_confidence: float = Field(
         0.9, gt=0.5, lt=1, description="One-sided confidence a paired gain must reach to be kept."
     )
-    ensemble_rounds: int = Field(25, ge=1, description="Draws of the greedy ensemble selection.")
+    ensemble_rounds: int = Field(
+        25, ge=1, le=MOST_ROUNDS, description="Draws of the greedy ensemble selection."
+    )
     maximum_q_statistic: float = Field(
         0.98, gt=0, le=1, description="Diversity floor: members more alike than this are refused."
     )
@@ -305,11 +373,17 @@ class TacticianSettings(_Group):
     timeframes: Annotated[tuple[Timeframe, ...], AfterValidator(_each_once)] = Field(
         ("5m", "1h"), description="Timeframes a tactician is trained at, besides the base one."
     )
-    kelly_fraction: float = Field(0.25, gt=0, le=1, description="Share of the Kelly size taken.")
-    target_volatility: float = Field(0.2, gt=0, description="Annual volatility aimed at.")
-    maximum_position: float = Field(1.0, gt=0, le=10, description="Largest size, share of equity.")
+    kelly_fraction: float = Field(
+        0.25, ge=0.0001, le=1, description="Share of the Kelly size taken."
+    )
+    target_volatility: float = Field(
+        0.2, ge=0.0001, le=1000, description="Annual volatility aimed at."
+    )
+    maximum_position: float = Field(
+        1.0, ge=0.0001, le=10, description="Largest size, share of equity."
+    )
     drawdown_brake: float = Field(
-        0.2, gt=0, lt=1, description="Drawdown at which size has shrunk to nothing."
+        0.2, ge=0.001, lt=1, description="Drawdown at which size has shrunk to nothing."
     )
 
 
@@ -331,26 +405,35 @@ class CalibrationSettings(_Group):
         min_length=1,
         description="Calibrators compared.",
     )
-    bins: int = Field(10, ge=2, description="Equal-mass bins of the calibration error.")
+    bins: int = Field(10, ge=2, le=10_000, description="Equal-mass bins of the calibration error.")
     coverage: float = Field(0.9, gt=0.5, lt=1, description="Wanted coverage of prediction sets.")
 
 
 class SearchSettings(_Group):
     """Step 12: what is searched and what must hold."""
 
-    batch: int = Field(10, ge=1, description="Trials asked for and evaluated at once.")
+    batch: int = Field(
+        10, ge=1, le=MOST_TRIALS, description="Trials asked for and evaluated at once."
+    )
     enter_margin: Margins = Field(
         (0.0, 0.12), description="Range of |probability - 1/2| needed to enter."
     )
     stop_width: Widths = Field((1.0, 8.0), description="Range of stops, ATR.")
     target_width: Widths = Field((1.0, 12.0), description="Range of targets, ATR.")
-    minimum_trades: int = Field(10, ge=1, description="A parameter set must trade this often.")
+    size_multiple: Widths = Field(
+        (1.0, 1.0),
+        description="Range of the factor on the tactician's sizes, which stay within "
+        "maximum_position; two equal numbers leave it out of the search (docs/search.md says why).",
+    )
+    minimum_trades: int = Field(
+        10, ge=1, le=MOST_BARS, description="A parameter set must trade this often."
+    )
 
 
 class ValidationSettings(_Group):
     """Steps 13-15."""
 
-    refits: int = Field(4, ge=2, description="Walk-forward blocks of the holdout.")
+    refits: int = Field(4, ge=2, le=1000, description="Walk-forward blocks of the holdout.")
     incremental: bool = Field(
         False,
         description="Let anchored refits of boosted trees continue the model before where events "
@@ -363,6 +446,7 @@ class ValidationSettings(_Group):
     incremental_tolerance: float = Field(
         0.002,
         ge=0,
+        le=10,
         description="Log-loss that continuing may cost against a fit from scratch, standard error "
         "included, nats.",
     )
@@ -375,7 +459,13 @@ class ValidationSettings(_Group):
         1, ge=0, le=MOST_BARS, description="Extra bars of latency in the stress."
     )
     ruin_drawdown: float = Field(0.5, gt=0, lt=1, description="Drawdown that counts as ruin.")
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the sequential test.")
+    confidence: float = Field(
+        0.95,
+        gt=0.7,
+        lt=1,
+        description="Confidence of step 15's sequential test, above 0.7: its bound holds for no "
+        "chance of error of 0.3 or more.",
+    )
 
 
 class GateSettings(_Group):
@@ -384,7 +474,7 @@ class GateSettings(_Group):
     minimum_deflated_sharpe: float = Field(0.95, gt=0.5, lt=1, description="DSR, probability.")
     maximum_overfitting: float = Field(0.5, gt=0, le=1, description="PBO, probability.")
     maximum_ruin: float = Field(0.05, ge=0, le=1, description="Bootstrap share of ruined paths.")
-    minimum_trades: int = Field(30, ge=1, description="Trades on the holdout.")
+    minimum_trades: int = Field(30, ge=1, le=MOST_BARS, description="Trades on the holdout.")
 
 
 class RetrainSettings(_Group):
@@ -409,7 +499,10 @@ class CheckSettings(_Group):
         24, gt=0, description="Longest gap between bars before training stops, hours."
     )
     maximum_price_spikes: int = Field(
-        0, ge=0, description="Prices that may leap by over half and straight back, bars."
+        0,
+        ge=0,
+        le=MOST_BARS,
+        description="Prices that may leap by over half and straight back, bars.",
     )
     maximum_zero_volume_share: float = Field(
         0.5, ge=0, le=1, description="Bars without a trade before training stops, share."
@@ -430,7 +523,10 @@ class CheckSettings(_Group):
         description="Least share of development of each regime, else a warning.",
     )
     minimum_regime_episodes: int = Field(
-        3, ge=1, description="Fewest stays in each regime in development, else a warning."
+        3,
+        ge=1,
+        le=MOST_BARS,
+        description="Fewest stays in each regime in development, else a warning.",
     )
     switches_per_30_days: Range = Field(
         (2, 200),
@@ -455,7 +551,7 @@ class TrackingSettings(_Group):
 class ReleaseSettings(_Group):
     """Step 16."""
 
-    keep_versions: int = Field(10, ge=1, description="Bundles kept for a partition.")
+    keep_versions: int = Field(10, ge=1, le=MOST_COUNT, description="Bundles kept for a partition.")
 
 
 class Settings(_Group):
@@ -520,17 +616,17 @@ def load_settings(*overrides: Mapping[str, Any], mode: Mode | None = None) -> Se
     BadInput
         One line: the key or value that is wrong, where it stands, and what is allowed.
     """
-    tree: dict[str, Any] = {}
-    for override in overrides:
-        _merge(tree, override)
+    asked: Mapping[str, Any] = {}
     if mode is not None:
-        _merge(tree, {"enhanced_training_manager": {"blank_training_mode": mode == "blank"}})
+        asked = {"enhanced_training_manager": {"blank_training_mode": mode == "blank"}}
     try:
-        settings = Settings.model_validate(tree)
+        settings = Settings.model_validate(merge_trees(*overrides, asked))
     except ValidationError as error:
-        raise BadInput(_first_problem(error)) from error
+        # Without its cause, which has several lines: Dagster shows every cause there is.
+        raise BadInput(_first_problem(error)) from None
     _check_slower(settings)
     _check_stress(settings)
+    _check_events(settings)
     return settings
 
 
@@ -570,28 +666,32 @@ def _check_stress(settings: Settings) -> None:
         )
 
 
-def _merge(into: dict[str, Any], tree: Mapping[str, Any], path: str = "") -> None:
-    if not isinstance(tree, Mapping):
-        raise BadInput(f"configuration{path} must be a mapping, not {tree!r}")
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
-            _merge(into[key], value, f"{path}.{key}")
-        else:
-            into[key] = dict(value) if isinstance(value, Mapping) else value
+def _check_events(settings: Settings) -> None:
+    """Refuse to train on fewer events than a tactician of step 8 needs signals.
+
+    No bound of the field itself: models that were released under a lower one still have to be
+    read, and theirs had more events.
+    """
+    given = settings.regimes.minimum_events
+    if given < LEAST_EVENTS:
+        raise BadInput(
+            f"configuration: regimes.minimum_events = {given}; allowed: {LEAST_EVENTS} or more, "
+            "since with fewer events no tactician can be trained (step 8)"
+        )
 
 
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"])
+    where, given = ".".join(str(part) for part in problem["loc"]), shown(problem.get("input"))
     if problem["type"] == "extra_forbidden":
         known = _keys_beside(problem["loc"])
         near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-        return f"configuration: unknown key {where!r}; {hint}"
+        return f"configuration: unknown key {shown(where)}; {hint}"
     if problem["type"] == "model_type":
-        return f"configuration: {where or 'tree'} = {problem.get('input')!r}; allowed: a mapping"
+        return f"configuration: {where or 'tree'} = {given}; allowed: a mapping"
     told = problem["msg"].removeprefix("Value error, ")
-    return f"configuration: {where or 'tree'} = {problem.get('input')!r}: {told}"
+    return f"configuration: {where or 'tree'} = {given}: {told}"
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:

@@ -1,15 +1,18 @@
 """The table of speed, row by row, beside the peers: ``python -m benchmarks.bench``.
 
-Belongs here: choosing rows, keeping what was measured, the table.  Does not belong here: the
+Belongs here: choosing rows, keeping what was measured.  Does not belong here: the table, the
 rows (``rows/``), turns and ratios (``turns.py``), peers (``peers/``).
 
 Every row that is done is written at once, so a run that was killed goes on with ``--resume``,
-which leaves out the rows that this very code has measured in this size.
+which leaves out the rows that this very code has measured in this size, all programs of them.
+It ends with 1 if results differ, with 3 if some program did not run, so that its result is
+compared with nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import importlib.util
 import json
@@ -22,9 +25,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import page
+from benchmarks.arguments import results as results_file
+from benchmarks.bench_table import table
 from benchmarks.measuring import machine, versions
 from benchmarks.pages import put_table, write_results
-from benchmarks.turns import ARES, ROOT, Case, Differs, Figures, Row, ratio, take_turns
+from benchmarks.turns import (
+    NOT_COMPARED,
+    ROOT,
+    Case,
+    Differs,
+    Figures,
+    Row,
+    agreement,
+    take_turns,
+)
 
 ROWS = (
     "backtest",
@@ -44,61 +59,78 @@ ROWS = (
 )
 RESULTS = ROOT / "benchmarks" / "results" / "bench.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
+ELSEWHERE = 0.1
 ABSENT = "this row has no module yet"
+CODE = ("ares_assets", "ares_jobs", "ares_resources", "benchmarks")
+LOCKS = ("requirements.lock", "benchmarks/requirements-peers*.lock")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure the chosen rows, keep them, print the table; 1 if results differ, else 0."""
+    """Measure the chosen rows, keep them, print the table; returns the exit code."""
     options = _parser().parse_args(arguments)
     kept = json.loads(options.out.read_text()) if options.out.is_file() else {"rows": {}}
     rows: dict[str, Any] = kept["rows"]
     for name in options.rows or ROWS:
-        stamp = {"commit": _commit(), "quick": options.quick}
-        known = rows.get(name, {})
-        if options.resume and all(known.get(key) == value for key, value in stamp.items()):
+        stamp = {"code": code_hash(), "quick": options.quick}
+        if options.resume and _is_known(rows.get(name, {}), stamp):
             say(f"{name}: known")
             continue
-        rows[name] = {**stamp, **measured(name, options.quick, options.folder)}
+        found = measured(name, options.quick, options.folder)
+        rows[name] = {**stamp, "commit": _commit(), **found}
         ordered = {one: rows[one] for one in ROWS if one in rows}
         write_results(options.out, {"machine": machine(), "rows": ordered})
-    found = {name: rows[name] for name in options.rows or ROWS if name in rows}
-    print(table(found))
+    chosen = {name: rows[name] for name in options.rows or ROWS if name in rows}
+    print(table(chosen))
     if options.page:
         every = {one: rows[one] for one in ROWS if one in rows}
         put_table(options.page, "bench", table(every))
-    return 1 if any(case.get("differs") for row in found.values() for case in row["cases"]) else 0
+    cases = [case for row in chosen.values() for case in row["cases"]]
+    if any(case["differs"] for case in cases):
+        return 1
+    return 0 if all(_all_ran(case) for case in cases) else 3
+
+
+def _is_known(row: Mapping[str, Any], stamp: Mapping[str, Any]) -> bool:
+    """Whether this very code has measured the row in this size, and every program ran."""
+    same = all(row.get(key) == value for key, value in stamp.items())
+    return same and all(_all_ran(case) and not case["differs"] for case in row["cases"])
+
+
+def _all_ran(case: Mapping[str, Any]) -> bool:
+    return NOT_COMPARED not in case["equal"]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"some of: {', '.join(ROWS)}")
+    parser.add_argument(
+        "rows", nargs="*", type=_row, metavar="ROW", help=f"some of: {', '.join(ROWS)}"
+    )
     parser.add_argument("--quick", action="store_true", help="small, to see that it runs")
     parser.add_argument("--resume", action="store_true", help="go on where a run was killed")
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--page", type=Path, default=None, help="page to put the table into")
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "ares-bench")
+    parser.add_argument("--out", type=results_file("rows"), default=RESULTS)
+    parser.add_argument("--page", type=page, default=None, help="page to put the table into")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path(tempfile.gettempdir()),
+        help="where the data of a case are written, and removed with it (1.5 GB)",
+    )
     return parser
 
 
-def measured(name: str, quick: bool, folder: Path) -> dict[str, Any]:
-    """A row, measured now.
+def _row(text: str) -> str:
+    if text not in ROWS:
+        raise argparse.ArgumentTypeError(f"no row {text!r}; there are: {', '.join(ROWS)}")
+    return text
 
-    Raises
-    ------
-    SystemExit
-        If there is no such row.
-    """
-    if name not in ROWS:
-        sys.exit(f"no row {name!r}; there are: {', '.join(ROWS)}")
+
+def measured(name: str, quick: bool, folder: Path) -> dict[str, Any]:
+    """A row of ``ROWS``, measured now."""
     if importlib.util.find_spec(f"benchmarks.rows.{name}") is None:
         return {"work": name, "cases": [], "absent": ABSENT}
     row: Row = importlib.import_module(f"benchmarks.rows.{name}").ROW
     say(f"{name}: {row.work}")
-    size = "quick" if quick else "full"
-    cases = [
-        _case(replace(case, rounds=1) if quick else case, folder / name / f"{size}-{number}")
-        for number, case in enumerate(row.cases(quick))
-    ]
+    cases = [_case(replace(case, rounds=1) if quick else case, folder) for case in row.cases(quick)]
     return {
         "work": row.work,
         "command": f"python -m benchmarks.bench {name}{' --quick' if quick else ''}",
@@ -110,22 +142,38 @@ def measured(name: str, quick: bool, folder: Path) -> dict[str, Any]:
 
 def _case(case: Case, folder: Path) -> dict[str, Any]:
     figures: Figures = {}
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        figures = take_turns(case, folder, say)
-        results = {name: one["result"] for name, one in figures.items() if "result" in one}
-        equal, differs = case.same(results), False
+        # A folder of its own: data of another seed, size or generator are never taken for these.
+        with tempfile.TemporaryDirectory(prefix="ares-bench-", dir=folder) as own:
+            figures = take_turns(case, Path(own), say)
+        equal, differs = agreement(case, figures), False
+        if NOT_COMPARED in equal:
+            say(f"{case.name}: {equal}")
     except Differs as error:
         say(f"{case.name}: RESULTS DIFFER: {error}")
         equal, differs = str(error), True
     return {
         "case": case.name,
         "data": dict(case.data),
-        "threads": case.threads,
+        "threads": _threads(case, figures),
         "rounds": case.rounds,
         "equal": equal,
         "differs": differs,
         "figures": {name: _numbers(one) for name, one in figures.items()},
         "goals": [goal.judged(figures, case.reasons) for goal in case.goals] if figures else [],
+    }
+
+
+def _threads(case: Case, figures: Figures) -> dict[str, int]:
+    """What each program has a use for; all, if other threads of a peer than the calling one worked.
+
+    Ares is told how many, and computes in threads of its own also where it is told one.
+    """
+    busy = {name for name, one in figures.items() if one.get("elsewhere", 0) > ELSEWHERE}
+    return {
+        one.shown: case.threads if one.is_peer and one.shown in busy else case.threads_of(one)
+        for one in case.programs
     }
 
 
@@ -139,59 +187,6 @@ def _numbers(figure: Mapping[str, Any]) -> dict[str, Any]:
     if plain:
         return {**figure, "result": plain}
     return {k: v for k, v in figure.items() if k != "result"}
-
-
-def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """The rows as Markdown: Ares, each peer over Ares, memory, equality, goals."""
-    lines = [
-        "| work | Ares | peers: times Ares' time (peak MiB) | Ares' peak MiB (added) "
-        "| equal results | goal: figure |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, row in rows.items():
-        if row.get("absent"):
-            lines.append(f"| **{name}** | | | | | not measured: {row['absent']} |")
-        for case in row["cases"]:
-            lines.append(f"| **{name}**, {case['case']} | {_cells(case)} |")
-    return "\n".join(lines)
-
-
-def _cells(case: Mapping[str, Any]) -> str:
-    figures: Figures = case["figures"]
-    own = figures.get(ARES, {})
-    peers = [_peer(figures, name) for name in figures if name != ARES]
-    cells = [
-        _seconds(own["seconds"]) if own else "failed",
-        "; ".join(peers),
-        f"{own['peak_mib']:.0f} ({own['added_mib']:.1f})" if own else "",
-        ("DIFFERS: " if case["differs"] else "") + case["equal"],
-        "; ".join(_goal(goal) for goal in case["goals"]),
-    ]
-    return " | ".join(cells).replace("\n", " ")
-
-
-def _peer(figures: Figures, name: str) -> str:
-    one = figures[name]
-    if "failed" in one:
-        return f"{name}: could not run ({one['failed']})"
-    times = ratio(figures, name)
-    shown = "?" if times is None else f"{times:,.3g}" if times < 1000 else f"{times:,.0f}"
-    return f"{name} {shown} ({one['peak_mib']:.0f})"
-
-
-def _goal(goal: Mapping[str, Any]) -> str:
-    if goal["met"]:
-        return f"{goal['goal']}: **{goal['figure']:g}**, met"
-    figure = "none" if goal["figure"] is None else f"{goal['figure']:g}"
-    reason = f" ({goal['reason']})" if goal["reason"] else ""
-    return f"{goal['goal']}: **{figure}**, not met{reason}"
-
-
-def _seconds(value: float) -> str:
-    for unit, scale in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
-        if value * scale >= 1 or unit == "us":
-            return f"{value * scale:.3g} {unit}"
-    raise AssertionError
 
 
 def _versions(row: Row) -> dict[str, Any]:
@@ -210,7 +205,21 @@ def _of(environment: str, packages: Sequence[str]) -> dict[str, str]:
     return dict(zip(packages, told.stdout.split(), strict=True))
 
 
+def code_hash() -> str:
+    """A name for everything that measures or is measured: code, and the locked libraries.
+
+    Results that a run writes, pages and tests are no part of it.
+    """
+    digest = hashlib.sha256()
+    code = (path for name in CODE for path in (ROOT / name).rglob("*.py"))
+    locks = (path for pattern in LOCKS for path in ROOT.glob(pattern))
+    for path in sorted([*code, *locks]):
+        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
 def _commit() -> str:
+    # For whoever reads the figures; what --resume goes by is the hash.
     told = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
     )

@@ -8,10 +8,10 @@ same frame, and is checked against Ares' values.  ``python -m benchmarks.feature
 
 from __future__ import annotations
 
+import argparse
 import functools
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable
 
@@ -26,6 +26,7 @@ from ares_assets.market.bars import join_reference
 from ares_resources.exchanges.simulated import simulate
 from ares_resources.exchanges.simulated.symbols import LABORATORY
 from ares_resources.settings import FeatureSettings
+from benchmarks.arguments import whole
 from benchmarks.peers.indicators import Pandas, TaLib, by_library
 
 NAMES = [feature.name for feature in BASE_FEATURES]
@@ -65,9 +66,11 @@ def disagreement(ours: pd.DataFrame, theirs: dict[str, np.ndarray]) -> tuple[flo
     return worst
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Print the table."""
-    bars = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.features", description=__doc__)
+    parser.add_argument("bars", nargs="?", type=whole(10_000, 10**8), default=1_000_000)
+    bars = parser.parse_args(arguments).bars
     frame = market(bars)
 
     def ares() -> pd.DataFrame:

@@ -17,48 +17,68 @@ import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks.arguments import results as results_file
+from benchmarks.arguments import whole
 from benchmarks.measuring import Run, machine, median, run, versions
+from benchmarks.turns import thread_settings
 
 PEERS = ("polars", "duckdb", "pandas", "pyarrow")
 STEP_MS = 1_000
 START_MS = 1_672_531_200_000
 SEED = 7
-GENERATOR = 1  # one more whenever the file is made otherwise, so that no old one is taken for it
 _CHUNK = 200_000
 _HERE = Path(__file__).resolve().parent
+PYTHON = _HERE.parent / ".venv-peers" / "bin" / "python"
+THREADS = 2
 _RESULTS = _HERE / "results" / "ingest.json"
 
 
-def main() -> None:
-    """Measure, print the table, and keep it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--peers", default=str(_HERE.parent / ".venv-peers" / "bin" / "python"))
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "ares-bench")
-    parser.add_argument("--out", type=Path, default=_RESULTS)
-    options = parser.parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print the table, and keep it; 1, and nothing is kept, if rows differ."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ingest", description=__doc__)
+    parser.add_argument("--rows", type=whole(1_000, 10**9), default=10_000_000)
+    parser.add_argument("--repeats", type=whole(1, 1_000), default=5)
+    parser.add_argument("--peers", default=str(PYTHON))
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--out", type=results_file(), default=_RESULTS)
+    options = parser.parse_args(arguments)
     if not Path(options.peers).is_file():
-        sys.exit(f"{options.peers} is not there; make bench-peers installs the peers")
+        parser.error(f"{options.peers} is not there; make bench-peers installs the peers")
     options.folder.mkdir(parents=True, exist_ok=True)
-    source = options.folder / f"dump-{GENERATOR}-{options.rows}.csv"
-    if not source.is_file():
-        write_dump(source, options.rows)
-    runs: dict[str, list[Run]] = {name: [] for name in ("ares", *PEERS)}
-    for turn in range(options.repeats + 1):  # the first turn warms caches and is not counted
-        for name in runs:
-            done = _take_turn(name, source, options.folder, options.peers)
-            say(f"turn {turn} {name}: {done.wall:.2f} s, {done.peak_mib:.0f} MiB")
-            if turn:
-                runs[name].append(done)
-    check_equal(options.folder)
-    result = _summary(options, source, runs)
+    with tempfile.TemporaryDirectory(prefix="ares-bench-", dir=options.folder) as folder:
+        result = measured(options.rows, options.repeats, Path(folder), options.peers)
+    differing = [figure["differs"] for figure in result["figures"].values() if figure["differs"]]
+    if differing:
+        say("; ".join(differing))
+        return 1
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(result, indent=1) + "\n")
     print(table(result))
+    return 0
+
+
+def measured(rows: int, repeats: int, folder: Path, peers: str) -> dict[str, Any]:
+    """Everything that is kept, of a dump that is made anew in an empty folder.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        If a program fails.
+    """
+    source = folder / "dump.csv"
+    write_dump(source, rows)
+    runs: dict[str, list[Run]] = {name: [] for name in ("ares", *PEERS)}
+    for turn in range(repeats + 1):  # the first turn warms caches and is not counted
+        for name in runs:
+            done = _take_turn(name, source, folder, peers)
+            say(f"turn {turn} {name}: {done.wall:.2f} s, {done.peak_mib:.0f} MiB")
+            if turn:
+                runs[name].append(done)
+    return _summary(rows, repeats, folder, peers, runs)
 
 
 def write_dump(path: Path, rows: int) -> None:
@@ -94,25 +114,20 @@ def _write_chunk(
 
 
 def _take_turn(name: str, source: Path, folder: Path, peers: str) -> Run:
+    threads = thread_settings(THREADS)
     if name != "ares":
         target = folder / f"{name}.parquet"
         program = str(_HERE / "peers" / "ingest.py")
-        return run([peers, program, name, str(source), str(target)])
+        return run([peers, program, name, str(source), str(target)], threads)
     home = folder / "home"
     shutil.rmtree(home, ignore_errors=True)
     command = [str(Path(sys.executable).with_name("ares")), "ingest", str(source)]
     command += ["--symbol", "ETHUSDT", "--exchange", "BINANCE"]
-    return run(command, {"ARES_HOME": str(home)})
+    return run(command, {**threads, "ARES_HOME": str(home)})
 
 
-def check_equal(folder: Path) -> None:
-    """Every peer's rows are those of the catalogue, bit for bit.
-
-    Raises
-    ------
-    SystemExit
-        Naming the peer and the column that differ.
-    """
+def compared(folder: Path) -> tuple[dict[str, int], dict[str, str]]:
+    """Each program's number of rows, and in what a peer's are not the catalogue's, bit for bit."""
     import pyarrow.parquet as pq
 
     from ares_resources.storage.catalogue import Catalogue, Series
@@ -121,41 +136,49 @@ def check_equal(folder: Path) -> None:
     held = Catalogue(folder / "home" / "catalogue").rows(
         Series(SymbolKey("ETHUSDT", "BINANCE"), "bars", "1s"), 0, 2**60
     )
+    counts, differs = {"ares": len(held["timestamp"])}, {"ares": ""}
     for name in PEERS:
         rows = pq.read_table(folder / f"{name}.parquet")
-        for mine, theirs in (("timestamp", "open_time"), *((c, c) for c in list(held)[1:6])):
-            if not np.array_equal(held[mine], rows[theirs].to_numpy()):
-                sys.exit(f"{name}: column {theirs} differs from the catalogue's {mine}")
-    say(f"all kept the same {len(held['timestamp'])} rows")
+        counts[name] = rows.num_rows
+        off = [
+            theirs
+            for mine, theirs in (("timestamp", "open_time"), *((c, c) for c in list(held)[1:6]))
+            if not np.array_equal(held[mine], rows[theirs].to_numpy())
+        ]
+        differs[name] = f"{name}: {', '.join(off)} not the catalogue's" if off else ""
+    return counts, differs
 
 
 def _summary(
-    options: argparse.Namespace, source: Path, runs: dict[str, list[Run]]
-) -> dict[str, object]:
-    sizes = {name: (options.folder / f"{name}.parquet").stat().st_size / 1e6 for name in PEERS}
-    files = (options.folder / "home" / "catalogue").rglob("*.parquet")
+    rows: int, repeats: int, folder: Path, peers: str, runs: dict[str, list[Run]]
+) -> dict[str, Any]:
+    counts, differs = compared(folder)
+    sizes = {name: (folder / f"{name}.parquet").stat().st_size / 1e6 for name in PEERS}
+    files = (folder / "home" / "catalogue").rglob("*.parquet")
     sizes["ares"] = sum(file.stat().st_size for file in files) / 1e6
     figures = {}
     for name, done in runs.items():
         middle = median(done)
         ratios = [mine.wall / other.wall for mine, other in zip(runs["ares"], done, strict=True)]
         figures[name] = {
-            "rows_per_second": round(options.rows / middle.wall),
+            "rows_per_second": round(rows / middle.wall),
             "wall_seconds": round(middle.wall, 2),
             "processor_seconds": round(middle.cpu, 2),
             "peak_mib": round(middle.peak_mib),
             "stored_mb": round(sizes[name]),
             "ares_wall_over_this": round(float(np.median(ratios)), 2),
+            "equal_rows": counts[name],
+            "differs": differs[name],
         }
     listed = "import importlib.metadata as m; print(*(m.version(n) for n in "
     listed += f"{list(PEERS)}), sep=',')"
-    told = subprocess.run([options.peers, "-c", listed], capture_output=True, text=True, check=True)
+    told = subprocess.run([peers, "-c", listed], capture_output=True, text=True, check=True)
     return {
-        "command": f"python -m benchmarks.ingest --rows {options.rows} --repeats {options.repeats}",
+        "command": f"python -m benchmarks.ingest --rows {rows} --repeats {repeats}",
         "date": datetime.now(UTC).date().isoformat(),
         "seed": SEED,
-        "file_mb": round(source.stat().st_size / 1e6),
-        "rows": options.rows,
+        "file_mb": round((folder / "dump.csv").stat().st_size / 1e6),
+        "rows": rows,
         "machine": machine(),
         "versions": {
             **versions("ares", "pyarrow", "numpy", "numba"),
@@ -165,13 +188,13 @@ def _summary(
     }
 
 
-def table(result: dict[str, object]) -> str:
+def table(result: dict[str, Any]) -> str:
     """The result as Markdown."""
     lines = [
         "| | rows a second | wall, s | processor, s | peak, MiB | stored, MB | Ares over this |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, figure in result["figures"].items():  # type: ignore[attr-defined]
+    for name, figure in result["figures"].items():
         lines.append(
             f"| {name} | {figure['rows_per_second'] / 1e6:.2f} M | {figure['wall_seconds']} | "
             f"{figure['processor_seconds']} | {figure['peak_mib']} | {figure['stored_mb']} | "
@@ -186,4 +209,4 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from ares_resources.provenance import code_fingerprint, library_versions
+from benchmarks.arguments import add_seeds, page, whole
+from benchmarks.arguments import results as results_file
 from benchmarks.learner_tables import markdown
 from benchmarks.measuring import machine
 from benchmarks.pages import put_table, write_results
@@ -80,12 +82,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--days", type=int, nargs="+", choices=range(30, 366), metavar="DAYS", default=[180, 365]
     )
-    parser.add_argument("--seeds", type=int, default=20, help="how many markets, one a seed")
-    parser.add_argument("--first-seed", type=int, default=907)
-    parser.add_argument("--trials", type=int, default=TRIALS, help="n_trials of step 6")
-    parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
-    parser.add_argument("--out", help="keep the results as JSON here, and go on from there")
-    parser.add_argument("--page", help="replace the table between the marks of this page")
+    add_seeds(parser, first=907, count=20)
+    parser.add_argument(
+        "--trials", type=whole(1, 10_000), default=TRIALS, help="n_trials of step 6"
+    )
+    parser.add_argument(
+        "--workers", type=whole(1, 256), default=2, help="processes of one thread each"
+    )
+    parser.add_argument(
+        "--out",
+        type=results_file("runs"),
+        help="keep the results as JSON here, and go on from there",
+    )
+    parser.add_argument(
+        "--page", type=page, help="replace the table between the marks of this page"
+    )
     return parser
 
 

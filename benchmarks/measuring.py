@@ -9,10 +9,25 @@ import os
 import platform
 import statistics
 import subprocess
-import time
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+
+# The peak that the kernel tells of a process begins with that of whoever started it, so a small one
+# does.  The command's output goes to its standard error.
+_LAUNCHER = """
+import os, sys, time
+begun = time.perf_counter()
+started = os.fork()
+if not started:
+    os.dup2(2, 1)
+    os.execvp(sys.argv[1], sys.argv[1:])
+_, status, usage = os.wait4(started, 0)
+wall = time.perf_counter() - begun
+code = os.waitstatus_to_exitcode(status)
+print(code, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+"""
 
 
 @dataclass(frozen=True)
@@ -32,21 +47,19 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
     subprocess.CalledProcessError
         If it fails; its output is kept.
     """
-    begun = time.perf_counter()
-    process = subprocess.Popen(
-        list(command),
+    done = subprocess.run(
+        [sys.executable, "-S", "-E", "-c", _LAUNCHER, *command],
         env={**os.environ, **(environment or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         text=True,
+        check=False,
     )
-    output = process.stdout.read() if process.stdout else ""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - begun
-    if process.returncode != 0:
-        raise subprocess.CalledProcessError(process.returncode, list(command), output)
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    if done.returncode:
+        raise subprocess.CalledProcessError(done.returncode, list(command), done.stderr)
+    code, wall, cpu, peak = done.stdout.split()
+    if code != "0":
+        raise subprocess.CalledProcessError(int(code), list(command), done.stderr)
+    return Run(float(wall), float(cpu), float(peak))
 
 
 def median(runs: Sequence[Run]) -> Run:

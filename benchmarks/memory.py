@@ -27,6 +27,7 @@ from typing import Any
 import psutil
 
 from ares_assets.engine import Request
+from ares_assets.market.regimes import REGIMES
 from ares_assets.plan import latest_results
 from ares_resources.errors import BadInput
 from ares_resources.exchanges.files.ingest import ingest
@@ -35,6 +36,8 @@ from ares_resources.provenance import code_fingerprint, library_versions
 from ares_resources.settings import Mode, load_settings
 from ares_resources.storage.catalogue import Catalogue
 from ares_resources.workspace import Workspace
+from benchmarks.arguments import page, real
+from benchmarks.arguments import results as results_file
 from benchmarks.measuring import machine
 from benchmarks.pages import put_table, write_results
 from benchmarks.real_bars import BARS, MARKET, SYMBOL
@@ -86,7 +89,10 @@ def tree_sizes(process: psutil.Process) -> list[int]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns 0 if the peak is below the limit, else 1."""
-    chosen = _parser().parse_args(arguments)
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    if not (chosen.market / BARS).is_file():
+        parser.error(f"--market: no file {chosen.market / BARS}")
     with tempfile.TemporaryDirectory(prefix="ares-bench-") as folder:
         home = Home(Path(folder))
         home.create()
@@ -114,11 +120,15 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("--market", type=Path, default=MARKET, help="folder of the real bars")
-    parser.add_argument("--regimes", nargs="+", default=["sideways"], help="one command for each")
+    parser.add_argument(
+        "--regimes", nargs="+", choices=REGIMES, default=["sideways"], help="one command for each"
+    )
     parser.add_argument("--mode", default="full", choices=("full", "blank"))
-    parser.add_argument("--lookback-days", type=float, default=365)
-    parser.add_argument("--out", help="write the results as JSON here")
-    parser.add_argument("--page", help="replace the table between the marks of this page")
+    parser.add_argument("--lookback-days", type=real(0, 3650), default=365.0)
+    parser.add_argument("--out", type=results_file(), help="write the results as JSON here")
+    parser.add_argument(
+        "--page", type=page, help="replace the table between the marks of this page"
+    )
     return parser
 
 

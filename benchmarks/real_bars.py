@@ -32,6 +32,8 @@ from ares_resources.storage.catalogue import Catalogue
 from ares_resources.symbols import SymbolKey
 from ares_resources.timeframes import DAY_MS
 from benchmarks import freqai_like
+from benchmarks.arguments import day, page, whole
+from benchmarks.arguments import results as results_file
 from benchmarks.intervals import MEAN_BLOCK_DAYS, resamples
 from benchmarks.measuring import machine
 from benchmarks.pages import put_table, write_results
@@ -61,7 +63,12 @@ MARK = "bench-real"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    chosen = _parser().parse_args(arguments)
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    if not chosen.start < chosen.cut < chosen.end:
+        parser.error(f"--start {chosen.start}, --cut {chosen.cut}, --end {chosen.end} must rise")
+    if not (chosen.market / BARS).is_file():
+        parser.error(f"--market: no file {chosen.market / BARS}")
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="ares-bench-") as folder:
         _tell(began, "steps 1 to 7")
@@ -96,14 +103,16 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.real_bars", description=__doc__)
     parser.add_argument("--market", type=Path, default=MARKET, help="folder of the real bars")
-    parser.add_argument("--start", default=START, help="first day of development, UTC")
-    parser.add_argument("--cut", default=CUT, help="first day of the test")
-    parser.add_argument("--end", default=END, help="the day after the test")
-    parser.add_argument("--trials", type=int, default=100, help="n_trials of step 6")
-    parser.add_argument("--resamples", type=int, default=2_000)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", help="write the results as JSON here")
-    parser.add_argument("--page", help="replace the table between the marks of this page")
+    parser.add_argument("--start", type=day, default=START, help="first day of development, UTC")
+    parser.add_argument("--cut", type=day, default=CUT, help="first day of the test")
+    parser.add_argument("--end", type=day, default=END, help="the day after the test")
+    parser.add_argument("--trials", type=whole(1, 10_000), default=100, help="n_trials of step 6")
+    parser.add_argument("--resamples", type=whole(2, 1_000_000), default=2_000)
+    parser.add_argument("--threads", type=whole(1, 256), default=1)
+    parser.add_argument("--out", type=results_file(), help="write the results as JSON here")
+    parser.add_argument(
+        "--page", type=page, help="replace the table between the marks of this page"
+    )
     return parser
 
 

@@ -38,6 +38,8 @@ from ares_resources.exchanges.simulated.symbols import LABORATORY
 from ares_resources.provenance import code_fingerprint, library_versions
 from ares_resources.settings import Settings
 from ares_resources.timeframes import timeframe_ms
+from benchmarks.arguments import add_seeds, page, real, whole
+from benchmarks.arguments import results as results_file
 from benchmarks.measuring import machine
 from benchmarks.pages import put_table, write_results
 
@@ -55,6 +57,7 @@ HEAD = (
     "| AUC scratch | AUC continued |"
 )
 MARK = "bench-refits"
+MARKETS = ("CONSISTENT", "FLIP", "DRIFT")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -105,21 +108,23 @@ def markdown(results: Mapping[str, Any]) -> str:
 def _parser() -> argparse.ArgumentParser:
     settings = Settings().validation
     parser = argparse.ArgumentParser(prog="python -m benchmarks.refits", description=__doc__)
-    parser.add_argument("--markets", nargs="+", default=["CONSISTENT", "FLIP", "DRIFT"])
+    parser.add_argument("--markets", nargs="+", choices=sorted(LABORATORY), default=list(MARKETS))
     parser.add_argument("--which", nargs="+", choices=["regime", "all"], default=["regime", "all"])
-    parser.add_argument("--experts", nargs="+", default=["catboost", "gradient_boosting"])
+    parser.add_argument("--experts", nargs="+", choices=tuple(LARGE), default=list(LARGE))
     parser.add_argument(
         "--large", action="store_true", help="400 trees of depth 6 or 16 leaves, not the defaults"
     )
-    parser.add_argument("--seeds", type=int, default=3, help="how many markets, one a seed")
-    parser.add_argument("--train-days", type=int, default=160)
-    parser.add_argument("--test-days", type=int, default=60)
-    parser.add_argument("--refits", type=int, default=20)
-    parser.add_argument("--extra-trees", type=int, default=settings.incremental_trees)
-    parser.add_argument("--tolerance", type=float, default=settings.incremental_tolerance)
-    parser.add_argument("--check-every", type=int, default=RefitMemory.check_every)
-    parser.add_argument("--out", help="write the results as JSON here")
-    parser.add_argument("--page", help="replace the table between the marks of this page")
+    add_seeds(parser, first=None, count=3)
+    parser.add_argument("--train-days", type=whole(10, 3650), default=160)
+    parser.add_argument("--test-days", type=whole(1, 3650), default=60)
+    parser.add_argument("--refits", type=whole(1, 1000), default=20)
+    parser.add_argument("--extra-trees", type=whole(1, 10_000), default=settings.incremental_trees)
+    parser.add_argument("--tolerance", type=real(0, 10), default=settings.incremental_tolerance)
+    parser.add_argument("--check-every", type=whole(1, 1000), default=RefitMemory.check_every)
+    parser.add_argument("--out", type=results_file(), help="write the results as JSON here")
+    parser.add_argument(
+        "--page", type=page, help="replace the table between the marks of this page"
+    )
     return parser
 
 

@@ -35,6 +35,8 @@ from ares_resources.exchanges.simulated.symbols import LABORATORY
 from ares_resources.settings import RegimeSettings
 from ares_resources.timeframes import timeframe_ms
 from benchmarks import regime_scores as scores
+from benchmarks.arguments import add_seeds, page, whole
+from benchmarks.arguments import results as results_file
 
 DAY = 1_440
 WARMUP_DAYS = 10
@@ -68,24 +70,25 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.out:
         Path(chosen.out).write_text(as_text(results), encoding="utf-8")
     if chosen.page:
-        page = Path(chosen.page)
-        page.write_text(with_table(page.read_text(encoding="utf-8"), table), encoding="utf-8")
+        before = chosen.page.read_text(encoding="utf-8")
+        chosen.page.write_text(with_table(before, table), encoding="utf-8")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.regimes", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=20, help="how many markets, one a seed")
-    parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--fit-days", type=int, nargs="+", default=[180])
-    parser.add_argument("--test-days", type=int, default=120)
+    add_seeds(parser, first=1, count=20)
+    parser.add_argument("--fit-days", type=whole(2, 3650), nargs="+", default=[180])
+    parser.add_argument("--test-days", type=whole(1, 3650), default=120)
     markets = sorted(LABORATORY)
     parser.add_argument("--markets", nargs="+", choices=markets, default=["FLIP"])
     parser.add_argument(
         "--algorithms", nargs="+", choices=ALGORITHM_NAMES, default=list(ALGORITHM_NAMES)
     )
-    parser.add_argument("--out", help="write the results as JSON here")
-    parser.add_argument("--page", help="replace the table between the marks of this page")
+    parser.add_argument("--out", type=results_file(), help="write the results as JSON here")
+    parser.add_argument(
+        "--page", type=page, help="replace the table between the marks of this page"
+    )
     return parser
 
 

@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.arguments import page
+from benchmarks.arguments import results as results_file
 from benchmarks.measuring import machine, versions
 from benchmarks.pages import put_table, write_results
 from benchmarks.peers.timing import Made
@@ -246,9 +248,11 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "scale.json")
+    parser.add_argument(
+        "--out", type=results_file(), default=ROOT / "benchmarks" / "results" / "scale.json"
+    )
     parser.add_argument("--picture", type=Path, default=ROOT / "docs" / "scale.png")
-    parser.add_argument("--page", type=Path)
+    parser.add_argument("--page", type=page)
     options = parser.parse_args()
     found = measured(QUICK if options.quick else SIZES)
     kept = {"command": "python -m benchmarks.scale", "seed": SEED, "machine": machine()}

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.arguments import add_seeds, page
+from benchmarks.arguments import results as results_file
 from benchmarks.measuring import machine, versions
 from benchmarks.pages import put_table, write_results
 from benchmarks.search_problems import FUNCTIONS, Problem, backtests, function
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     import optuna
 
 MARKETS = ("CONSISTENT", "FLIP")
+PROBLEMS = (*MARKETS, *FUNCTIONS)
 BATCH, BUDGETS = 10, (50, 200)
 MARK = "bench-search"
 OWN_FILES = (
@@ -75,12 +78,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
-    parser.add_argument("--problems", nargs="+", default=[*MARKETS, *FUNCTIONS])
+    parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
     parser.add_argument("--samplers", nargs="+", choices=tuple(SAMPLERS), default=list(SAMPLERS))
-    parser.add_argument("--first-seed", type=int, default=3001)
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--out", help="keep the results as JSON here, and go on from there")
-    parser.add_argument("--page", help="replace the table between the marks of this page")
+    add_seeds(parser, first=3001, count=20)
+    parser.add_argument(
+        "--out",
+        type=results_file("runs"),
+        help="keep the results as JSON here, and go on from there",
+    )
+    parser.add_argument(
+        "--page", type=page, help="replace the table between the marks of this page"
+    )
     return parser
 
 

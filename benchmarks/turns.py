@@ -34,7 +34,8 @@ class Program:
 
     ``name`` is the key in its module, ``module`` where it is, ``environment`` what is behind
     ``.venv-peers`` in the name of its environment (None: Ares' own).  ``rounds`` caps the turns it
-    takes; ``options`` are added to the case's.
+    takes; ``options`` are added to the case's.  ``threads`` are those that it has
+    a use for, where they are fewer than the case gives to everyone.
     """
 
     name: str
@@ -43,11 +44,17 @@ class Program:
     rounds: int = 99
     options: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
+    threads: int | None = None
 
     @property
     def shown(self) -> str:
         """What the table calls it."""
         return self.label or self.name
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether it is somebody else's, in an environment of its own."""
+        return self.environment is not None
 
     @property
     def python(self) -> Path:
@@ -90,9 +97,10 @@ class Goal:
 class Case:
     """One measurement of a row: data from a seed, programs that take turns, equality, goals.
 
-    ``make`` writes the data into a folder; ``same`` says in words how the results agree and
-    raises ``Differs`` where they do not.  ``reasons`` say, by goal, why one is not met.  ``turns``
-    replaces the turns where another benchmark takes them (whole commands).
+    ``make`` writes the data into an empty folder; ``same`` says in words how the results agree and
+    raises ``Differs`` where they do not; it is given Ares' result and those of the programs that
+    ran.  ``reasons`` say, by goal, why one is not met.  ``turns`` replaces the turns where another
+    benchmark takes them (whole commands).
     """
 
     name: str
@@ -108,6 +116,10 @@ class Case:
     reasons: Mapping[str, str] = field(default_factory=dict)
     unit: str = "s"
 
+    def threads_of(self, program: Program) -> int:
+        """How many threads a program has a use for, of those that every program is given."""
+        return self.threads if program.threads is None else program.threads
+
 
 @dataclass(frozen=True)
 class Row:
@@ -121,6 +133,46 @@ class Row:
 
 class Differs(Exception):
     """Two programs gave results that are not the same."""
+
+
+NOT_COMPARED = "not compared"
+
+
+def agreement(case: Case, figures: Figures) -> str:
+    """In words how the results agree, and which programs did not run and so agree with nothing.
+
+    Ares alone is checked against itself, which is no agreement and is not told as one.
+
+    Raises
+    ------
+    Differs
+        Where they do not, or a program that ran told no result.
+    """
+    results = {name: one["result"] for name, one in figures.items() if "result" in one}
+    words = case.same(results)
+    absent = [one.shown for one in case.programs if one.shown not in results]
+    if not any(one.is_peer and one.shown in results for one in case.programs):
+        return f"{NOT_COMPARED}: no peer ran"
+    return words + (f"; {NOT_COMPARED}, as they did not run: {', '.join(absent)}" if absent else "")
+
+
+def peers_in(results: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The results other than Ares'."""
+    return {name: one for name, one in results.items() if name != ARES}
+
+
+def off_by(name: str, figure: str, theirs: float, own: float, allowed: float) -> float:
+    """How far a figure is from Ares'.
+
+    Raises
+    ------
+    Differs
+        Where that is more than allowed, or no number.
+    """
+    off = abs(theirs - own)
+    if not off <= allowed:
+        raise Differs(f"{name}: {figure} {theirs:.6g}, Ares {own:.6g}, allowed {allowed:.2g}")
+    return off
 
 
 def faster(peers: Sequence[str], times: float, ares: str = ARES, what: str = "") -> Goal:
@@ -164,7 +216,6 @@ def ratio(figures: Figures, peer: str, ares: str = ARES) -> float | None:
 
 def take_turns(case: Case, folder: Path, say: Callable[[str], None]) -> Figures:
     """Every program of a case in turn, round by round, each a process of its own."""
-    folder.mkdir(parents=True, exist_ok=True)
     if case.turns is not None:
         return case.turns(folder, say)
     case.make(folder, case.data)
@@ -197,8 +248,7 @@ def run_program(program: Program, case: Case, folder: Path) -> dict[str, Any]:
         raise OSError(f"no environment {program.python.parent.parent.name}; make bench-peers")
     options = json.dumps({**case.options, **program.options})
     command = [str(program.python), "-m", program.module, program.name, str(folder), options]
-    threads = {name: str(case.threads) for name in THREAD_SETTINGS}
-    threads["OMP_WAIT_POLICY"] = "PASSIVE"  # spinning threads are what a busy machine slows most
+    threads = thread_settings(case.threads)
     done = subprocess.run(
         command,
         cwd=ROOT,
@@ -213,6 +263,12 @@ def run_program(program: Program, case: Case, folder: Path) -> dict[str, Any]:
     return found
 
 
+def thread_settings(threads: int) -> dict[str, str]:
+    """Environment variables that hold libraries to so many threads."""
+    # Spinning threads are what a busy machine slows most.
+    return {name: str(threads) for name in THREAD_SETTINGS} | {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
 def _summed(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     rounds = [statistics.median(line["seconds"]) for line in lines]
     return {
@@ -221,6 +277,10 @@ def _summed(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "rounds": [float(f"{one:.4g}") for one in rounds],
         "peak_mib": round(statistics.median(line["peak_mib"] for line in lines), 1),
         "added_mib": round(statistics.median(line["added_mib"] for line in lines), 2),
+        **{
+            name: round(statistics.median(line[name] for line in lines), 2)
+            for name in ("cores", "elsewhere")
+        },
         "result": lines[-1]["result"],
     }
 

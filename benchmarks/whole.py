@@ -22,6 +22,8 @@ from typing import Any
 
 from ares_resources.provenance import library_versions
 from benchmarks.accounts import ACCOUNTS, COMPUTE, OWN, Accounts, open_accounts
+from benchmarks.arguments import page, whole
+from benchmarks.arguments import results as results_file
 from benchmarks.measuring import machine
 from benchmarks.pages import put_table, write_results
 from benchmarks.turns import ROOT
@@ -29,7 +31,8 @@ from benchmarks.turns import ROOT
 RESULTS = ROOT / "benchmarks" / "results" / "whole.json"
 SYMBOL = ("ETHUSDT", "SIM")
 TIMES = {"blank": 4, "full": 1}
-REGIMES = {"blank": ("sideways",), "full": ("bull", "bear", "sideways")}
+REGIME_NAMES = ("bull", "bear", "sideways")
+REGIMES = {"blank": ("sideways",), "full": REGIME_NAMES}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,10 +66,12 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.whole", description=__doc__)
     parser.add_argument("mode", choices=("blank", "full"))
-    parser.add_argument("--times", type=int, help="trainings in a row, each in a new home")
-    parser.add_argument("--regimes", nargs="+")
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--page", type=Path, default=None, help="page to put the table into")
+    parser.add_argument(
+        "--times", type=whole(1, 1000), help="trainings in a row, each in a new home"
+    )
+    parser.add_argument("--regimes", nargs="+", choices=REGIME_NAMES)
+    parser.add_argument("--out", type=results_file(), default=RESULTS)
+    parser.add_argument("--page", type=page, default=None, help="page to put the table into")
     return parser
 
 

@@ -110,8 +110,9 @@ def enhance(
         Kind -> the parameters that step 5 trained with, which the winner has to beat; a kind's
         defaults where it is not named.
     on_trial
-        Called after each trial with number, state ("COMPLETE", or "FAIL" before its error is
-        raised), Optuna's parameters and value: for progress and the ledger of trials.
+        Called before and after each trial with number, state ("RUNNING", then "COMPLETE", or
+        "FAIL" before its error is raised), Optuna's parameters and value: for progress and the
+        ledger of trials.
 
     Raises
     ------

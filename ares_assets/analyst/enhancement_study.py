@@ -75,7 +75,8 @@ def run_study(
 
     The defaults of some kinds come first, within the budget, so that a winner is at least as
     good as they are; the search space is conditional on the kind.  `on_trial` is called
-    after each trial, also after one that raises and so ends the study.
+    with "RUNNING" when a trial's parameters are known, and after each trial, also after one
+    that raises and so ends the study.
     """
     import optuna
 
@@ -83,6 +84,8 @@ def run_study(
         kind = trial.suggest_categorical("kind", list(kinds))
         trial.suggest_float("feature_share", SMALLEST_FEATURE_SHARE, 1.0)
         get_expert(kind).suggest(trial)
+        if on_trial is not None:
+            on_trial(trial.number, "RUNNING", dict(trial.params), None)
         predicted = predict(search, choice_of(trial, ranking), splitter, seed, threads)
         return log_loss(search.own.labels, predicted, search.own.weights)
 

@@ -13,6 +13,8 @@ Which leak is caught by what:
 - ``votes.py``, ``tactician_votes.py``, ``ranking.py``, ``admission.py``: stored predictions, a
   choice of features, and a gain, that are not those of such folds; ``tactician_figures.py``:
   figures that are not those of the stored votes.
+- ``final_models.py``, ``choices.py``: a released model, a weight, a calibrator, that came of rows
+  beyond those of its role; no fold shows it, and no bar that is cut away.
 - ``chance.py``: an evaluation that lets a label through to its own prediction (coin labels
   are predicted better than a coin), and features that know their label although the code is
   sound, because the DATA is shifted in time (too good to be true).

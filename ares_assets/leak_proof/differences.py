@@ -1,4 +1,4 @@
-"""Where two frames of the same rows differ, in words that name the place.
+"""Where two frames of the same rows, or two values, differ, in words that name the place.
 
 Belongs here: comparing, bit for bit (predictions of a refit: up to its rounding).  Does not
 belong here: making what is compared.
@@ -6,8 +6,9 @@ belong here: making what is compared.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -92,3 +93,24 @@ def known_before(again: pd.DataFrame, kept: pd.DataFrame, row: int) -> Pair:
 def unchanged(what: str, rows: list[int], of: int) -> str:
     """What a proof says that found no difference."""
     return f"{what} stay the same when the bars from rows {rows} of {of} on are cut or replaced"
+
+
+def other_values(again: Any, kept: Any) -> str | None:
+    """The first place where two JSON-able values are not the same bytes in a file."""
+    from ares_resources.storage.codecs import to_json_bytes
+
+    left, right = to_json_bytes(again), to_json_bytes(kept)
+    return None if left == right else _first_apart(json.loads(left), json.loads(right), "")
+
+
+def _first_apart(left: Any, right: Any, place: str) -> str | None:
+    both = (left, right)
+    if all(isinstance(one, Mapping) for one in both) and left.keys() == right.keys():
+        pairs = [(left[key], right[key], f"{place}.{key}".lstrip(".")) for key in sorted(left)]
+    elif all(isinstance(one, list) for one in both) and len(left) == len(right):
+        pairs = [(*pair, f"{place}[{at}]") for at, pair in enumerate(zip(*both, strict=True))]
+    else:
+        # As text: 1 and 1.0 are other bytes.
+        alike = json.dumps(left) == json.dumps(right)
+        return None if alike else f"{place or 'it'} is {left!s:.60} instead of {right!s:.60}"
+    return next(filter(None, (_first_apart(*pair) for pair in pairs)), None)

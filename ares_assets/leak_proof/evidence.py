@@ -1,4 +1,4 @@
-"""What the proofs read of steps 4 and 8, and how it is made again from bars.
+"""What the proofs read of steps 4 and 8, whole or one role of it, and how bars make it again.
 
 Belongs here: the one place that knows which rows, columns and groups those bundles hold.
 Does not belong here: judging.
@@ -50,13 +50,50 @@ def development_events(stored: Stored) -> pd.DataFrame:
     return events[events["role"] == "development"].reset_index(drop=True)
 
 
-def role_ends(stored: Stored) -> dict[str, int]:
-    """Development and calibration, each with the first row of what follows it."""
-    from ares_assets.market.roles import first_row, roles_of
+def confined(stored: Stored, role: str) -> dict[str, pd.DataFrame]:
+    """Step 4's bundle with a role's events alone, by their name and by their rows.
+
+    No row of it, no bar within its horizon, belongs to another role, whatever step 4 wrote
+    beside it: who reads only this cannot have seen more.
+    """
+    bundle, starts = stored["analyst_dataset"].load(), role_starts(stored)
+    events = bundle["events.parquet"]
+    kept = (
+        (events["role"] == role)
+        & (events["row"] >= starts[role])
+        & (events["last_row"] < starts[FOLLOWING[role]])
+    ).to_numpy(bool)
+    names = ("events.parquet", "features.parquet")
+    return {**bundle, **{name: bundle[name][kept].reset_index(drop=True) for name in names}}
+
+
+def signals_before_calibration(stored: Stored) -> dict[str, pd.DataFrame]:
+    """Step 8's bundle with the signals alone that are settled before calibration begins."""
+    bundle = stored["tactician_dataset"].load()
+    kept = (bundle["labels.parquet"]["settled_row"] < role_ends(stored)["development"]).to_numpy()
+    return {name: frame[kept].reset_index(drop=True) for name, frame in bundle.items()}
+
+
+def role_starts(stored: Stored) -> dict[str, int]:
+    """The first row of each role; the number of rows for one that has none."""
+    from ares_assets.market.roles import first_row
+
+    roles = bar_roles(stored)
+    return {role: first_row(roles, role) for role in ("development", *FOLLOWING.values())}
+
+
+def bar_roles(stored: Stored) -> np.ndarray:
+    """The role of every bar, (n,)."""
+    from ares_assets.market.roles import roles_of
 
     market, settings = stored["market_data"], stored.settings
-    roles = roles_of(market.load(), market.metadata, settings.window, settings.labels.horizon_bars)
-    return {role: first_row(roles, after) for role, after in FOLLOWING.items()}
+    return roles_of(market.load(), market.metadata, settings.window, settings.labels.horizon_bars)
+
+
+def role_ends(stored: Stored) -> dict[str, int]:
+    """Development and calibration, each with the first row of what follows it."""
+    starts = role_starts(stored)
+    return {role: starts[after] for role, after in FOLLOWING.items()}
 
 
 def relabelled(stored: Stored, role: str, frame: pd.DataFrame) -> pd.DataFrame:

@@ -123,47 +123,15 @@ def _crossed_otherwise(stored: Stored, labels: pd.DataFrame) -> str | None:
 
 
 def _made_otherwise(stored: Stored) -> str | None:
-    """What step 10, carried out again on the stored votes, makes of them besides what it stored."""
-    from ares_assets.engine import Work
-    from ares_assets.steps import STEPS
+    """What step 10 makes otherwise of the votes on signals settled before calibration.
 
-    spec = next(spec for spec in STEPS if spec.name == "tactician_ensemble")
-    work = Work(spec, stored.request, stored.workspace)
-    again = spec.function(work, **{name: stored[name] for name in spec.inputs})
-    kept = stored[spec.name].load()
-    if sorted(again.value) != sorted(kept):
-        return f"step 10 makes {sorted(again.value)}, but stored are {sorted(kept)}"
-    for name in sorted(kept):
-        # The wait model's file is rounded as its predictions are, which are compared.
-        if not name.startswith("wait-") and not _alike(again.value[name], kept[name]):
-            return f"step 10 makes another {name} of the stored votes"
-    figures = stored[spec.name].metadata
-    for name, figure in again.metadata.items():
-        if not _alike(figure, figures.get(name)):
-            return (
-                f"{name}: {figures.get(name)!r} is told, but step 10 makes {figure!r} of its votes"
-            )
-    return None
+    It is carried out again without any bar from calibration on, so that neither a rule nor
+    the wait model can have seen one.
+    """
+    from ares_assets.leak_proof.evidence import role_ends, signals_before_calibration
+    from ares_assets.leak_proof.made_again import made_otherwise
 
-
-def _alike(left: Any, right: Any) -> bool:
-    """Whether two values of a bundle, or figures, are the same up to the rounding of a fit."""
-    import numpy as np
-    import pandas as pd
-
-    if isinstance(left, pd.DataFrame):
-        return list(left) == list(right) and all(
-            _alike(left[name].to_numpy(), right[name].to_numpy()) for name in left
-        )
-    if isinstance(left, Mapping) and isinstance(right, Mapping):
-        return sorted(left) == sorted(right) and all(_alike(left[k], right[k]) for k in left)
-    if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
-        return len(left) == len(right) and all(map(_alike, left, right))
-    if isinstance(left, (str, bytes)):
-        return bool(left == right)
-    one, other = np.asarray(left), np.asarray(right)
-    if one.shape != other.shape:
-        return False
-    if one.dtype.kind == "f" and other.dtype.kind in "if":
-        return np.allclose(one, other, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True)
-    return np.array_equal(one, other)
+    bars = stored["market_data"].load().iloc[: role_ends(stored)["development"]]
+    instead = {"market_data": bars, "tactician_dataset": signals_before_calibration(stored)}
+    fault = made_otherwise(stored, "tactician_ensemble", instead)
+    return fault and f"{fault} of the stored votes"

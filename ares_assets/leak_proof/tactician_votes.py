@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from ares_assets.analyst.experts.base import FittedExpert
+
 
 @dataclass(frozen=True)
 class _Voter:
@@ -140,24 +142,44 @@ def _refitted(
     seed: int,
     threads: int,
 ) -> np.ndarray:
-    """Probabilities of the tested signals; the base rate where labels are (nearly) of a class."""
+    """Probabilities of the tested signals by a fit on the training ones."""
     import numpy as np
 
+    model = fitted_tactician(
+        voter.kind,
+        voter.features.iloc[np.flatnonzero(train)],
+        voter.labels[train].astype(np.int64),
+        weights=weights[train],
+        seed=seed,
+        threads=threads,
+    )
+    return model.probability(voter.features.iloc[tested])
+
+
+def fitted_tactician(
+    kind: str,
+    features: pd.DataFrame,
+    labels: np.ndarray,
+    *,
+    weights: np.ndarray,
+    seed: int,
+    threads: int,
+) -> FittedExpert:
+    """A fit on these signals; the base rate where labels are (nearly) of one class."""
     from ares_assets.analyst.experts.base import get_expert
     from ares_assets.analyst.experts.training_data import MINIMUM_ROWS_PER_CLASS
     from ares_assets.tactician.constant_expert import KIND, constant_expert
 
-    y, features = voter.labels[train].astype(np.int64), voter.features.iloc[tested]
-    ones = int(y.sum())
-    if voter.kind == KIND or min(ones, y.size - ones) < MINIMUM_ROWS_PER_CLASS:
-        return constant_expert(y).probability(features)
-    expert = get_expert(voter.kind)
-    model = expert.fit(
-        voter.features.iloc[np.flatnonzero(train)],
-        y,
-        weights[train],
+    weighted = labels[weights > 0]
+    ones = int(weighted.sum())
+    if kind == KIND or min(ones, weighted.size - ones) < MINIMUM_ROWS_PER_CLASS:
+        return constant_expert(labels)
+    expert = get_expert(kind)
+    return expert.fit(
+        features,
+        labels,
+        weights,
         parameters=expert.default_parameters(),
         seed=seed,
         threads=threads,
     )
-    return model.probability(features)

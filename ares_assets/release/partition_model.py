@@ -22,7 +22,12 @@ from ares_assets.evidence.calibrators import Calibrator, calibrator_from_dict
 from ares_assets.evidence.conformal import conformal_from_dict
 from ares_assets.tactician.model import Signals, TacticianContext, TacticianModel, Votes
 from ares_assets.tactician.outcomes import annual_volatility
-from ares_assets.tactician.trading import decision_arrays, market_arrays, strategy_parameters
+from ares_assets.tactician.trading import (
+    decision_arrays,
+    market_arrays,
+    sizes_within,
+    strategy_parameters,
+)
 from ares_resources.errors import ObsoleteFormat
 from ares_resources.settings import (
     CostSettings,
@@ -195,6 +200,8 @@ class PartitionModel:
         )
         rows = market.rows(first_row, len(frame))
         probability, size, management = (values[first_row:] for values in arrays)
+        most = self.settings.tactician.maximum_position
+        size = sizes_within(size, self.parameters, maximum_position=most)
         return backtest_path(rows, probability, size, parameters, management)
 
     def to_files(self) -> dict[str, Any]:

@@ -47,7 +47,6 @@ def search_metadata(found: SearchResult, *, patience: int | None) -> dict[str, A
     """Counts, front, rule, stopping and picture; ``patience`` is None where it is switched off."""
     figures: dict[str, Any] = {
         "trials": len(found.trials),
-        "resumed_trials": found.resumed,
         "failed_trials": sum(trial.state == "failed" for trial in found.trials),
         "pareto_points": len(found.pareto),
         "pareto_front": [_point(trial) for trial in found.pareto],

@@ -59,6 +59,13 @@ def decision_arrays(
     return probability, size, management
 
 
+def sizes_within(
+    size: np.ndarray, chosen: Mapping[str, float], *, maximum_position: float
+) -> np.ndarray:
+    """Sizes, (n,), cut so that ``size_multiple`` times them is at most ``maximum_position``."""
+    return np.minimum(size, maximum_position / float(chosen.get("size_multiple", 1.0)))
+
+
 def strategy_parameters(
     chosen: Mapping[str, float],
     *,
@@ -70,7 +77,9 @@ def strategy_parameters(
     """The kernel's parameters from a point of step 12's search space.
 
     ``enter_margin`` is the distance of the calibrated probability from 1/2 that is needed;
-    ``stop_width`` and ``target_width`` are multiples of the average true range.
+    ``stop_width`` and ``target_width`` are multiples of the average true range;
+    ``size_multiple``, 1 where there is none, is a factor on the decisions' sizes
+    (:func:`sizes_within` keeps them within bounds).
     """
     from ares_resources.backtesting.strategy import StrategyParameters
 
@@ -85,4 +94,5 @@ def strategy_parameters(
         fee=costs.fee_bp * 1e-4 * cost_multiple,
         slippage=costs.slippage_bp * 1e-4 * cost_multiple,
         latency_bars=costs.latency_bars + extra_latency_bars,
+        size_multiple=float(chosen.get("size_multiple", 1.0)),
     )

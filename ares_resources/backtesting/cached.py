@@ -21,8 +21,9 @@ import numpy as np
 
 from ares_resources.backtesting.engine import Signals
 from ares_resources.backtesting.entries import EntryFolder
-from ares_resources.backtesting.ledger import TrialLedger
+from ares_resources.backtesting.ledger import Record, TrialLedger
 from ares_resources.backtesting.market import MarketArrays
+from ares_resources.backtesting.options import whole_number
 from ares_resources.backtesting.results import ENGINE_VERSION, BacktestResult
 from ares_resources.backtesting.strategy import StrategyParameters
 from ares_resources.errors import BadInput
@@ -33,7 +34,7 @@ from ares_resources.memory import register_cache
 _ENTRY = struct.Struct("<ddddqdqq")
 # The fields of StrategyParameters in their order.
 _PARAMETERS = struct.Struct("<ddddqddqd")
-_in_order = operator.attrgetter(*StrategyParameters.__dataclass_fields__)
+in_order = operator.attrgetter(*StrategyParameters.__dataclass_fields__)
 
 # Other processes see a use of a held result at most this late.
 _SHARE_NS = 20_000_000
@@ -62,7 +63,9 @@ class CachedBacktester:
     market, probability, size, management
         See :class:`ares_resources.backtesting.Signals`; hashed once, here.
     max_cache_size
-        Entries kept, in the folder and in memory; the least recently used go first.
+        Entries kept, in the folder and in memory; the least recently used go first.  It bounds
+        the folder for all who share it: whoever opens or writes it with a smaller number drops
+        what is more, and says so.
     ledger, study
         Where each look is recorded: a computed result as ``complete``, one from the cache as
         ``cached``, one whose computing raised as ``failed``, one that was never finished as
@@ -92,8 +95,8 @@ class CachedBacktester:
         enabled: bool = True,
         management: np.ndarray | None = None,
     ) -> None:
-        if max_cache_size < 1:
-            raise BadInput(f"max_cache_size {max_cache_size} must be at least 1")
+        max_cache_size = whole_number("max_cache_size", max_cache_size, least=1)
+        whole_number("threads", threads, least=1)
         if ledger is not None and not study:
             raise BadInput("a ledger needs the name of a study, not ''")
         self.signals = Signals(market, probability, size, management)
@@ -108,7 +111,7 @@ class CachedBacktester:
         # Typed and flat: what is held here has been recorded in the ledger by this object.
         self._memory: OrderedDict[_Flat, _Held] = OrderedDict()
         self._ledger, self._study, self._threads = ledger, study, threads
-        self._head = f"{ENGINE_VERSION}:{self.data_fingerprint}:".encode()
+        self._head = key_head(self.data_fingerprint)
         register_cache(self.clear_memory)
 
     @property
@@ -118,12 +121,12 @@ class CachedBacktester:
 
     def generate_cache_key(self, parameters: Parameters) -> str:
         """The key of a result: data, parameters and engine version; the same everywhere."""
-        return self._key(_in_order(as_parameters(parameters))).hex()
+        return self._key(in_order(as_parameters(parameters))).hex()
 
     def evaluate(self, parameters: Parameters) -> BacktestResult:
         """One result, from the cache if it is there."""
         if type(parameters) is StrategyParameters:
-            flat = _in_order(parameters)
+            flat = in_order(parameters)
             memory = self._memory  # the memory watch may put an empty one in its place
             held = memory.get(flat)
             if held is not None:
@@ -143,7 +146,7 @@ class CachedBacktester:
 
     def evaluate_many(self, parameters: Sequence[Parameters]) -> list[BacktestResult]:
         """Results in the order of the parameters; only those not in the cache are computed."""
-        wanted = [_in_order(as_parameters(one)) for one in parameters]
+        wanted = [in_order(as_parameters(one)) for one in parameters]
         memory = self._memory
         found = {flat: self._lookup(flat) for flat in dict.fromkeys(wanted)}
         cached = {flat: held for flat, held in found.items() if held is not None}
@@ -166,10 +169,7 @@ class CachedBacktester:
         return {"hits": self.hits, "misses": self.misses, "evictions": self.evictions}
 
     def _key(self, flat: _Flat) -> bytes:
-        # A fixed layout after a fixed head: as collision-free as a nested key, and faster.
-        # -0.0 equals 0.0 and has its key.
-        numbers = _PARAMETERS.pack(*[value or 0 for value in flat])
-        return hashlib.sha256(self._head + numbers).digest()
+        return result_key(self._head, flat)
 
     def _lookup(self, flat: _Flat) -> _Held | None:
         held = self._memory.get(flat)
@@ -223,16 +223,29 @@ class CachedBacktester:
     def _record(self, state: str, looks: Sequence[_Held]) -> None:
         if self._ledger is None or not looks:
             return
-        entries = []
-        for held in looks:
-            result = held.result
-            values = (result.sharpe, result.max_drawdown, result.turnover, float(result.trades))
-            entries.append((held.key.hex(), state, values, result.sharpe))
-        self._ledger.record(self._study, entries)
+        self._ledger.record(self._study, [ledger_entry(h.key, state, h.result) for h in looks])
 
     def _record_unfinished(self, state: str, keys: Sequence[bytes]) -> None:
         if self._ledger is not None:
             self._ledger.record(self._study, [(key.hex(), state, (), None) for key in keys])
+
+
+def key_head(data_fingerprint: str) -> bytes:
+    """What the keys of all results on the same data begin with."""
+    return f"{ENGINE_VERSION}:{data_fingerprint}:".encode()
+
+
+def result_key(head: bytes, flat: _Flat) -> bytes:
+    """The key of a result, from the fields of its parameters in their order."""
+    # A fixed layout after a fixed head: as collision-free as a nested key, and faster.
+    # -0.0 equals 0.0 and has its key.
+    return hashlib.sha256(head + _PARAMETERS.pack(*[value or 0 for value in flat])).digest()
+
+
+def ledger_entry(key: bytes, state: str, result: BacktestResult) -> Record:
+    """A result as the trial ledger takes it."""
+    values = (result.sharpe, result.max_drawdown, result.turnover, float(result.trades))
+    return key.hex(), state, values, result.sharpe
 
 
 def as_parameters(parameters: Parameters) -> StrategyParameters:

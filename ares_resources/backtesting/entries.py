@@ -140,7 +140,12 @@ class EntryFolder:
         with file_lock(self.folder / f"{_NAME}.lock", _LOCK_SECONDS):
             table = self._checked_table()
             held = np.flatnonzero(table["used"])
-            self._evict(table, held, len(held) - self.capacity)
+            dropped = len(self._evict(table, held, len(held) - self.capacity))
+            if dropped:
+                progress.current().noted(
+                    f"dropped {dropped} of {len(held)} cached results: max_cache_size is"
+                    f" {self.capacity}, for all who share {self.folder}"
+                )
             for former in self.folder.glob(_FORMER):
                 former.unlink(missing_ok=True)
 

@@ -83,7 +83,7 @@ class Beliefs:
         random: np.random.Generator,
     ) -> None:
         order = preference_order(measured.losses, measured.excess)
-        rows = _representative(order, FIT_POINTS)
+        rows = representative(order, FIT_POINTS)
         losses = _eased(measured.losses)
         columns = np.hstack([losses, _eased_about_zero(measured.violations)])
         points = cube.encoded(measured.places[rows])
@@ -208,7 +208,7 @@ def _eased_about_zero(violations: np.ndarray) -> np.ndarray:
     return eased
 
 
-def _representative(order: np.ndarray, limit: int) -> np.ndarray:
+def representative(order: np.ndarray, limit: int) -> np.ndarray:
     """At most so many rows: the better half of them, and the rest spread over the others."""
     if len(order) <= limit:
         return order

@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from ares_resources.backtesting.engine import Signals
+from ares_resources.backtesting.options import whole_number
 from ares_resources.backtesting.strategy import StrategyParameters
 from ares_resources.errors import BadInput
 
@@ -40,14 +41,16 @@ def purged_blocks(rows: int, *, blocks: int, purge_rows: int) -> tuple[Block, ..
     Raises
     ------
     BadInput
-        If a block would not keep at least one row.
+        If a number is not usable, or a block would not keep at least one row.
     """
-    edges = [rows * number // blocks for number in range(blocks + 1)] if blocks > 0 else []
+    whole_number("blocks", blocks, least=1)
+    whole_number("purge_rows", purge_rows, least=0)
+    edges = [rows * number // blocks for number in range(blocks + 1)]
     cut = [
         Block(start, stop if stop == rows else stop - purge_rows)
         for start, stop in itertools.pairwise(edges)
     ]
-    if purge_rows < 0 or not cut or any(block.start >= block.stop for block in cut):
+    if any(block.start >= block.stop for block in cut):
         raise BadInput(
             f"{rows} rows cannot be cut into {blocks} blocks with {purge_rows} rows purged between"
         )
@@ -143,9 +146,8 @@ class ProgressiveEvaluator:
         minimum_blocks: int = 1,
         enabled: bool = True,
     ) -> None:
-        if reduction < 2:
-            raise BadInput(f"reduction {reduction} must be at least 2")
-        if not 1 <= minimum_blocks <= len(blocks):
+        reduction = whole_number("reduction", reduction, least=2)
+        if whole_number("minimum_blocks", minimum_blocks, least=1) > len(blocks):
             raise BadInput(f"minimum_blocks {minimum_blocks} must be in 1..{len(blocks)} (blocks)")
         self.enabled = enabled
         self.reduction = reduction

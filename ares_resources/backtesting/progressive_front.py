@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from ares_resources.backtesting.options import whole_number
 from ares_resources.backtesting.pareto import domination_ranks
 from ares_resources.backtesting.progressive import Block, rung_sizes, spread_over_time
 from ares_resources.errors import BadInput
@@ -79,9 +80,8 @@ class ProgressiveFront(Generic[T]):
         keep: float = 0.2,
         enabled: bool = True,
     ) -> None:
-        if reduction < 2:
-            raise BadInput(f"reduction {reduction} must be at least 2")
-        if not 1 <= minimum_blocks <= len(blocks):
+        reduction = whole_number("reduction", reduction, least=2)
+        if whole_number("minimum_blocks", minimum_blocks, least=1) > len(blocks):
             raise BadInput(f"minimum_blocks {minimum_blocks} must be in 1..{len(blocks)} (blocks)")
         if not 0 < keep < 1:
             raise BadInput(f"keep {keep} must be in (0, 1)")

@@ -7,7 +7,8 @@ module subclasses an Optuna class, so importing it imports Optuna: import it ins
 The rule: a start spread evenly over the space; then processes are fitted to every objective
 and constraint, and each trial goes where the expected gain of hypervolume is largest beside
 the trials that are still running.  Length scales are learned again only when there are a third
-more trials; everything else is made anew for each set of finished trials.  A trial depends on
+more trials; everything else is made anew for each set of finished trials, of which at most
+``REMEMBERED`` are learned from, so that the cost of a trial is bounded.  A trial depends on
 the seed, its number, the finished trials and the running ones before it, not on how many were
 drawn before in this process; so a resumed study proposes what an uninterrupted one does.
 """
@@ -24,9 +25,15 @@ import numpy as np
 import optuna  # noqa: TID253 - see above: this module is imported lazily
 from optuna.trial import TrialState  # noqa: TID253
 
-from ares_resources.backtesting.improvement import Beliefs, Measured, learned_shapes
+from ares_resources.backtesting.improvement import (
+    Beliefs,
+    Measured,
+    learned_shapes,
+    representative,
+)
+from ares_resources.backtesting.options import whole_number
+from ares_resources.backtesting.pareto import preference_order
 from ares_resources.backtesting.unit_cube import UnitCube, from_unit
-from ares_resources.errors import BadInput
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -37,6 +44,9 @@ if TYPE_CHECKING:
 
 PARTIAL = "partial"
 """User attribute, true for a trial told with values that only part of the work has shown."""
+
+REMEMBERED = 600
+"""Trials learned from at most; where there are more, half as many stay: the best, and a spread."""
 
 _RELEARN = 1.33
 _ENDED = (TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED)
@@ -54,12 +64,13 @@ class AdaptiveSampler(optuna.samplers.BaseSampler):
     """
 
     def __init__(self, seed: int, *, startup_trials: int = 10) -> None:
-        if seed < 0 or startup_trials < 4:
-            raise BadInput(f"seed {seed}, startup_trials {startup_trials} must be at least 0 and 4")
+        seed = whole_number("seed", seed, least=0)
+        startup_trials = whole_number("startup_trials", startup_trials, least=4)
         self._seed, self._startup = seed, startup_trials
         self._search_space = optuna.search_space.IntersectionSearchSpace()
         self._batch: tuple[Any, Beliefs | None, set[int]] | None = None
         self._shapes: tuple[Any, list[Shape]] | None = None
+        self._thinned: tuple[list[int], list[FrozenTrial]] = ([], [])
         self._blas: Any = None
 
     def infer_relative_search_space(
@@ -134,6 +145,7 @@ class AdaptiveSampler(optuna.samplers.BaseSampler):
         if len(usable) < self._startup:
             return None
         cube = UnitCube(search_space)
+        usable = self._memorable(usable, directions, cube)
         known = _measured(usable, directions, cube)
         key = (tuple(search_space), [one.number for one in usable[: _learned_from(len(usable))]])
         if self._shapes is None or self._shapes[0] != key:
@@ -141,6 +153,28 @@ class AdaptiveSampler(optuna.samplers.BaseSampler):
         # Ended trials, not usable ones: after failures the same proposals must not come again.
         random = np.random.default_rng(np.random.SeedSequence([self._seed, ended]))
         return Beliefs(known, cube, self._shapes[1], random)
+
+    def _memorable(
+        self,
+        usable: Sequence[FrozenTrial],
+        directions: Sequence[optuna.study.StudyDirection],
+        cube: UnitCube,
+    ) -> list[FrozenTrial]:
+        """All trials while they are few; else what is left by thinning them as they came.
+
+        The result depends on the trials alone; what this object remembers only saves work.
+        """
+        seen, kept = self._thinned
+        if [one.number for one in usable[: len(seen)]] != seen:
+            seen, kept = [], []
+        for trial in usable[len(seen) :]:
+            kept.append(trial)
+            if len(kept) > REMEMBERED:
+                known = _measured(kept, directions, cube)
+                order = preference_order(known.losses, known.excess)
+                kept = [kept[row] for row in sorted(representative(order, REMEMBERED // 2))]
+        self._thinned = ([one.number for one in usable], kept)
+        return kept
 
 
 def _learned_from(count: int) -> int:

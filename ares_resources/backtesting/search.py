@@ -17,13 +17,15 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from ares_resources.backtesting.options import is_number, whole_number
 from ares_resources.backtesting.pareto import domination_ranks, hypervolume
 from ares_resources.backtesting.search_journal import FinishedTrial, SearchJournal
 from ares_resources.errors import BadInput
@@ -79,6 +81,7 @@ class SearchResult:
 
     ``rule`` says in words how ``chosen`` was found, or why it is None.  ``resumed`` counts
     the trials taken from the journal; ``stopped_early`` tells whether patience ran out.
+    ``journal`` is the name of the journal's file, which whoever stored the result may remove.
     """
 
     trials: tuple[FinishedTrial, ...]
@@ -88,6 +91,7 @@ class SearchResult:
     resumed: int
     stopped_early: bool
     hypervolumes: tuple[float, ...]
+    journal: str | None = None
 
 
 def search_parameters(
@@ -133,11 +137,14 @@ def search_parameters(
     Raises
     ------
     BadInput
-        If a number or range is not usable, or the journal is not what this search asks for.
+        If a number or range is not usable, the space is empty, or the journal is not what this
+        search asks for.
     """
-    for name, value in (("n_trials", n_trials), ("batch", batch), ("patience", patience)):
-        if value < 1:
-            raise BadInput(f"{name} {value} must be at least 1")
+    counts = {"n_trials": n_trials, "batch": batch, "patience": patience}
+    for name, value in {**counts, "minimum_trades": minimum_trades}.items():
+        whole_number(name, value, least=1 if name in counts else 0)
+    if not space:
+        raise BadInput("the search space is empty: name at least one range or choice")
     run = _Search(evaluate_many, space, seed=seed, minimum_trades=minimum_trades, sampler=sampler)
     key = cache_key((dict(space), batch, seed, minimum_trades, run.sampler_name, journal_key))
     path = None if journal_path is None else journal_file(journal_path, key)
@@ -157,6 +164,7 @@ def search_parameters(
         resumed=run.resumed,
         stopped_early=len(run.trials) < n_trials,
         hypervolumes=tuple(run.hypervolumes),
+        journal=None if path is None else path.name,
     )
 
 
@@ -250,6 +258,10 @@ class _Search:
         known = (journal.batches[done] if done < len(journal.batches) else [])[:size]
         if [one.parameters for one in known] != [one.params for one in asked[: len(known)]]:
             raise BadInput(f"journal {journal.path}: batch {done} is not what this search asks for")
+        # The journal sorts names; in the order of the space, as in a search that was not killed.
+        known = [
+            replace(one, parameters=dict(t.params)) for one, t in zip(known, asked, strict=False)
+        ]
         finished = known
         if len(known) < size:
             finished = known + self._evaluate(asked[len(known) :])
@@ -309,6 +321,8 @@ def _distribution(name: str, one: Range | Choice) -> optuna.distributions.BaseDi
         IntDistribution,
     )
 
+    if isinstance(one, Range):
+        _check_range(name, one)
     try:
         if isinstance(one, Choice):
             return CategoricalDistribution(one.options)
@@ -317,6 +331,14 @@ def _distribution(name: str, one: Range | Choice) -> optuna.distributions.BaseDi
         return FloatDistribution(float(one.low), float(one.high), log=one.log)
     except ValueError as error:
         raise BadInput(f"search space {name!r} {one}: {error}") from error
+
+
+def _check_range(name: str, one: Range) -> None:
+    ends = (one.low, one.high)
+    if not all(is_number(end) and abs(end) <= sys.float_info.max for end in ends):
+        raise BadInput(f"search space {name!r} must have two finite numbers as its ends")
+    if one.integer and any(end != int(end) for end in ends):
+        raise BadInput(f"search space {name!r} {one}: both ends must be whole numbers")
 
 
 @contextlib.contextmanager

@@ -78,7 +78,11 @@ class SearchJournal:
             self._append({"search": search})
 
     def put(self, index: int, batch: Sequence[FinishedTrial]) -> None:
-        """Store a finished batch durably; what the journal had from there on is replaced."""
+        """Store a finished batch; what the journal had from there on is replaced.
+
+        A batch outlives the process from here on.  Nothing is forced to the disk: what a
+        power cut takes fails its checksum, and is computed again.
+        """
         replaces = index < len(self.batches)
         self.batches = [*self.batches[:index], list(batch)]
         if self.path is None:
@@ -93,8 +97,6 @@ class SearchJournal:
         assert self.path is not None
         with self.path.open("ab") as file:
             file.write(_line(content))
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def _content(batch: Sequence[FinishedTrial]) -> dict[str, Any]:

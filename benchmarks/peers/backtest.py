@@ -93,32 +93,45 @@ def portfolio(frame: Any, probability: Any, sets: Sequence[Mapping[str, Any]], e
 
 
 def figures(made: Any, sets: int) -> list[dict[str, float]]:
-    """Return, daily Sharpe ratio, drawdown on every close, turnover and trades of each column."""
+    """Return, daily Sharpe ratio, drawdown on every close, turnover and trades of each column.
+
+    Turnover is what was traded over the equity at the trade's entry.
+    """
     import numpy as np
 
     value = made.value().to_numpy().reshape(-1, sets)
-    stamps = made.wrapper.index.asi8
-    unit = {"ns": 10**6, "us": 10**3, "ms": 1, "s": 1}[made.wrapper.index.unit]
-    days = stamps // unit // DAY_MS
-    ends = np.append(np.flatnonzero(np.diff(days)), len(days) - 1)
-    daily = np.vstack([np.ones((1, sets)), value[ends]])
-    returns = daily[1:] / daily[:-1] - 1
-    with np.errstate(invalid="ignore", divide="ignore"):
-        sharpe = returns.mean(axis=0) / returns.std(axis=0, ddof=1) * np.sqrt(365)
+    stamps = made.wrapper.index.as_unit("ms").asi8
     orders = made.orders.records
-    traded = np.bincount(
-        orders["col"].to_numpy(),
-        weights=orders["size"].to_numpy() * orders["price"].to_numpy(),
-        minlength=sets,
-    )
+    column, row = orders["col"].to_numpy(), orders["idx"].to_numpy()
+    # Entries and exits alternate in a column; the equity before an entry is the close's before it.
+    opens = np.ones(len(column), bool)
+    first = np.append(True, column[1:] != column[:-1]) if len(column) else opens
+    place = np.arange(len(column))
+    since = place - np.maximum.accumulate(np.where(first, place, 0))
+    opens = since % 2 == 0
+    before = np.where(row > 0, value[np.maximum(row - 1, 0), column], 1.0)
+    before = np.where(opens, before, before[np.maximum(place - 1, 0)])
+    notional = orders["size"].to_numpy() * orders["price"].to_numpy() / before
+    traded = np.bincount(column, weights=notional, minlength=sets)
     numbers = {
         "trades": np.atleast_1d(made.trades.count()),
         "total_return": np.atleast_1d(made.total_return()),
         "max_drawdown": -np.atleast_1d(made.max_drawdown()),
-        "sharpe": sharpe,
+        "sharpe": np.array([daily_sharpe(stamps, each) for each in value.T]),
         "turnover": traded,
     }
     return [{name: float(each[one]) for name, each in numbers.items()} for one in range(sets)]
+
+
+def daily_sharpe(stamps: Any, equity: Any) -> float:
+    """Annualised, of the returns from each UTC day's last close to the next; equity begins at 1."""
+    import numpy as np
+
+    ends = np.append(np.flatnonzero(np.diff(stamps // DAY_MS)), len(stamps) - 1)
+    daily = np.append(1.0, equity[ends])
+    returns = daily[1:] / daily[:-1] - 1
+    spread = returns.std(ddof=1) if len(returns) > 1 else 0.0
+    return float(returns.mean() / spread * np.sqrt(365)) if spread > 0 else 0.0
 
 
 def backtesting_py(folder: Path, options: dict[str, Any]) -> Made:
@@ -159,7 +172,12 @@ def backtesting_py(folder: Path, options: dict[str, Any]) -> Made:
 
     def tell(stats: Any) -> Mapping[str, Any]:
         equity = stats["_equity_curve"]["Equity"].to_numpy()
+        made = stats["_trades"]
+        money = np.abs(made["Size"]) * (made["EntryPrice"] + made["ExitPrice"])
+        before = equity[np.maximum(made["EntryBar"].to_numpy() - 1, 0)]
         return {
+            "sharpe": daily_sharpe(columns["timestamp"], equity / RICH),
+            "turnover": float((money.to_numpy() / before).sum()),
             "trades": float(stats["# Trades"]),
             "total_return": float(equity[-1] / RICH - 1),
             "max_drawdown": float(np.max(1 - equity / np.maximum.accumulate(equity))),

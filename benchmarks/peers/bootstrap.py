@@ -11,6 +11,18 @@ from typing import Any
 
 from benchmarks.peers.timing import Made, arrays, main
 
+FIGURES = ("sharpe", "growth", "drawdown")
+
+
+def summary(sharpe: Any, total: Any, drawdown: Any) -> dict[str, float]:
+    """Number of paths; mean and deviation of Sharpe ratio, log growth and drawdown over them."""
+    import numpy as np
+
+    told = {"paths": float(len(total))}
+    for name, values in zip(FIGURES, (sharpe, np.log1p(total), drawdown), strict=True):
+        told |= {name: float(values.mean()), f"{name}_deviation": float(values.std())}
+    return told
+
 
 def arch(folder: Path, options: dict[str, Any]) -> Made:
     """``StationaryBootstrap.apply`` of a function of the path."""
@@ -29,15 +41,7 @@ def arch(folder: Path, options: dict[str, Any]) -> Made:
         return StationaryBootstrap(options["block"], returns, seed=1).apply(figures, paths)
 
     def tell(found: Any) -> Mapping[str, Any]:
-        growth = np.log1p(found[:, 1])
-        return {
-            "per": paths,
-            "paths": float(paths),
-            "growth": float(growth.mean()),
-            "growth_deviation": float(growth.std()),
-            "drawdown": float(found[:, 2].mean()),
-            "drawdown_deviation": float(found[:, 2].std()),
-        }
+        return {"per": paths, **summary(*found.T)}
 
     return work, tell
 

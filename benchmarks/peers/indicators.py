@@ -1,7 +1,8 @@
-"""The base features by TA-Lib, pandas, polars and polars-talib, with numpy.
+"""The base features by TA-Lib, pandas, polars, polars-talib, pandas-ta-classic and ta, with numpy.
 
 Belongs here: each feature as somebody writes it who has that library and numpy.  Does not belong
-here: Ares, measuring (``timing.py``).  What a library has no function for is TA-Lib's.
+here: Ares, measuring (``timing.py``).  What a library has no function for is TA-Lib's, and for the
+two that are made upon pandas, its.
 """
 
 from __future__ import annotations
@@ -17,8 +18,25 @@ from scipy.special import ndtri
 
 from benchmarks.peers.timing import Made, arrays, main
 
+WARM = 10_000
 
-class TaLib:
+
+class Oscillators:
+    """What only libraries of indicators have; TA-Lib's."""
+
+    rsi = staticmethod(lambda close: talib.RSI(close, 14))
+    atr = staticmethod(lambda high, low, close: talib.ATR(high, low, close, 14))
+    macd = staticmethod(lambda close: talib.MACD(close, 12, 26, 9)[2])
+    flow = staticmethod(lambda high, low, close, volume: talib.MFI(high, low, close, volume, 14))
+
+    @staticmethod
+    def direction(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> tuple[Any, Any]:
+        """Average directional index, and the difference of its two sides."""
+        plus, minus = talib.PLUS_DI(high, low, close, 14), talib.MINUS_DI(high, low, close, 14)
+        return talib.ADX(high, low, close, 14), plus - minus
+
+
+class TaLib(Oscillators):
     """Windows by TA-Lib's functions."""
 
     sum = staticmethod(lambda values, span: talib.SUM(values, span))
@@ -28,7 +46,7 @@ class TaLib:
     std = staticmethod(lambda values, span: talib.STDDEV(values, span))
 
 
-class Pandas:
+class Pandas(Oscillators):
     """Windows by pandas' rolling."""
 
     sum = staticmethod(lambda values, span: pd.Series(values).rolling(span).sum().to_numpy())
@@ -59,7 +77,7 @@ def _polars_talib(name: str) -> Callable[[np.ndarray, int], np.ndarray]:
     return window
 
 
-class Polars:
+class Polars(Oscillators):
     """Windows by polars' rolling."""
 
     sum = staticmethod(_polars("rolling_sum"))
@@ -69,7 +87,7 @@ class Polars:
     std = staticmethod(_polars("rolling_std", ddof=0))
 
 
-class PolarsTaLib:
+class PolarsTaLib(Oscillators):
     """Windows by TA-Lib's functions as polars expressions."""
 
     sum = staticmethod(_polars_talib("sum"))
@@ -77,6 +95,61 @@ class PolarsTaLib:
     min = staticmethod(_polars_talib("min"))
     mean = staticmethod(_polars_talib("sma"))
     std = staticmethod(_polars_talib("stddev"))
+
+
+def _pandas_ta(name: str, *columns: np.ndarray, **options: Any) -> Any:
+    import pandas_ta_classic as library
+
+    # By itself it hands the work to TA-Lib where that is installed.
+    return getattr(library, name)(*map(pd.Series, columns), talib=False, **options)
+
+
+class PandasTa(Pandas):
+    """Oscillators, means and deviations by pandas-ta-classic's own code."""
+
+    mean = staticmethod(lambda values, span: _pandas_ta("sma", values, length=span).to_numpy())
+    std = staticmethod(
+        lambda values, span: _pandas_ta("stdev", values, length=span, ddof=0).to_numpy()
+    )
+    rsi = staticmethod(lambda close: _pandas_ta("rsi", close, length=14).to_numpy())
+    atr = staticmethod(lambda *bars: _pandas_ta("atr", *bars, length=14).to_numpy())
+    macd = staticmethod(lambda close: _pandas_ta("macd", close).iloc[:, 1].to_numpy())
+    flow = staticmethod(lambda *bars: _pandas_ta("mfi", *bars, length=14).to_numpy())
+
+    @staticmethod
+    def direction(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> tuple[Any, Any]:
+        """One table of index and both sides."""
+        found = _pandas_ta("adx", high, low, close, length=14)
+        return found.iloc[:, 0].to_numpy(), (found.iloc[:, 1] - found.iloc[:, 2]).to_numpy()
+
+
+def _ta(place: str, name: str, told: str, *columns: np.ndarray, **options: Any) -> Any:
+    import importlib
+
+    made = getattr(importlib.import_module(f"ta.{place}"), name)
+    return getattr(made(*map(pd.Series, columns), **options), told)().to_numpy()
+
+
+class Ta(Pandas):
+    """Oscillators and means by ta."""
+
+    mean = staticmethod(
+        lambda values, span: _ta("trend", "SMAIndicator", "sma_indicator", values, window=span)
+    )
+    rsi = staticmethod(lambda close: _ta("momentum", "RSIIndicator", "rsi", close))
+    atr = staticmethod(
+        lambda *bars: _ta("volatility", "AverageTrueRange", "average_true_range", *bars)
+    )
+    macd = staticmethod(lambda close: _ta("trend", "MACD", "macd_diff", close))
+    flow = staticmethod(lambda *bars: _ta("volume", "MFIIndicator", "money_flow_index", *bars))
+
+    @staticmethod
+    def direction(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> tuple[Any, Any]:
+        """One object for index and both sides."""
+        from ta.trend import ADXIndicator
+
+        found = ADXIndicator(pd.Series(high), pd.Series(low), pd.Series(close))
+        return found.adx().to_numpy(), (found.adx_pos() - found.adx_neg()).to_numpy()
 
 
 def by_library(frame: pd.DataFrame, by: Any) -> dict[str, np.ndarray]:
@@ -99,7 +172,7 @@ def by_library(frame: pd.DataFrame, by: Any) -> dict[str, np.ndarray]:
     last = np.concatenate([[0.0], steps[:-1]])
     reach, body = np.log(high / low), np.log(close / opens)
     typical = (high + low + close) / 3
-    atr, extent = talib.ATR(high, low, close, 14), high - low
+    atr, extent = by.atr(high, low, close), high - low
     top = {span: by.max(high, span) for span in (60, 240, 1440)}
     bottom = {span: by.min(low, span) for span in (60, 240, 1440)}
     traded = {span: by.sum(volume, span) for span in (60, 1440)}
@@ -120,8 +193,7 @@ def by_library(frame: pd.DataFrame, by: Any) -> dict[str, np.ndarray]:
     angle = frame["timestamp"].to_numpy() + 60_000
     turn = 2 * np.pi * (angle % 86_400_000) / 86_400_000
     week = 2 * np.pi * ((angle - 4 * 86_400_000) % 604_800_000) / 604_800_000
-    macd = talib.MACD(close, 12, 26, 9)[2]
-    plus, minus = talib.PLUS_DI(high, low, close, 14), talib.MINUS_DI(high, low, close, 14)
+    trending, direction = by.direction(high, low, close)
     opened = change(open_logs, 60)
     found = {f"return_{span}": values for span, values in returns.items()}
     found |= {f"volatility_{span}": moved[span] for span in (30, 240, 1440)}
@@ -134,10 +206,10 @@ def by_library(frame: pd.DataFrame, by: Any) -> dict[str, np.ndarray]:
         for halflife in (10, 30, 120)
     }
     return found | {
-        "rsi_14": talib.RSI(close, 14),
-        "adx_14": talib.ADX(high, low, close, 14),
-        "di_difference_14": plus - minus,
-        "macd_histogram_atr": macd / atr,
+        "rsi_14": by.rsi(close),
+        "adx_14": trending,
+        "di_difference_14": direction,
+        "macd_histogram_atr": by.macd(close) / atr,
         "efficiency_60": np.abs(returns[60]) / by.sum(sizes, 60),
         "trend_slope_60": slope / moved[60],
         "trend_fit_60": slope**2 * ((60**2 - 1) / 12) / spread,
@@ -159,7 +231,7 @@ def by_library(frame: pd.DataFrame, by: Any) -> dict[str, np.ndarray]:
         / (traded[60] / 60 + traded[1440] / 1440),
         "signed_volume_60": by.sum(np.sign(steps) * volume, 60) / traded[60],
         "vwap_distance_1440": (close / vwap - 1) / (moved[1440] * np.sqrt(1440)),
-        "money_flow_14": talib.MFI(high, low, close, volume, 14),
+        "money_flow_14": by.flow(high, low, close, volume),
         "volume_volatility_60": covariance / np.sqrt(spreads),
         "illiquidity_60": (thin[60] - thin[1440]) / (thin[60] + thin[1440]),
         "taker_share": column["taker_buy_share"] - 0.5,
@@ -177,10 +249,10 @@ def by_library(frame: pd.DataFrame, by: Any) -> dict[str, np.ndarray]:
 
 
 def told(features: Mapping[str, np.ndarray]) -> Mapping[str, Any]:
-    """Every feature at 200 rows past the warm-up, and its spread."""
-    rows = np.linspace(6000, len(next(iter(features.values()))) - 1, 200).astype(int)
+    """Every feature at 200 rows past the longest warm-up."""
+    rows = np.linspace(WARM, len(next(iter(features.values()))) - 1, 200).astype(int)
     found = {name: np.asarray(values, float)[rows] for name, values in features.items()}
-    return {"values": {name: np.nan_to_num(each).tolist() for name, each in found.items()}}
+    return {"values": {name: each.tolist() for name, each in found.items()}}
 
 
 def _program(by: Any) -> Callable[[Path, dict[str, Any]], Made]:
@@ -198,5 +270,7 @@ if __name__ == "__main__":
             "pandas": _program(Pandas),
             "polars": _program(Polars),
             "polars-talib": _program(PolarsTaLib),
+            "pandas-ta-classic": _program(PandasTa),
+            "ta": _program(Ta),
         }
     )

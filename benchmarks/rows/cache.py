@@ -82,7 +82,7 @@ def cases(quick: bool) -> Sequence[Case]:
     sets = 200 if quick else 1000
     frame = Program("joblib, frame as argument", PEERS, "", 2, {"repeats": 1, "sets": 5})
     shared = {"make": markets.write_market, "data": {"bars": BARS, "seed": SEED, "gap": 0.1}}
-    shared |= {"same": same, "options": {"sets": sets}, "rounds": 2 if quick else 5}
+    shared |= {"same": same, "options": {"sets": sets}, "threads": 1, "rounds": 2 if quick else 5}
     peers = [Program("joblib", PEERS, ""), Program("diskcache", PEERS, "")]
     return [
         Case(

@@ -6,25 +6,29 @@ Belongs here: its figures as a row.  Does not belong here: the work and the turn
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.turns import ARES, ROOT, Case, Figures, Goal, Row
+from benchmarks import ingest
+from benchmarks.turns import ARES, Case, Differs, Figures, Goal, Program, Row, peers_in
 
-SEED = 7
+SEED = ingest.SEED
+PEERS = "benchmarks.peers.ingest"
+THREADS = {"pandas": 1}
 
 
 def _turns(rows: int, repeats: int) -> Callable[[Path, Callable[[str], None]], Figures]:
     def take(folder: Path, say: Callable[[str], None]) -> Figures:
-        out = folder / "ingest.json"
-        command = [sys.executable, "-m", "benchmarks.ingest", "--rows", str(rows)]
-        command += ["--repeats", str(repeats), "--out", str(out), "--folder", str(folder)]
-        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        figures: Mapping[str, Any] = json.loads(out.read_text())["figures"]
+        if not ingest.PYTHON.is_file():
+            raise Differs(f"nothing was measured: no {ingest.PYTHON.parent.parent.name}")
+        try:
+            found = ingest.measured(rows, repeats, folder, str(ingest.PYTHON))
+        except subprocess.CalledProcessError as error:
+            last = (error.output or "").strip().splitlines()[-1:]
+            raise Differs(f"{error.cmd[0]} ended with {error.returncode}: {last}") from error
+        figures: Mapping[str, Any] = found["figures"]
         own = figures[ARES]["wall_seconds"]
         return {name: _line(figure, own) for name, figure in figures.items()}
 
@@ -39,8 +43,18 @@ def _line(figure: Mapping[str, Any], own: float) -> dict[str, Any]:
         "rounds": [seconds],
         "peak_mib": figure["peak_mib"],
         "added_mib": figure["peak_mib"],
-        "result": {"stored_mb": figure["stored_mb"], "rows_per_second": figure["rows_per_second"]},
+        "result": {
+            name: figure[name] for name in ("stored_mb", "rows_per_second", "equal_rows", "differs")
+        },
     }
+
+
+def same(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Every program kept Ares' rows, bit for bit."""
+    for name, result in peers_in(results).items():
+        if result["differs"] or result["equal_rows"] != results[ARES]["equal_rows"]:
+            raise Differs(f"{name}: {result['differs'] or 'another number of rows'}")
+    return f"all kept the same {results[ARES]['equal_rows']:,} rows, bit for bit"
 
 
 def _speed(figures: Figures) -> float:
@@ -59,8 +73,11 @@ def cases(quick: bool) -> Sequence[Case]:
             name=f"{rows:,} rows, whole processes",
             make=lambda folder, data: None,
             data={"rows": rows, "seed": SEED},
-            programs=[],
-            same=lambda results: "all kept the same rows, bit for bit",
+            programs=[
+                Program(ARES, "benchmarks.ingest"),
+                *(Program(one, PEERS, "", threads=THREADS.get(one)) for one in ingest.PEERS),
+            ],
+            same=same,
             goals=[
                 Goal("at least polars' speed", _speed, 1.0, "times"),
                 Goal("half of polars' memory", _memory, 2.0, "times"),

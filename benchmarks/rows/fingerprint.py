@@ -2,7 +2,7 @@
 
 Belongs here: the work, the turns, the goals and Ares' side.  Does not belong here: the peers'
 ways (``peers/fingerprint.py``).  A result is equal where every program gives the same name to equal
-data in every round, and another one once a single value differs by one bit.
+data again, and another one once a single value differs by one bit.
 """
 
 from __future__ import annotations

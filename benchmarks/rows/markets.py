@@ -27,8 +27,6 @@ def write_market(folder: Path, data: Mapping[str, Any]) -> None:
     """
     import talib
 
-    if (folder / "probability.npy").is_file():
-        return
     bars, generator = int(data["bars"]), np.random.default_rng(int(data["seed"]))
     minutes = int(data.get("minutes", 1))
     deviation = 6e-4 * np.sqrt(minutes) * np.exp(0.4 * np.sin(np.arange(bars) / 20_000))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.parquet import NAMES, frame_of, told
+from benchmarks.peers.parquet import frame_of, told
 from benchmarks.peers.timing import Made, main
 from benchmarks.turns import Case, Differs, Program, Row, faster, result_ratio, within
 
@@ -25,8 +25,6 @@ LIBRARIES = ("pandas", "polars", "pyarrow")
 
 def write(folder: Path, data: Mapping[str, Any]) -> None:
     """Bars of one second with two decimals of price and three of volume."""
-    if (folder / f"{NAMES[-1]}.npy").is_file():
-        return
     generator, rows = np.random.default_rng(SEED), int(data["rows"])
     close = np.round(1500 * np.exp(np.cumsum(generator.normal(0, 1e-4, rows))), 2)
     opens = np.concatenate([close[:1], close[:-1]])

@@ -26,7 +26,18 @@ import numpy as np
 
 from benchmarks.peers.timing import Made, arrays, main
 from benchmarks.peers.whole import auc_ahead
-from benchmarks.turns import Case, Differs, Figures, Goal, Program, Row, faster
+from benchmarks.turns import (
+    ARES,
+    Case,
+    Differs,
+    Figures,
+    Goal,
+    Program,
+    Row,
+    faster,
+    off_by,
+    peers_in,
+)
 
 HERE, PEERS = "benchmarks.rows.whole", "benchmarks.peers.whole"
 MARKET, SEED = "CONSISTENT", 1
@@ -48,6 +59,7 @@ LIGHTGBM = {
 }
 LEAF_SHARE, LEAF_PENALTY = 0.01, 1.0
 PEER = "FreqAI"
+FEWER, ERRORS = 0.02, 3
 
 
 def write(folder: Path, data: Mapping[str, Any]) -> None:
@@ -210,16 +222,28 @@ def _traded(frame: Any, tested: Any, predicted: np.ndarray) -> Any:
 
 
 def same(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """As many refits; AUCs for the direction two hours ahead, which neither calls the other's."""
-    refits = {name: one["refits"] for name, one in results.items()}
-    if len(set(refits.values())) > 1:
-        raise Differs(f"refits: {refits}")
+    """As many refits, nearly as many predictions, trades on both sides, AUCs that are near.
+
+    The AUC is for the direction two hours ahead, which neither has as its label.  Its standard
+    error is that of chance with one independent prediction in so many bars.
+    """
+    own = results[ARES]
+    near = ERRORS * (3 * own["predictions"] / AHEAD) ** -0.5
+    for name, one in {ARES: own, **peers_in(results)}.items():
+        off_by(name, "refits", one["refits"], own["refits"], 0)
+        few = FEWER * own["predictions"]
+        off_by(name, "predictions", one["predictions"], own["predictions"], few)
+        off_by(name, "AUC", one["auc"], own["auc"], near)
+        if one["auc"] < 0.5 - near:
+            raise Differs(f"{name}: AUC {one['auc']:.3g} is worse than chance")
+        if not one["trades"]:
+            raise Differs(f"{name}: no trade")
     text = "; ".join(
         f"{name} {one['features']} features, {one['predictions']:,} predictions, "
         f"AUC {one['auc']:.3f}, {one['trades']} trades"
         for name, one in results.items()
     )
-    return f"{refits['ares']} refits each; {text}"
+    return f"{own['refits']} refits each; {text}"
 
 
 def cases(quick: bool) -> Sequence[Case]:
@@ -259,9 +283,7 @@ def cases(quick: bool) -> Sequence[Case]:
     ]
 
 
-ROW = Row(
-    "whole", "a walk forward from bars to verdict, two cores", cases, {"-freqtrade": ["freqtrade"]}
-)
+ROW = Row("whole", "a walk forward from bars to verdict", cases, {"-freqtrade": ["freqtrade"]})
 
 if __name__ == "__main__":
     main({"ares": ares})

@@ -23,7 +23,7 @@ OVERRIDES = {
     "tracking": {"enabled": False},
     "enhanced_training_manager": {"blank": {"lookback_days": 12}},
     "data": {"warmup_bars": 3_000},
-    "regimes": {"minimum_events": 20},
+    "regimes": {"minimum_events": 60},
     "features": {"timeframes": ["15m"]},
 }
 

@@ -25,7 +25,7 @@ PRICES = ["open", "high", "low", "close"]
 SMALL = {
     "enhanced_training_manager": {"blank": {"lookback_days": 8, "max_trials": 2}},
     "data": {"warmup_bars": 1_500},
-    "regimes": {"minimum_events": 20},
+    "regimes": {"minimum_events": 60},
     "analyst": {"experts": ["catboost", "linear"]},
 }
 Events = tuple[pd.DataFrame, pd.DataFrame]

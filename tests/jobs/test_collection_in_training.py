@@ -31,7 +31,9 @@ def line(fake: FakeBinance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home" / "dagster"))
     monkeypatch.setenv(BASE_URL_VARIABLE, fake.url)
     settings = tmp_path / "settings.yaml"
-    settings.write_text(json.dumps({"data": {"warmup_bars": 200, "max_retries": 2}}))
+    # As many decisions as all of development holds: no regime has them, so nothing is trained.
+    tree = {"data": {"warmup_bars": 200, "max_retries": 2}, "regimes": {"minimum_events": 120}}
+    settings.write_text(json.dumps(tree))
     return [*LINE, "--config", str(settings)]
 
 

@@ -245,5 +245,15 @@ def test_a_missing_settings_file_fails_the_tick_by_name(
         enhanced_training_schedule(dg.build_schedule_context(instance=instance))
 
 
+def test_settings_without_room_in_their_window_fail_the_tick_and_not_each_run(
+    home: Home, instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "schedule.yaml"
+    path.write_text("costs: {latency_bars: 1000000}\n")
+    monkeypatch.setenv("ARES_SCHEDULE_CONFIG", str(path))
+    with pytest.raises(BadInput, match=r"costs\.latency_bars up to "):
+        enhanced_training_schedule(dg.build_schedule_context(instance=instance))
+
+
 def test_nobody_trains_by_surprise() -> None:
     assert enhanced_training_schedule.default_status is dg.DefaultScheduleStatus.STOPPED

@@ -1,7 +1,7 @@
 """Leaks, one at a time, planted into the real functions of the pipeline.
 
-Belongs here: the planting.  Does not belong here: running and judging
-(``helpers/partition_runs.py``).
+Belongs here: the list of all, and most of the planting.  Does not belong here: leaks into final
+models and choices (``planted_finals.py``), running and judging (``helpers/partition_runs.py``).
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from ares_assets.tactician import (
     tactician_features,
     timing,
 )
+from leaks import planted_finals as finals
 
 Patch = pytest.MonkeyPatch
 
@@ -548,6 +549,13 @@ def _leaks(caught_by: str, first: int, last: int, *planted: Row, **how: bool) ->
 LEAKS = (
     *_leaks("regimes_see_no_future", 2, 2, ("smoothed regimes", _smoothed_regimes)),
     *_leaks(
+        "regime_model_saw_development_only",
+        2,
+        2,
+        ("regimes fitted on all bars", finals.regimes_fitted_until(None)),
+        ("regimes fitted a day into calibration", finals.regimes_fitted_until(60 + 1440)),
+    ),
+    *_leaks(
         "features_see_no_future",
         4,
         4,
@@ -604,10 +612,24 @@ LEAKS = (
         only_in_steps=True,
     ),
     *_leaks(
+        "specialists_saw_development_only",
+        5,
+        5,
+        ("final experts of all roles", finals.final_fit_on_all_roles("regime", "market")),
+        ("final experts of a regime, of all roles", finals.final_fit_on_all_roles("regime")),
+        ("final experts of the market, of all roles", finals.final_fit_on_all_roles("market")),
+    ),
+    *_leaks(
         "search_saw_no_later_event",
         6,
         6,
         ("search of later events of other regimes", _search_later_of_other_regimes),
+    ),
+    *_leaks(
+        "enhanced_model_saw_development_only",
+        6,
+        6,
+        ("enhanced model of all roles", finals.final_fit_on_all_roles("regime", "market")),
     ),
     *_leaks(
         "search_saw_no_later_event",
@@ -637,6 +659,19 @@ LEAKS = (
         ("labels in the enhanced vote", _stored_otherwise(step06, _labels_in_the_enhanced_vote)),
         only_in_steps=True,
     ),
+    *_leaks(
+        "ensemble_saw_development_only",
+        7,
+        7,
+        ("members fitted again on all roles", finals.members_fitted_on_all_roles),
+    ),
+    *_leaks(
+        "ensemble_saw_development_only",
+        7,
+        7,
+        ("weights by calibration", finals.weights_by_calibration),
+        only_in_steps=True,
+    ),
     *_leaks("tactician_folds_are_purged", 8, 8, ("tactician's folds unpurged", _unpurged)),
     *_leaks(
         "tactician_sees_no_future",
@@ -657,6 +692,15 @@ LEAKS = (
         only_in_steps=True,
     ),
     *_leaks(
+        "take_models_saw_development_only",
+        8,
+        9,
+        (
+            "take models of later signals",
+            finals.final_models_of_later_signals(specialists, "take"),
+        ),
+    ),
+    *_leaks(
         "tactician_votes_are_out_of_fold",
         9,
         10,
@@ -674,6 +718,18 @@ LEAKS = (
         ("take votes of unpurged folds", _unpurged),
         ("a rule managed beyond doubt", _stored_otherwise(step10, _managed_beyond_doubt)),
         only_in_steps=True,
+    ),
+    *_leaks(
+        "tactician_votes_are_out_of_fold",
+        10,
+        10,
+        ("a threshold by later bars", finals.threshold_by_later_bars),
+    ),
+    *_leaks(
+        "calibrator_saw_its_slice_only",
+        11,
+        11,
+        ("calibrated on all roles", finals.calibrated_on_all_roles),
     ),
     *_leaks(
         "bundle_reloads_identically",

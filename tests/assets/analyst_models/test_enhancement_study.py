@@ -40,9 +40,12 @@ def test_makes_exactly_as_many_trials(n_trials, make_events):
         on_trial=lambda *call: calls.append(call),
     )
     assert len(found.trials) == n_trials
-    assert [call[0] for call in calls] == list(range(n_trials))
-    assert {call[1] for call in calls} == {"COMPLETE"}
-    assert [call[3] for call in calls] == found.trials["value"].tolist()
+    begun, ended = calls[::2], calls[1::2]
+    assert [call[0] for call in begun] == [call[0] for call in ended] == list(range(n_trials))
+    assert {call[1] for call in begun} == {"RUNNING"}
+    assert {call[1] for call in ended} == {"COMPLETE"}
+    assert [call[2] for call in begun] == [call[2] for call in ended]
+    assert [call[3] for call in ended] == found.trials["value"].tolist()
     assert all(call[2]["kind"] in EXPERT_KINDS for call in calls)
 
 

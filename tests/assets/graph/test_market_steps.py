@@ -31,7 +31,7 @@ BASE = {
 
 
 def steps(home: Home, regime: str = "bear", **regimes: Any) -> dict[str, Artifact]:
-    tree: Mapping[str, Any] = {**BASE, "regimes": {"minimum_events": 20, **regimes}}
+    tree: Mapping[str, Any] = {**BASE, "regimes": {"minimum_events": 60, **regimes}}
     settings = load_settings(tree, mode="blank")
     request = Request(SymbolKey("ETHUSDT", "SIM"), regime, settings, None, False, "run")
     found: dict[str, Artifact] = {}
@@ -154,7 +154,7 @@ def test_bars_that_never_move_are_skipped_whatever_the_algorithm(
     pages = SimulatedExchange(as_of_ms=CLOCK).bars("ETHUSDT", "1m", CLOCK - 10 * DAY_MS, CLOCK)
     bars = pd.concat(list(pages), ignore_index=True)
     still = bars.assign(open=2_000.0, high=2_000.0, low=2_000.0, close=2_000.0)
-    regimes = {"minimum_events": 20, "algorithm": algorithm}
+    regimes = {"minimum_events": 60, "algorithm": algorithm}
     stored = trained(tmp_path, bars=still, last=3, **{**BASE, "regimes": regimes})
     assert list(stored) == ["market_data", "market_regimes"]
     reason = stored["market_regimes"].skipped

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from benchmarks import bench
 from benchmarks.rows import barriers, markets
 from benchmarks.scale import exponent
-from benchmarks.turns import Case, Differs, Goal, Program, Row, faster, ratio, take_turns, within
+from benchmarks.turns import Case, Goal, Program, Row, agreement, faster, ratio, take_turns, within
 
 FIGURES = {
     "ares": {"seconds": 0.002, "rounds": [1.0, 2.0, 4.0], "result": {}},
@@ -68,13 +70,6 @@ def test_programs_take_turns_and_a_failing_one_is_told(tmp_path: Path) -> None:
     assert [line for line in said if "gone" in line] == [said[1]], "it is not tried again"
 
 
-def test_unequal_results_are_not_a_figure() -> None:
-    results = {"ares": {"touched": [1, 0], "bars": [3, 240]}}
-    assert "equal" in barriers.same({**results, "other": {"touched": [1], "bars": [3]}})
-    with pytest.raises(Differs, match="bars"):
-        barriers.same({**results, "other": {"touched": [1, 0], "bars": [3, 239]}})
-
-
 def test_a_resumed_run_leaves_out_what_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,14 +80,84 @@ def test_a_resumed_run_leaves_out_what_is_known(
         return {"work": name, "cases": [], "absent": bench.ABSENT}
 
     monkeypatch.setattr(bench, "measured", measured)
-    monkeypatch.setattr(bench, "_commit", lambda: "abc")
+    monkeypatch.setattr(bench, "code_hash", lambda: code[0])
+    code = ["abc"]
     arguments = ["cache", "sweep", "--quick", "--out", str(tmp_path / "bench.json")]
     assert bench.main(arguments) == 0
     assert bench.main([*arguments, "--resume"]) == 0
     assert calls == ["cache", "sweep"]
+    code[0] = "abd"
+    assert bench.main([*arguments, "--resume"]) == 0
+    assert calls == ["cache", "sweep"] * 2, "other code has not measured it"
     kept = json.loads((tmp_path / "bench.json").read_text())
     assert list(kept["rows"]) == ["sweep", "cache"], "in the order of the table"
     assert "not measured: this row has no module yet" in capsys.readouterr().out
+
+
+def test_the_code_is_known_by_its_content_and_not_by_what_a_run_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "ROOT", tmp_path)
+    (tmp_path / "benchmarks" / "results").mkdir(parents=True)
+    (tmp_path / "ares_assets").mkdir()
+    seen = []
+    for name, content in (
+        ("ares_assets/step.py", "ONE = 1"),
+        ("ares_assets/step.py", "ONE = 2"),
+        ("ares_assets/other.py", "ONE = 2"),
+        ("benchmarks/requirements-peers-vectorbt.lock", "vectorbt==1"),
+    ):
+        (tmp_path / name).write_text(content)
+        seen.append(bench.code_hash())
+    assert len(set(seen)) == 4, "two dirty trees are two"
+    (tmp_path / "benchmarks" / "results" / "bench.json").write_text("{}")
+    assert bench.code_hash() == seen[-1]
+
+
+def _measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: list[Program], make: Any = None
+) -> tuple[int, dict[str, Any]]:
+    """A whole run of one row that has this one case; its exit code and the case as kept."""
+    case = replace(_case(programs), rounds=1, make=make or barriers.write)
+    row = Row("barriers", "labels", lambda quick: [case])
+    monkeypatch.setattr(barriers, "ROW", row)
+    out = tmp_path / "bench.json"
+    code = bench.main(["barriers", "--out", str(out), "--folder", str(tmp_path / "data")])
+    return code, json.loads(out.read_text())["rows"]["barriers"]["cases"][0]
+
+
+def test_a_peer_that_is_absent_is_not_compared_and_not_equal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = Program("ares", barriers.HERE)
+    peer = Program("gone", barriers.PEERS, "-of-nobody", threads=1)
+    code, case = _measured(tmp_path, monkeypatch, [own, peer])
+    assert (code, case["equal"], case["differs"]) == (3, "not compared: no peer ran", False)
+    assert "equal" not in capsys.readouterr().out.replace("equal results", "")
+    assert case["threads"] == {"ares": 2, "gone": 1}
+    assert not bench._is_known({"code": 1, "cases": [case]}, {"code": 1}), "to be measured again"
+
+
+def test_what_did_not_run_is_named_beside_what_agrees() -> None:
+    case = _case([Program("ares", "m"), Program("here", "m", "-a"), Program("gone", "m", "-b")])
+    one = {"result": {"touched": [1], "bars": [3]}}
+    told = agreement(case, {"ares": one, "here": one, "gone": {"failed": "no wheel"}})
+    assert told.startswith("barrier and end of the first 1 events equal")
+    assert told.endswith("not compared, as they did not run: gone")
+
+
+def test_data_are_made_anew_and_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def make(folder: Path, data: Any) -> None:
+        assert not list(folder.iterdir())
+        seen.append(folder)
+        barriers.write(folder, data)
+
+    for _ in range(2):
+        _measured(tmp_path, monkeypatch, [Program("ares", barriers.HERE)], make)
+    assert len(set(seen)) == 2
+    assert not any(folder.exists() for folder in seen)
 
 
 @pytest.mark.parametrize("name", bench.ROWS)
@@ -106,7 +171,11 @@ def test_every_row_has_ares_goals_and_both_sizes(name: str) -> None:
         for case in row.cases(quick):
             assert case.goals
             assert all(isinstance(goal, Goal) for goal in case.goals)
-            assert case.turns or [p.shown for p in case.programs].count("ares") == 1
+            shown = [program.shown for program in case.programs]
+            assert shown.count("ares") == 1
+            assert len(set(shown)) == len(shown)
+            assert any(program.is_peer for program in case.programs)
+            assert all(1 <= case.threads_of(program) <= case.threads for program in case.programs)
             assert "seed" in case.data
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import subprocess
@@ -305,6 +306,9 @@ def test_a_mapping_is_as_good_as_parameters(tmp_path):
     assert backtester.generate_cache_key(one) == backtester.generate_cache_key(other)
     with pytest.raises(BadInput, match="stop_wdth"):
         backtester.evaluate({**mapping, "stop_wdth": 1.0})
+    for capacity in (True, 1.5, "3", None, math.nan):
+        with pytest.raises(BadInput, match=r"max_cache_size .* must be a whole number"):
+            cache(tmp_path, capacity=capacity)
     with pytest.raises(BadInput, match="max_cache_size 0"):
         cache(tmp_path, capacity=0)
     with pytest.raises(BadInput, match="name of a study"):
@@ -322,5 +326,59 @@ def test_parallel_results_do_not_depend_on_workers(parameters):
 
 
 def test_parallel_needs_a_worker():
+    for workers in (True, 1.5, "3", None, math.nan):
+        with pytest.raises(BadInput, match=r"max_workers .* must be a whole number"):
+            ParallelBacktester(MARKET, PROBABILITY, SIZE, max_workers=workers)
     with pytest.raises(BadInput, match="max_workers 0"):
         ParallelBacktester(MARKET, PROBABILITY, SIZE, max_workers=0)
+
+
+def test_a_smaller_bound_shrinks_a_shared_folder_and_says_so(tmp_path):
+    from ares_resources import progress
+
+    lines: list[str] = []
+
+    class Heard(progress.Silent):
+        def noted(self, line: str) -> None:
+            lines.append(line)
+
+    cache(tmp_path).evaluate_many(points(20))
+    with progress.listening(Heard()):
+        cache(tmp_path, capacity=20)
+        assert lines == []
+        cache(tmp_path, capacity=5)
+    (line,) = lines
+    assert line.startswith("dropped 15 of 20 cached results: max_cache_size is 5")
+    assert len(stored(tmp_path)) == 5
+
+
+def test_the_same_look_by_either_backtester_counts_once(tmp_path):
+    ledger = TrialLedger(tmp_path / "t.db")
+    parallel = ParallelBacktester(MARKET, PROBABILITY, SIZE, ledger=ledger, study="s")
+    results = parallel.evaluate_many(points(3))
+    assert results == [direct(one) for one in points(3)]
+    cache(tmp_path, ledger=ledger, study="s").evaluate_many(points(4))
+    assert [entry.state for entry in ledger.entries("s")] == ["complete"] * 4
+    assert parallel.sweep(points(5), daily=True).daily_return is not None
+    assert ledger.count("s") == 5
+    with pytest.raises(BadInput, match="name of a study"):
+        ParallelBacktester(MARKET, PROBABILITY, SIZE, ledger=ledger)
+
+
+@pytest.mark.parametrize(
+    ("error", "state"), [(ValueError, "failed"), (KeyboardInterrupt, "killed")]
+)
+def test_a_parallel_look_that_came_to_no_end_counts(tmp_path, monkeypatch, error, state):
+    ledger = TrialLedger(tmp_path / "t.db")
+    parallel = ParallelBacktester(MARKET, PROBABILITY, SIZE, ledger=ledger, study="s")
+
+    def ending(self, parameters, **options):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cached_module.Signals, "sweep", ending)
+        with pytest.raises(error):
+            parallel.evaluate_many(points(2))
+    assert [entry.state for entry in ledger.entries("s")] == [state] * 2
+    parallel.evaluate_many(points(2))
+    assert [entry.state for entry in ledger.entries("s")] == ["complete"] * 2

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ares_resources.errors import BadInput, MemoryExceeded
+from ares_resources.errors import AresError, BadInput, MemoryExceeded
 from ares_resources.memory import MemoryManager, MemorySample, measure, register_cache
 
 MIB = 2**20
@@ -157,6 +158,51 @@ def test_caches_of_the_process_are_freed_by_every_manager_until_they_are_gone():
     del cache
     manager(machine).free_caches()
     assert Cache.emptied == 1
+
+
+def step_that_fills(machine: Machine, watch: MemoryManager) -> None:
+    """Goes on past the threshold for two seconds, unless it is stopped."""
+    with watch.watching("step 5"):
+        machine.cached = 400
+        for _ in range(200):
+            time.sleep(0.01)
+
+
+def test_a_cache_that_cannot_be_emptied_stops_the_step_and_others_are_emptied():
+    machine = Machine(500)
+    watch = manager(machine, threshold=0.6)
+
+    def broken() -> None:
+        raise RuntimeError("a lock\nis held")
+
+    watch.register("another", broken)
+    with pytest.raises(AresError) as stopped:
+        step_that_fills(machine, watch)
+    assert str(stopped.value) == (
+        "step 5: memory has to be freed, but cache 'another' could not be emptied:"
+        " RuntimeError: a lock is held"
+    )
+    assert machine.frees == 1
+
+
+def test_a_measurement_that_fails_stops_the_step():
+    machine = Machine(500)
+
+    def failing() -> MemorySample:
+        if machine.cached:
+            raise OSError("no /proc")
+        return Machine.probe(machine)
+
+    watch = MemoryManager(0.8, probe=failing)
+    with pytest.raises(AresError, match="step 5: memory watch failed: OSError: no /proc"):
+        step_that_fills(machine, watch)
+
+
+def test_the_watch_still_stops_a_step_past_the_threshold():
+    machine = Machine(700)
+    watch = MemoryManager(0.8, probe=machine.probe)
+    with pytest.raises(MemoryExceeded, match="step 5: memory is at 110%"):
+        step_that_fills(machine, watch)
 
 
 def test_the_peak_within_a_step_is_seen_though_nobody_looked():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+
 import numpy as np
 import optuna
 import pytest
@@ -9,6 +12,7 @@ from toolkit_markets import random_market
 
 from ares_resources.backtesting import StrategyParameters, backtest
 from ares_resources.backtesting.ledger import TrialLedger
+from ares_resources.backtesting.progressive import purged_blocks, sharpe_by_block
 from ares_resources.errors import BadInput
 from ares_resources.hashing import cache_key
 from ares_resources.home import Home
@@ -94,6 +98,74 @@ def test_progressive_evaluation_goes_over_purged_blocks(tmp_path):
     ordered = sorted(seen, key=lambda block: block.start)
     assert [block.start for block in ordered] == [0, 225, 450, 675]
     assert [block.stop for block in ordered] == [205, 430, 655, 900]
+
+
+def sets(count: int) -> list[StrategyParameters]:
+    return [StrategyParameters(0.6, 0.4, 2.0, 3.0, 1 + bars, 4e-4, 1e-4) for bars in range(count)]
+
+
+def states(tools: EnhancedTrainingManagerOptimized, study: str) -> dict[str, int]:
+    return dict(Counter(entry.state for entry in tools.ledger.entries(study)))
+
+
+def test_every_way_of_looking_counts_once_with_its_state(tmp_path):
+    tools = manager(tmp_path, labels={"horizon_bars": 20})
+    tools.attach_market(MARKET, PROBABILITY, SIZE, study="s", blocks=9)
+    judge = sharpe_by_block(tools.get_cached_backtester().signals, threads=1)
+    for _ in range(2):
+        report = tools.get_progressive_evaluator().evaluate_many(sets(90), judge)
+        expected = dict(Counter(report.states))
+        assert expected["pruned"] >= 60
+        assert states(tools, "s") == expected
+    one_by_one = [
+        tools.use_progressive_evaluation(value, lambda v, block: v) for value in range(20)
+    ]
+    pruned = sum(outcome.stopped for outcome in one_by_one)
+    told = {"pruned": expected["pruned"] + pruned, "complete": expected["complete"] + 20 - pruned}
+    assert states(tools, "s") == told
+    tools.parallel_backtester(MARKET, PROBABILITY, SIZE).evaluate_many(sets(50))
+    tools.get_cached_backtester().evaluate_many(sets(50))
+    assert states(tools, "s") == {**told, "complete": told["complete"] + 50}
+    assert tools.statistics()["trials_in_ledger"] == 90 + 20 + 50
+    assert tools.ledger.sharpes("s").size == 50
+
+
+@pytest.mark.parametrize(
+    ("error", "state"), [(ValueError("singular"), "failed"), (KeyboardInterrupt(), "killed")]
+)
+def test_candidates_that_came_to_no_end_count(tmp_path, error, state):
+    tools = manager(tmp_path)
+    tools.attach_market(MARKET, PROBABILITY, SIZE, study="s")
+
+    def ending(*_: object) -> float:
+        raise error
+
+    with pytest.raises(type(error)):
+        tools.use_progressive_evaluation(1.0, ending)
+    with pytest.raises(type(error)):
+        tools.get_progressive_evaluator().evaluate_many([2.0, 3.0], ending)
+    assert states(tools, "s") == {state: 3}
+    assert math.isnan(tools.use_progressive_evaluation(4.0, lambda v, b: math.nan).score)
+    tools.use_progressive_evaluation(1.0, lambda v, b: v)
+    assert states(tools, "s")["complete"] == 1
+    assert tools.ledger.count() == 4
+
+
+def test_another_score_of_a_candidate_is_another_trial(tmp_path):
+    tools = manager(tmp_path)
+    tools.attach_market(MARKET, PROBABILITY, SIZE, study="s")
+    for factor in (1.0, 2.0, 2.0, 1.0):
+        tools.use_progressive_evaluation(1.0, lambda v, b, by=factor: v * by)
+    assert states(tools, "s") == {"complete": 2}
+
+
+def test_looks_without_a_study_have_one_of_their_own(tmp_path):
+    tools = manager(tmp_path)
+    tools.parallel_backtester(MARKET, PROBABILITY, SIZE).evaluate_many(sets(2))
+    blocks = purged_blocks(len(MARKET), blocks=4, purge_rows=5)
+    tools.progressive_evaluator(blocks).evaluate(1.0, lambda v, b: v)
+    tools.parallel_backtester(MARKET, PROBABILITY, SIZE, study="mine").evaluate_many(sets(1))
+    assert tools.ledger.studies() == {"mine": 1, "unnamed": 3}
 
 
 def test_the_other_tools_carry_seed_and_folders(tmp_path):

@@ -144,6 +144,9 @@ def test_what_lies_between_and_after_the_blocks_is_never_seen():
 
 
 def test_bad_options_are_named():
+    for reduction in (math.nan, 2.5, True, "3", None):
+        with pytest.raises(BadInput, match=f"reduction {reduction!r} must be a whole number"):
+            ProgressiveEvaluator(BLOCKS, reduction=reduction)
     with pytest.raises(BadInput, match="reduction 1"):
         ProgressiveEvaluator(BLOCKS, reduction=1)
     with pytest.raises(BadInput, match="minimum_blocks 10"):

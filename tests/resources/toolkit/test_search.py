@@ -118,6 +118,8 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path, stop_
     resumed = run(lambda b: evaluated.extend(b) or judge_many(b), journal_path=journal)
     whole = run()
     assert resumed.trials == whole.trials
+    names = [list(trial.parameters) for trial in whole.trials]
+    assert [list(trial.parameters) for trial in resumed.trials] == names
     assert resumed.chosen == whole.chosen
     assert resumed.hypervolumes == whole.hypervolumes
     assert resumed.resumed == 15 * (stop_at - 1)
@@ -274,7 +276,19 @@ def test_other_samplers_resume_too(tmp_path, make):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"n_trials": 0}, "n_trials 0"), ({"batch": 0}, "batch 0"), ({"patience": 0}, "patience 0")],
+    [
+        ({"n_trials": 0}, "n_trials 0"),
+        ({"batch": 0}, "batch 0"),
+        ({"patience": 0}, "patience 0"),
+        ({"n_trials": math.nan}, "n_trials nan"),
+        ({"patience": math.nan}, "patience nan"),
+        ({"batch": 2.5}, r"batch 2\.5"),
+        ({"n_trials": True}, "n_trials True"),
+        ({"n_trials": "9"}, "n_trials '9'"),
+        ({"minimum_trades": 10**400}, "minimum_trades of over 40 digits"),
+        ({"minimum_trades": -1}, "minimum_trades -1"),
+        ({"seed": 1.5}, r"seed 1\.5"),
+    ],
 )
 def test_bad_numbers_are_named(options, message):
     with pytest.raises(BadInput, match=message):
@@ -286,6 +300,19 @@ def test_bad_ranges_and_results_are_named():
         search_parameters(
             judge_many, {"x": Range(2.0, 1.0)}, n_trials=1, batch=1, patience=1, seed=0
         )
+    for space, words in (
+        ({"x": Range(1.5, 3.5, integer=True)}, "'x'.*whole numbers"),
+        ({"x": Range(0, math.inf)}, "'x'.*finite"),
+        ({"x": Range(math.nan, 1)}, "'x'.*finite"),
+        ({"x": Range(0, 10**400)}, "'x'.*finite"),
+        ({"x": Range(0.0, 1.0, log=True)}, "'x'"),
+        ({"x": Choice(())}, "'x'"),
+        ({}, "space is empty"),
+    ):
+        with pytest.raises(BadInput, match=words) as refused:
+            search_parameters(judge_many, space, n_trials=1, batch=1, patience=1, seed=0)
+        assert "\n" not in str(refused.value)
+        assert len(str(refused.value)) < 600
     with pytest.raises(BadInput, match="14 results for 15 trials"):
         run(lambda batch: judge_many(batch)[1:])
 
@@ -357,6 +384,49 @@ def test_unit_coordinates_return_values_inside_and_round_trip(distribution, unit
     assert distribution._contains(distribution.to_internal_repr(value))
     again = from_unit(distribution, to_unit(distribution, value))
     assert again == value or again == pytest.approx(value, rel=1e-9, abs=1e-9)
+
+
+def told_study(trials: int, sampler: AdaptiveSampler | None = None) -> optuna.Study:
+    """A study to which random points of a two-sided problem were told."""
+    study = study_of(sampler or AdaptiveSampler(1), directions=("minimize", "maximize"))
+    random = np.random.default_rng(5)
+    space = {name: optuna.distributions.FloatDistribution(0, 1) for name in "xyz"}
+    for x, y, z in random.uniform(size=(trials, 3)):
+        one = optuna.trial.create_trial(
+            params={"x": x, "y": y, "z": z},
+            distributions=space,
+            values=(x + (y - 0.3) ** 2, math.sqrt(x) - z**2),
+        )
+        study.add_trial(one)
+    return study
+
+
+def test_what_is_learned_from_is_bounded_and_depends_on_the_trials_alone():
+    from ares_resources.backtesting.sampler import REMEMBERED
+
+    space = {name: optuna.distributions.FloatDistribution(0, 1) for name in "xyz"}
+    fresh = AdaptiveSampler(1)
+    proposed = told_study(2 * REMEMBERED, fresh).ask(space).params
+    kept = fresh._thinned[1]
+    assert REMEMBERED // 2 <= len(kept) <= REMEMBERED
+    numbers = [trial.number for trial in kept]
+    assert numbers == sorted(set(numbers))
+    # The best are remembered: nothing known dominates what is left as the front.
+    everything = told_study(2 * REMEMBERED).trials
+    losses = np.array([(one.values[0], -one.values[1]) for one in everything])
+    front = set(np.flatnonzero(domination_ranks(losses) == 0).tolist())
+    assert front <= set(numbers)
+    # An object that has asked all along remembers the same as one that sees them all at once.
+    patient = AdaptiveSampler(1)
+    study = told_study(REMEMBERED - 5, patient)
+    for one in everything[REMEMBERED - 5 :]:
+        if one.number % 97 == 0:
+            patient._learn(study.get_trials(deepcopy=False), study.directions, {"x": space["x"]})
+        study.add_trial(one)
+    assert study.ask(space).params == proposed
+    few = AdaptiveSampler(1)
+    told_study(REMEMBERED, few).ask(space)
+    assert len(few._thinned[1]) == REMEMBERED
 
 
 def test_bad_sampler_options_are_named():

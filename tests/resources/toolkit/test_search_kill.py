@@ -16,6 +16,7 @@ from ares_resources.backtesting import StrategyParameters
 from ares_resources.backtesting.cached import CachedBacktester
 from ares_resources.backtesting.engine import Signals
 from ares_resources.backtesting.ledger import TrialLedger
+from ares_resources.backtesting.ledger_held import held_open
 from ares_resources.backtesting.search import Range, SearchResult, search_parameters
 
 STUDY = "kill/parameters"
@@ -49,18 +50,19 @@ def search(folder: Path, *, threads=1, cache=True, cache_size=1000, progress=Non
         threads=threads,
         enabled=cache,
     )
-    return search_parameters(
-        lambda points: backtester.evaluate_many([strategy(point) for point in points]),
-        SPACE,
-        n_trials=TRIALS,
-        batch=BATCH,
-        patience=99,
-        seed=11,
-        minimum_trades=3,
-        journal_path=folder / "search.jsonl",
-        journal_key=backtester.data_fingerprint,
-        progress=progress,
-    )
+    with held_open(ledger.path):
+        return search_parameters(
+            lambda points: backtester.evaluate_many([strategy(point) for point in points]),
+            SPACE,
+            n_trials=TRIALS,
+            batch=BATCH,
+            patience=99,
+            seed=11,
+            minimum_trades=3,
+            journal_path=folder / "search.jsonl",
+            journal_key=backtester.data_fingerprint,
+            progress=progress,
+        )
 
 
 def told(folder: Path) -> list[tuple[str, str, tuple[float, ...]]]:
