@@ -1,7 +1,7 @@
 """Step 13, Walk Forward Validation: the first look at the holdout, block by block.
 
-Belongs here: reading, calling the evaluation, key numbers.  Does not belong here: how a
-holdout is walked (``release/holdout.py``) and the statistics (``evidence/``).
+Belongs here: reading, calling the evaluation, key numbers, asking for a retraining.  Does not
+belong here: how a holdout is walked (``release/``), the statistics (``evidence/``).
 """
 
 from __future__ import annotations
@@ -27,10 +27,13 @@ def walk_forward_report(
     analyst_ensemble: Artifact,
     final_parameters: Artifact,
 ) -> Result:
-    """The frozen model and its refits on the holdout, with drift beside them."""
+    """The frozen model and its refits on the holdout, with drift and CPCV beside them."""
     from ares_assets.counted_trials import record_look
     from ares_assets.pictures import equity_picture
-    from ares_assets.release.holdout import judge_frozen, judge_refits, measure_drift
+    from ares_assets.release.combinatorial import judge_combinatorial
+    from ares_assets.release.holdout import judge_frozen
+    from ares_assets.release.holdout_drift import measure_drift
+    from ares_assets.release.holdout_refits import judge_refits
 
     case = holdout_case(
         work,
@@ -42,20 +45,28 @@ def walk_forward_report(
         final_parameters,
     )
     settings = work.settings
+    fitting = {
+        "embargo_bars": settings.analyst.embargo_bars,
+        "seed": work.seed,
+        "threads": settings.threads,
+    }
     frozen = judge_frozen(case)
     # At once: a look at the holdout counts even if nothing comes of the rest of this step.
     record_look(work, final_parameters, market_data, case.first_row, frozen.report)
     refits = judge_refits(
         case,
         refits=settings.validation.refits,
-        embargo_bars=settings.analyst.embargo_bars,
-        seed=work.seed,
-        threads=settings.threads,
+        **fitting,
         progress=work.advanced,
         memory=lambda: refit_memory(work),
     )
     drift = measure_drift(case, frozen, seed=work.seed)
-    report = {"frozen": frozen.report, "refits": refits.report, "drift": drift}
+    report = {
+        "frozen": frozen.report,
+        "refits": refits.report,
+        "cpcv": judge_combinatorial(case, **fitting),
+        "drift": drift,
+    }
     value = {
         "report.json": report,
         "decisions.parquet": frozen.decisions,
@@ -64,7 +75,11 @@ def walk_forward_report(
         "predictions.parquet": refits.predictions,
     }
     picture = equity_picture(frozen.returns["net_return"].to_numpy())
-    where = {"first_row": case.first_row, "history_row": case.history_row}
+    where = {
+        "first_row": case.first_row,
+        "history_row": case.history_row,
+        "window_end_ms": market_data.metadata["window_end_ms"],
+    }
     metadata = {**_key_numbers(report), **where, "picture": picture}
     # Metadata enters the keys of later steps; seconds differ from run to run.
     cost = {"refit_seconds_saved": round(refits.seconds_saved, 3)}
@@ -137,6 +152,7 @@ def holdout_case(
 
 def _key_numbers(report: dict[str, Any]) -> dict[str, Any]:
     frozen, refits, drift = report["frozen"], report["refits"], report["drift"]
+    cpcv = report["cpcv"]
     return {
         "auc": frozen["auc"],
         "log_loss": frozen["log_loss"],
@@ -150,11 +166,55 @@ def _key_numbers(report: dict[str, Any]) -> dict[str, Any]:
         **{f"auc_{scheme}": found["auc"] for scheme, found in refits["schemes"].items()},
         **{f"sharpe_{scheme}": found["sharpe"] for scheme, found in refits["schemes"].items()},
         **_refit_numbers(refits["schemes"]),
-        "cpcv_auc_median": refits["cpcv"]["auc_median"],
+        "refits_keep": ", ".join(refits["frozen"]),
+        "cpcv_judged_on": cpcv["judged_on"],
+        "cpcv_auc_median": cpcv["auc_median"],
+        "cpcv_auc_in_sample": cpcv["auc_in_sample"],
+        "cpcv_sharpe": cpcv["sharpe_quantiles"],
+        "cpcv_sharpe_in_sample": cpcv["sharpe_in_sample"],
+        "cpcv_losing_paths": cpcv["losing_paths"],
+        "cpcv_trades": cpcv["trades"],
         "drift_alarms": len(drift["loss"]["alarms"]),
         "drift_chance": drift["loss"]["chance"],
+        "drift_false_alarm_share": drift["loss"]["false_alarm_share"],
+        "drift_unjudged": drift["loss"]["unjudged"],
         "drifted_features": sum(row["drifted"] for row in drift["features"]),
     }
+
+
+def ask_for_retraining(work: Work, artifact: Artifact) -> dict[str, Any]:
+    """Keep a request where the report shows drift; older ones of the partition are answered.
+
+    Safe to repeat: the same request is kept once, and so is one for the same change.
+    """
+    from ares_assets.evidence.drift_response import retrain_reason
+    from ares_resources.storage.retrain_requests import RetrainRequest, RetrainRequests
+
+    asked, settings = work.request, work.request.settings
+    if not settings.retrain.enabled:
+        return {"retrain": "switched off (retrain.enabled)"}
+    drift = artifact.load()["report.json"]["drift"]
+    reason = retrain_reason(drift, feature_share=settings.retrain.feature_share)
+    requests = RetrainRequests(work.workspace.home)
+    end = int(artifact.metadata["window_end_ms"])
+    requests.settle_older((str(asked.symbol), asked.regime, settings.mode), end)
+    if reason is None:
+        return {"retrain": "no drift asks for it"}
+    request = RetrainRequest(
+        symbol=str(asked.symbol),
+        regime=asked.regime,
+        mode=settings.mode,
+        settings=settings.model_dump(mode="json", exclude_unset=True),
+        offline=asked.offline,
+        kind=reason.kind,
+        reason=reason.words,
+        since_ms=reason.since_ms,
+        window_end_ms=end,
+        wait_ms=round(settings.retrain.wait_days * 86_400_000),
+        model_sha256=artifact.manifest["inputs"]["final_parameters"],
+    )
+    kept = requests.ask(request)
+    return {"retrain": f"{'requested' if kept else 'already requested'}: {reason.words}"}
 
 
 def _refit_numbers(schemes: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,4 +254,5 @@ SPEC = StepSpec(
     ),
     uses=("analyst", "features", "labels", "validation", "window"),
     function=walk_forward_report,
+    after=ask_for_retraining,
 )

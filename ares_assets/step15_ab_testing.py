@@ -40,7 +40,7 @@ _FROM_STEP_14 = (
     "return_latency_stressed",
     "track_record_days",
 )
-_INFORMING = ("spa_p", "calibration_within_noise", "equity_band_5")
+_INFORMING = ("search_p_value", "calibration_within_noise", "equity_low")
 
 
 def challenger_identity(inputs: Mapping[str, Artifact]) -> str:

@@ -17,7 +17,7 @@ from ares_assets.steps import STEPS
 from ares_jobs.jobs import JOBS
 from ares_jobs.run_workspace import RunWorkspace
 from ares_jobs.schedules import enhanced_training_schedule
-from ares_jobs.sensors import inbox_sensor, reaper_sensor
+from ares_jobs.sensors import inbox_sensor, reaper_sensor, retrain_sensor
 from ares_resources.dagster_resources import WorkspaceResource
 from ares_resources.storage.io_managers import BundleIOManager, ParquetIOManager, ReportIOManager
 from ares_resources.tracking import tracking
@@ -42,7 +42,7 @@ def build_defs(*, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
         assets=[as_asset(spec) for spec in STEPS],
         asset_checks=CHECKS,
         jobs=list(JOBS.values()),
-        sensors=[inbox_sensor, reaper_sensor],
+        sensors=[inbox_sensor, reaper_sensor, retrain_sensor],
         schedules=[enhanced_training_schedule],
         resources={**default_resources(), **(overrides or {})},
         # The cores are used inside a step; a process a step would pay the imports sixteen times.

@@ -80,19 +80,28 @@ def enhanced_training_schedule(
     return requests or dg.SkipReason("; ".join(reasons) or "no symbol is registered")
 
 
-def new_bars(name: str, settings: Settings, home: Home) -> NewBars | str:
+def new_bars(
+    name: str,
+    settings: Settings,
+    home: Home,
+    *,
+    after_ms: int | None = None,
+    offline: bool = False,
+) -> NewBars | str:
     """What is new of a symbol since its last training in the settings' mode, or why nothing is.
 
-    The exchange is asked first; out of reach, the catalogue's own bars decide.
+    ``after_ms`` takes the place of where that training ended.  The exchange is asked first,
+    unless ``offline``; out of reach, the catalogue's own bars decide.
     """
     try:
         symbol = SymbolKey.parse(name)
     except BadInput as error:
         return str(error)
-    trained_to = _trained_to(symbol, settings, home)
+    trained_to = _trained_to(symbol, settings, home) if after_ms is None else after_ms
+    asked = not offline or symbol.exchange == "SIM"
     try:
-        end = _exchange_has(symbol, settings, home, trained_to)
-        missed = "its exchange has no newer bar"
+        end = _exchange_has(symbol, settings, home, trained_to) if asked else None
+        missed = "its exchange has no newer bar" if asked else "offline: the catalogue has none"
     except (ExchangeUnavailable, BadInput) as error:
         end, missed = None, " ".join(str(error).split())
     if end is not None:

@@ -1,7 +1,8 @@
-"""Sensors: new files in the inbox start trainings; dead runs are set right.
+"""Sensors: new files and drift start trainings; dead runs are set right.
 
 Belongs here: Dagster's skin, from what was found to run requests.  Does not belong here: how
-the inbox is read (``inbox.py``), and how a dead run is known (``reaper.py``).
+the inbox is read (``inbox.py``), which retraining is due (``retrain.py``), and how a dead run is
+known (``reaper.py``).
 
 ``ARES_INBOX_MODE`` (full or blank; full unless set) chooses the job of the inbox's runs.
 """
@@ -16,14 +17,19 @@ from ares_assets.partitions import REGIMES, partition_tags, symbol_partitions
 from ares_jobs.inbox import Due, InboxBusy, Reading, read_inbox
 from ares_jobs.jobs import JOBS
 from ares_jobs.reaper import reap
+from ares_jobs.retrain import RetrainReading, read_requests
+from ares_jobs.schedules import NewBars
 from ares_resources.dagster_resources import AS_OF_TAG, CONFIG_TAG, MODE_TAG, OFFLINE_TAG
 from ares_resources.errors import BadInput
 from ares_resources.home import Home
 from ares_resources.settings import DataSettings
+from ares_resources.storage.retrain_requests import RetrainRequest
 
 MODE_VARIABLE = "ARES_INBOX_MODE"
+RETRAIN_TAG = "ares/retrain"
 _SECONDS_BETWEEN_LOOKS = 5
 _SECONDS_BETWEEN_ROUNDS = 30
+_SECONDS_BETWEEN_REQUESTS = 60
 
 
 @dg.sensor(
@@ -53,6 +59,32 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         run_requests=[request for due in reading.due for request in _requests(due, mode)],
         dynamic_partitions_requests=[symbol_partitions.build_add_request(symbols)],
         cursor=json.dumps(sorted({due.ticket for due in reading.due})),
+    )
+
+
+@dg.sensor(
+    name="retrain_sensor",
+    jobs=list(JOBS.values()),
+    minimum_interval_seconds=_SECONDS_BETWEEN_REQUESTS,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description=(
+        "Trains a partition anew whose walk-forward found drift, once for each request, as soon "
+        "as new bars have closed (retrain.wait_days). Asks exchanges. Stopped until you start it."
+    ),
+)
+def retrain_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """One look at the requests; the cursor holds those whose runs were asked for last."""
+    handed_over = json.loads(context.cursor) if context.cursor else []
+    reading = read_requests(Home.find(), context.instance, handed_over=handed_over)
+    for line in reading.troubles:
+        context.log.warning(line)
+    if not reading.due:
+        return dg.SkipReason(_told(reading))
+    symbols = sorted({request.symbol for request, _ in reading.due})
+    return dg.SensorResult(
+        run_requests=[_retraining(request, found) for request, found in reading.due],
+        dynamic_partitions_requests=[symbol_partitions.build_add_request(symbols)],
+        cursor=json.dumps(sorted(request.name for request, _ in reading.due)),
     )
 
 
@@ -103,6 +135,28 @@ def _requests(due: Due, mode: str) -> Iterator[dg.RunRequest]:
             job_name=JOBS[mode].name,
             tags={**tags, **partition_tags(regime, due.symbol)},
         )
+
+
+def _retraining(request: RetrainRequest, found: NewBars) -> dg.RunRequest:
+    """The run of a request, under the settings of the training that made it."""
+    from ares_resources.storage.frames import utc
+
+    tags = {
+        MODE_TAG: request.mode,
+        OFFLINE_TAG: "true" if found.offline else "false",
+        RETRAIN_TAG: request.reason,
+        **partition_tags(request.regime, request.key),
+    }
+    if found.as_of_ms is not None:
+        tags[AS_OF_TAG] = utc(found.as_of_ms)
+    if request.settings:
+        tags[CONFIG_TAG] = json.dumps(request.settings, sort_keys=True)
+    return dg.RunRequest(run_key=request.name, job_name=JOBS[request.mode].name, tags=tags)
+
+
+def _told(reading: RetrainReading) -> str:
+    lines = [*reading.waiting, *(f"unreadable: {line}" for line in reading.troubles)]
+    return "; ".join(lines) or "nothing asks for a retraining"
 
 
 def _tell(context: dg.SensorEvaluationContext, reading: Reading) -> None:

@@ -500,6 +500,18 @@ class GateSettings(_Group):
     )
 
 
+class RetrainSettings(_Group):
+    """When step 13's drift asks for a retraining; no result depends on it."""
+
+    enabled: bool = Field(True, description="Keep a request that `retrain_sensor` can act on.")
+    feature_share: float = Field(
+        0.5, gt=0, le=1, description="Share of the features whose drift asks for a retraining."
+    )
+    wait_days: float = Field(
+        1.0, ge=0, le=3_650, description="New bars that a retraining waits for, days."
+    )
+
+
 class CheckSettings(_Group):
     """What the asset checks tolerate; no result depends on it."""
 
@@ -591,6 +603,7 @@ class Settings(_Group):
     search: SearchSettings = SearchSettings()
     validation: ValidationSettings = ValidationSettings()
     gate: GateSettings = GateSettings()
+    retrain: RetrainSettings = RetrainSettings()
     checks: CheckSettings = CheckSettings()
     tracking: TrackingSettings = TrackingSettings()
     release: ReleaseSettings = ReleaseSettings()

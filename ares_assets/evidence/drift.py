@@ -1,24 +1,25 @@
 """Whether the world still looks like the one a model was trained in.
 
-Belongs here: distances between feature samples, and alarms on the stream of prediction
-losses with their measured false-alarm rate.  Does not belong here: deciding what to do about
-drift (``gate.py``).
+Belongs here: distances between feature samples, each with its measured floor.  Does not belong
+here: the model's losses (``loss_drift.py``), and what to do about drift (``drift_response.py``,
+``gate.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ares_assets.evidence.bootstrap import resample_indices
 from ares_assets.evidence.jsonable import jsonable
 from ares_resources.errors import BadInput
 
 Floats = np.ndarray | Sequence[float]
+
+_LEAST_DISTANCE = 1e-6
+_LEAST_STRETCHES = 3
 
 
 def population_stability_index(reference: Floats, current: Floats, *, bins: int = 10) -> float:
@@ -50,12 +51,15 @@ def psi_floor(reference: int, current: int, *, bins: int = 10, confidence: float
 def kolmogorov_smirnov(reference: Floats, current: Floats) -> float:
     """Largest distance between the two empirical distributions, in [0, 1]; NaNs left out."""
     before, after = _sample(reference, "reference"), _sample(current, "current")
-    before, after = np.sort(before[~np.isnan(before)]), np.sort(after[~np.isnan(after)])
-    if before.size == 0 or after.size == 0:
-        return float("nan")
-    points = np.concatenate([before, after])
-    share = [np.searchsorted(side, points, side="right") / side.size for side in (before, after)]
-    return float(np.abs(share[0] - share[1]).max())
+    return _largest_distance(
+        np.concatenate([before, after]), np.arange(before.size + after.size) >= before.size
+    )
+
+
+def kolmogorov_smirnov_floor(reference: int, current: int, *, confidence: float = 0.95) -> float:
+    """Distance that independent samples of these sizes stay below without any drift (Smirnov)."""
+    scale = np.sqrt(-0.5 * np.log((1.0 - confidence) / 2.0))
+    return float(scale * np.sqrt(1.0 / reference + 1.0 / current))
 
 
 def feature_drift(
@@ -63,14 +67,17 @@ def feature_drift(
 ) -> list[dict[str, Any]]:
     """PSI and KS of every column, in column order, each against the column's own floor.
 
-    The floor is the ``confidence`` quantile of the PSI of stretches of the reference, as long
-    as ``current``, against the rest of it: what this feature does without leaving its past,
-    dependence of neighbours included.  At least ``psi_floor`` and .1.
+    A floor is what one more of the distances of stretches of the reference, as long as
+    ``current``, to the rest of it stays below with ``confidence``: what this feature does
+    without leaving its past, dependence of neighbours included.  At least that of independent
+    samples (``psi_floor``, ``kolmogorov_smirnov_floor``), and .1 for PSI.  Of a past shorter
+    than three stretches nothing can be measured, and nothing is called drifted.
 
     Returns
     -------
     list
-        {"feature", "psi", "floor", "ks", "drifted"} with ``drifted`` = psi above floor.
+        {"feature", "psi", "floor", "ks", "ks_floor", "stretches", "drifted", "ks_drifted"}: which
+        of the two distances are above their floors.  Missing values are seen by PSI alone.
 
     Raises
     ------
@@ -80,132 +87,82 @@ def feature_drift(
     if list(reference.columns) != list(current.columns):
         odd = sorted(set(map(str, reference.columns)) ^ set(map(str, current.columns)))
         raise BadInput(f"features differ between reference and current: {odd or 'order'}")
-    rows = []
-    for name in reference.columns:
-        before = _sample(reference[name].to_numpy(), str(name))
-        after = _sample(current[name].to_numpy(), str(name))
-        psi = population_stability_index(before, after, bins=bins)
-        floor = _measured_floor(before, after.size, bins, confidence)
-        ks = kolmogorov_smirnov(before, after)
-        rows.append({"feature": name, "psi": psi, "floor": floor, "ks": ks, "drifted": psi > floor})
-    return jsonable(rows)
-
-
-def prequential_alarms(losses: Floats, *, delta: float = 0.002, largest: float = 1.0) -> list[int]:
-    """Positions at which ADWIN sees the mean loss change (Bifet & Gavaldà 2007).
-
-    Parameters
-    ----------
-    losses
-        In time order, (n,), each of a prediction made before its outcome was known.
-    delta
-        ADWIN's confidence parameter: smaller is more reluctant.
-    largest
-        Bound of a loss, known beforehand (1 for Brier); larger ones are cut to it.  A bound
-        taken from the losses would tell an early alarm about later losses.
-    """
-    return _alarms(_losses(losses), delta, largest)
-
-
-@dataclass(frozen=True)
-class PrequentialDrift:
-    """Alarms of a stream of losses, and what the same losses do without drift.
-
-    ``false_alarm_share`` is the share of driftless resamples with any alarm;
-    ``chance`` the share with at least as many alarms as were seen (1 where none was).
-    """
-
-    alarms: tuple[int, ...]
-    observations: int
-    delta: float
-    resamples: int
-    false_alarm_share: float
-    chance: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-able."""
-        return jsonable(self)
-
-
-def prequential_drift(
-    losses: Floats,
-    *,
-    seed: int,
-    delta: float = 0.002,
-    largest: float = 1.0,
-    mean_block: float = 20.0,
-    resamples: int = 100,
-) -> PrequentialDrift:
-    """ADWIN alarms with their false-alarm rate measured on the losses themselves.
-
-    Driftless sequences are stationary resamples of the losses, every stretch between changes
-    first moved to the common mean: same spread, same dependence of neighbours, no change that
-    lasts.  Parameters as in ``prequential_alarms``; ``mean_block`` in observations.
-    """
-    values = _losses(losses)
-    alarms = _alarms(values, delta, largest)
-    level = _levelled(values, alarms)
-    block = min(mean_block, float(values.size))
-    counts = np.empty(resamples, dtype=np.int64)
-    for path in range(resamples):
-        order = resample_indices(values.size, mean_block=block, seed=seed, path=path)
-        counts[path] = len(_alarms(level[order], delta, largest))
-    return PrequentialDrift(
-        alarms=tuple(alarms),
-        observations=values.size,
-        delta=delta,
-        resamples=resamples,
-        false_alarm_share=float(np.mean(counts > 0)),
-        chance=float(np.mean(counts >= len(alarms))),
+    return jsonable(
+        [
+            {"feature": name, **_compared(name, reference[name], current[name], bins, confidence)}
+            for name in reference.columns
+        ]
     )
 
 
-def _alarms(values: np.ndarray, delta: float, largest: float) -> list[int]:
-    from river.drift import ADWIN
-
-    if not (0.0 < delta < 1.0 and largest > 0.0):
-        raise BadInput(f"delta = {delta}, largest = {largest}; allowed: in (0, 1), above 0")
-    detector = ADWIN(delta=delta)
-    alarms = []
-    for position, loss in enumerate(np.minimum(values / largest, 1.0).tolist()):
-        detector.update(loss)
-        if detector.drift_detected:
-            alarms.append(position)
-    return alarms
-
-
-def _levelled(values: np.ndarray, alarms: list[int]) -> np.ndarray:
-    """The values with each stretch between changes moved to the overall mean, not below 0."""
-    starts = [0]
-    for alarm in alarms:
-        starts.append(starts[-1] + _change_point(values[starts[-1] : alarm + 1]))
-    stretches = np.split(values, sorted(set(starts) - {0}))
-    moved = [stretch - stretch.mean() + values.mean() for stretch in stretches]
-    return np.maximum(np.concatenate(moved), 0.0)
-
-
-def _change_point(stretch: np.ndarray) -> int:
-    """Where a stretch is best cut in two levels (least squares); 0 if it is too short."""
-    if stretch.size < 2:
-        return 0
-    first = np.arange(1, stretch.size)
-    gap = np.cumsum(stretch - stretch.mean())[:-1]
-    return int(np.argmax(gap**2 / (first * (stretch.size - first)))) + 1
+def _compared(
+    name: str, reference: pd.Series, current: pd.Series, bins: int, confidence: float
+) -> dict[str, Any]:
+    before = _sample(reference.to_numpy(), str(name))
+    after = _sample(current.to_numpy(), str(name))
+    psi = population_stability_index(before, after, bins=bins)
+    ks = kolmogorov_smirnov(before, after)
+    count = before.size // max(after.size, 1)
+    measured = count >= _LEAST_STRETCHES
+    psi_least, ks_least = _wandering(before, count, bins, confidence) if measured else (0.0, 0.0)
+    sizes = before.size, after.size
+    floor = max(0.1, psi_floor(*sizes, bins=bins, confidence=confidence), psi_least)
+    ks_floor = max(kolmogorov_smirnov_floor(*sizes, confidence=confidence), ks_least)
+    return {
+        "psi": psi,
+        "floor": floor,
+        "ks": ks,
+        "ks_floor": ks_floor,
+        "stretches": count,
+        "drifted": measured and psi > floor,
+        "ks_drifted": measured and ks > ks_floor,
+    }
 
 
-def _measured_floor(before: np.ndarray, length: int, bins: int, confidence: float) -> float:
-    floors = [0.1, psi_floor(before.size, length, bins=bins, confidence=confidence)]
-    stretches = before.size // max(length, 1)
-    if stretches >= 3:
-        parts = np.array_split(before, stretches)
-        distances = [
-            population_stability_index(
-                np.concatenate(parts[:k] + parts[k + 1 :]), parts[k], bins=bins
-            )
-            for k in range(stretches)
-        ]
-        floors.append(float(np.quantile(distances, confidence)))
-    return max(floors)
+def _wandering(before: np.ndarray, count: int, bins: int, confidence: float) -> tuple[float, ...]:
+    """What PSI and KS between one of so many stretches of the past and its rest stay below."""
+    part = np.repeat(np.arange(count), [len(p) for p in np.array_split(before, count)])
+    order = np.argsort(before, kind="stable")
+    found = [
+        (
+            population_stability_index(before[part != k], before[part == k], bins=bins),
+            _largest_distance(before[order], part[order] == k, ascending=True),
+        )
+        for k in range(count)
+    ]
+    return tuple(_prediction_bound(distances, confidence) for distances in np.array(found).T)
+
+
+def _prediction_bound(distances: np.ndarray, confidence: float) -> float:
+    """What one more distance of the same law stays below; 0 where one is undefined.
+
+    Of k distances the largest is passed by one more with probability 1 / (k + 1), far too often
+    for the handful at hand; so a normal law of their logarithms, with Student's allowance for
+    its estimate.
+    """
+    from scipy.stats import t as student
+
+    if np.isnan(distances).any():
+        return 0.0
+    logs, count = np.log(np.maximum(distances, _LEAST_DISTANCE)), distances.size
+    reach = student.ppf(confidence, count - 1) * np.sqrt(1.0 + 1.0 / count)
+    return float(np.exp(logs.mean() + reach * logs.std(ddof=1)))
+
+
+def _largest_distance(values: np.ndarray, second: np.ndarray, *, ascending: bool = False) -> float:
+    """KS of the values that are ``second`` against the others; NaN where either has none."""
+    if not ascending:
+        order = np.argsort(values, kind="stable")
+        values, second = values[order], second[order]
+    known = ~np.isnan(values)
+    values, second = values[known], second[known]
+    of_second = int(second.sum())
+    if of_second in (0, values.size):
+        return float("nan")
+    ahead = np.cumsum(second) / of_second - np.cumsum(~second) / (values.size - of_second)
+    # Equal values step together: only the last of them is a point of the distributions.
+    last = np.append(values[1:] != values[:-1], True)
+    return float(np.abs(ahead[last]).max())
 
 
 def _shares(values: np.ndarray, inner: np.ndarray) -> np.ndarray:
@@ -220,12 +177,3 @@ def _sample(values: Floats, name: str) -> np.ndarray:
     if sample.ndim != 1 or sample.size == 0:
         raise BadInput(f"{name} has shape {sample.shape}; needed: (n,), not empty")
     return sample
-
-
-def _losses(losses: Floats) -> np.ndarray:
-    values = _sample(losses, "losses")
-    bad = ~(np.isfinite(values) & (values >= 0.0))
-    if bad.any():
-        first = int(np.argmax(bad))
-        raise BadInput(f"losses[{first}] = {values[first]}; allowed: finite, 0 or more")
-    return values

@@ -192,9 +192,9 @@ def _comparison_row(comparison: Comparison, enough: bool) -> GateRow:
 def _informing_rows(measured: GateEvidence) -> list[GateRow]:
     """What people want to see beside the requirements; what was not measured has no row."""
     spa, calibrated, band = (
-        measured.spa_p,
+        measured.search_p_value,
         measured.calibration_within_noise,
-        measured.equity_band_5,
+        measured.equity_low,
     )
     rows: list[tuple[str, float | str | None, bool]] = [
         ("superior predictive ability (SPA p)", spa, known(spa) and spa <= measured.level),

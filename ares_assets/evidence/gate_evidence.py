@@ -70,8 +70,8 @@ class GateEvidence:
         Of ``drift.prequential_drift``.
     level, holdout_share
         Level of the sequential tests, and the holdout's share of the window.
-    spa_p, calibration_within_noise, equity_band_5, champion_remark
-        For information alone; absent (None) gives no row.  ``equity_band_5`` is the 5 % quantile
+    search_p_value, calibration_within_noise, equity_low, champion_remark
+        For information alone; absent (None) gives no row.  ``equity_low`` is the 5 % quantile
         of final equity, 1 being what one started with.
     """
 
@@ -92,9 +92,9 @@ class GateEvidence:
     drift_chance: float = 1.0
     level: float = 0.05
     holdout_share: float = 0.2
-    spa_p: float | None = None
+    search_p_value: float | None = None
     calibration_within_noise: bool | None = None
-    equity_band_5: float | None = None
+    equity_low: float | None = None
     champion_remark: str | None = None
 
 

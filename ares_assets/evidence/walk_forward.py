@@ -24,12 +24,13 @@ class ForwardBlock:
     """One refit: positions into the event arrays, ascending int64.
 
     Every event of ``train`` had its label known more than the embargo before the first row
-    of ``test``.
+    of ``test``; ``purged`` counts the events before the block that were left out because of it.
     """
 
     number: int
     train: np.ndarray
     test: np.ndarray
+    purged: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,10 @@ def walk_forward_blocks(
     blocks = []
     for number, test in enumerate(np.array_split(np.arange(first, decision.size), refits)):
         start = decision[test[0]]
-        usable = known[: test[0]] + embargo_bars < start
-        if scheme == "rolling":
-            usable &= decision[: test[0]] >= start - window
-        blocks.append(ForwardBlock(number, np.flatnonzero(usable), test))
+        settled = known[: test[0]] + embargo_bars < start
+        inside = decision[: test[0]] >= start - window if scheme == "rolling" else True
+        purged = int(np.count_nonzero(~settled & inside))
+        blocks.append(ForwardBlock(number, np.flatnonzero(settled & inside), test, purged))
     empty = [block.number for block in blocks if block.train.size == 0]
     if empty:
         raise BadInput(f"walk-forward block {empty[0]} has no event before it that may train it")

@@ -1,42 +1,27 @@
-"""Judging a partition's model on the holdout: frozen, refitted, and for drift.
+"""Judging a partition's model on the holdout as it would be released.
 
-Belongs here: running models over holdout rows and putting the figures together.
-Does not belong here: fitting anything that is released, verdicts, and disk.
+Belongs here: the case that everything of step 13 is judged on, and the frozen model's figures.
+Does not belong here: refits (``holdout_refits.py``), development (``combinatorial.py``), drift
+(``holdout_drift.py``), verdicts, and disk.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ares_assets.analyst.cross_validation import CombinatorialPurged
 from ares_assets.analyst.dataset import Examples, MarketExamples, analyst_inputs, from_events
-from ares_assets.analyst.ensemble import combine
 from ares_assets.analyst.events import labelled_events
-from ares_assets.analyst.experts.base import get_expert
-from ares_assets.analyst.out_of_fold import training_part
-from ares_assets.analyst.scores import auc, event_log_loss, log_loss
-from ares_assets.evidence.drift import feature_drift, prequential_drift
+from ares_assets.analyst.scores import auc, log_loss
 from ares_assets.evidence.jsonable import jsonable
 from ares_assets.evidence.performance import performance_report
-from ares_assets.evidence.walk_forward import (
-    ForwardBlock,
-    ForwardPredictions,
-    Scheme,
-    run_walk_forward,
-    walk_forward_blocks,
-)
 from ares_assets.release.partition_model import PartitionModel, decision_rows
-from ares_assets.release.refits import MemberLearner, RefitMemory
 from ares_resources.timeframes import timeframe_ms
-
-_SCHEMES: tuple[Scheme, ...] = ("anchored", "rolling")
-_CPCV = CombinatorialPurged(groups=6, test_groups=2)
 
 
 @dataclass(frozen=True)
@@ -87,6 +72,20 @@ class HoldoutCase:
         """The regime's labelled decisions."""
         return self.events.own
 
+    @functools.cached_property
+    def development(self) -> MarketExamples:
+        """What lies before calibration; no label there reaches into it."""
+        return self._before_holdout(self.past.everything.rows < self.history_row)
+
+    @functools.cached_property
+    def calibration(self) -> Examples:
+        """The regime's events of the calibration slice."""
+        return self._before_holdout(self.past.everything.rows >= self.history_row).own
+
+    def _before_holdout(self, chosen: np.ndarray) -> MarketExamples:
+        kept = np.flatnonzero(chosen)
+        return MarketExamples(self.past.everything.part(kept), self.past.member[kept])
+
 
 @dataclass(frozen=True)
 class FrozenResult:
@@ -98,26 +97,13 @@ class FrozenResult:
     trades: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class RefitResult:
-    """How refits of the same recipe did, and their predictions beside the labels.
-
-    ``seconds_saved`` is what continued refits saved; unlike the rest it differs from run to
-    run, so it is no part of the report.
-    """
-
-    report: dict[str, Any]
-    predictions: pd.DataFrame
-    seconds_saved: float
-
-
 def judge_frozen(case: HoldoutCase) -> FrozenResult:
     """The model as it would be released, over the whole holdout."""
     decisions = case.model.decide(case.frame, case.features, case.regimes, case.decision_rows)
     decisions = decisions[decisions["row"] >= case.first_row].reset_index(drop=True)
-    report, path = _traded(case, decisions)
+    report, path = traded(case, decisions)
     known = case.holdout
-    predicted = _at(decisions, known.rows)
+    predicted = probability_at(decisions, known.rows)
     base = float(np.average(case.past.own.labels, weights=case.past.own.weights))
     report |= {
         "events": len(known),
@@ -142,172 +128,14 @@ def judge_frozen(case: HoldoutCase) -> FrozenResult:
     return FrozenResult(jsonable(report), decisions, returns, trades)
 
 
-def judge_refits(
-    case: HoldoutCase,
-    *,
-    refits: int,
-    embargo_bars: int,
-    seed: int,
-    threads: int,
-    progress: Callable[[str, int, int], None],
-    memory: Callable[[], RefitMemory] | None = None,
-) -> RefitResult:
-    """Rolling and anchored refits through the holdout, and CPCV on what lies before it.
-
-    ``memory`` makes each scheme's memory of its refits; without it all start from scratch,
-    as those of CPCV do in any case: its training sets are not nested.
-    """
-    known, both = case.holdout, case.past.followed_by(case.events)
-    table = pd.DataFrame({"row": known.rows, "label": known.labels, "weight": known.weights})
-    schemes: dict[str, Any] = {}
-    saved = 0.0
-    make = memory or functools.partial(RefitMemory, embargo_bars, continuing=False)
-    for number, scheme in enumerate(_SCHEMES):
-        progress("refit scheme", number, len(_SCHEMES))
-        blocks = walk_forward_blocks(
-            both.own.rows,
-            both.own.t1_rows,
-            known.rows,
-            refits=refits,
-            scheme=scheme,
-            embargo_bars=embargo_bars,
-        )
-        past_refits = make()
-        found = _walked(case, both, blocks, past_refits, embargo_bars, seed=seed, threads=threads)
-        table[scheme] = found.prediction
-        schemes[scheme] = _scheme_report(case, known, found.prediction, found)
-        schemes[scheme]["refits"] = past_refits.report()
-        saved += past_refits.seconds_saved()
-    cpcv = _combinatorial(case, embargo_bars=embargo_bars, seed=seed, threads=threads)
-    return RefitResult(jsonable({"schemes": schemes, "cpcv": cpcv}), table, saved)
-
-
-def measure_drift(case: HoldoutCase, frozen: FrozenResult, *, seed: int) -> dict[str, Any]:
-    """Drift of the features against the past, and of the frozen model's loss over time."""
-    known = case.holdout
-    predicted = _at(frozen.decisions, known.rows)
-    brier = (predicted - known.labels) ** 2
-    names = case.model.analyst.feature_names()
-    return jsonable(
-        {
-            "features": feature_drift(case.past.own.features[names], known.features[names]),
-            "loss": prequential_drift(brier, seed=seed).as_dict(),
-            "mean_brier": float(brier.mean()),
-            "mean_log_loss": float(event_log_loss(known.labels, predicted).mean()),
-        }
-    )
-
-
-def _traded(case: HoldoutCase, decisions: pd.DataFrame) -> tuple[dict[str, Any], Any]:
+def traded(case: HoldoutCase, decisions: pd.DataFrame) -> tuple[dict[str, Any], Any]:
+    """Performance and turnover of the decisions in the holdout, and the path they took."""
     path = case.model.trade(case.frame, decisions, first_row=case.first_row)
     stamps = case.frame["timestamp"].to_numpy()[case.first_row :]
     figures = performance_report(path.net_return, stamps, trade_returns=path.trade_return)
     return {"performance": figures, "turnover": path.result.turnover}, path
 
 
-def _at(decisions: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
+def probability_at(decisions: pd.DataFrame, rows: np.ndarray) -> np.ndarray:
     """The calibrated probability of the decisions at these rows."""
     return decisions.set_index("row")["probability"].reindex(rows).to_numpy(np.float64)
-
-
-def _fit_members(
-    case: HoldoutCase,
-    known: MarketExamples,
-    embargo_bars: int,
-    train: np.ndarray,
-    test: np.ndarray,
-    *,
-    seed: int,
-    threads: int,
-    forward: bool,
-    memory: RefitMemory | None = None,
-) -> dict[str, Any]:
-    """The members trained for one block; positions are among the regime's own events."""
-    fitted = {}
-    for name, member in sorted(case.members.items()):
-        scope = get_expert(member["kind"]).scope
-        part = training_part(
-            known, train, test, scope=scope, embargo_bars=embargo_bars, forward=forward
-        )
-        learner = MemberLearner(member, seed, threads)
-        fitted[name] = learner.fit(part) if memory is None else memory.fit(name, learner, part)
-    return fitted
-
-
-def _walked(
-    case: HoldoutCase,
-    both: MarketExamples,
-    blocks: list[ForwardBlock],
-    memory: RefitMemory,
-    embargo_bars: int,
-    *,
-    seed: int,
-    threads: int,
-) -> ForwardPredictions:
-    def fit(block: ForwardBlock) -> dict[str, Any]:
-        return _fit_members(
-            case,
-            both,
-            embargo_bars,
-            block.train,
-            block.test,
-            seed=seed,
-            threads=threads,
-            forward=True,
-            memory=memory,
-        )
-
-    def predict(models: dict[str, Any], test: np.ndarray) -> np.ndarray:
-        return _vote(case, models, both.own.part(test))
-
-    return run_walk_forward(blocks, fit, predict)
-
-
-def _vote(case: HoldoutCase, models: Mapping[str, Any], known: Examples) -> np.ndarray:
-    votes = {name: model.probability(known.features) for name, model in models.items()}
-    return combine(votes, case.model.analyst.weights)
-
-
-def _scheme_report(
-    case: HoldoutCase, known: Examples, predicted: np.ndarray, found: Any
-) -> dict[str, Any]:
-    calibrated = case.model.calibrator.predict(predicted)
-    decisions = case.model.decide(
-        case.frame, case.features, case.regimes, known.rows, raw=predicted
-    )
-    traded, path = _traded(case, decisions)
-    return {
-        "auc": auc(known.labels, calibrated, known.weights),
-        "log_loss": log_loss(known.labels, calibrated, known.weights),
-        "auc_by_block": [
-            auc(
-                known.labels[found.block == b],
-                calibrated[found.block == b],
-                known.weights[found.block == b],
-            )
-            for b in np.unique(found.block)
-        ],
-        "trained_on": found.trained_on.tolist(),
-        "trades": int(path.result.trades),
-        "sharpe": traded["performance"]["sharpe"],
-        "performance": traded["performance"],
-    }
-
-
-def _combinatorial(
-    case: HoldoutCase, *, embargo_bars: int, seed: int, threads: int
-) -> dict[str, Any]:
-    """AUC of each combinatorial path over what lies before the holdout (AFML 12.3)."""
-    from dataclasses import replace
-
-    past, splitter = case.past, replace(_CPCV, embargo_bars=embargo_bars)
-    known = past.own
-    predictions = []
-    for train, test in splitter.split(known.rows, known.t1_rows):
-        models = _fit_members(
-            case, past, embargo_bars, train, test, seed=seed, threads=threads, forward=False
-        )
-        predictions.append(_vote(case, models, known.part(test)))
-    paths = splitter.paths(known.rows, predictions)
-    scores = [auc(known.labels, path, known.weights) for path in paths]
-    return {"paths": len(scores), "auc": scores, "auc_median": float(np.median(scores))}

@@ -168,7 +168,14 @@ def _fitted(known: Any, names: list[str], methods: list[str]) -> Any:
 
 def _judged(frame: Any, past: Any, tested: Any, predicted: Any, names: list[str]) -> dict[str, Any]:
     """The backtest of the predictions, and what is asked of it."""
-    from ares_assets.evidence import bootstrap, drift, performance, reliability, sequential
+    from ares_assets.evidence import (
+        bootstrap,
+        drift,
+        loss_drift,
+        performance,
+        reliability,
+        sequential,
+    )
     from ares_assets.evidence.sharpe_tests import probabilistic_sharpe_ratio, sharpe_moments
 
     first = int(tested.rows[0])
@@ -177,6 +184,8 @@ def _judged(frame: Any, past: Any, tested: Any, predicted: Any, names: list[str]
     returns = path.net_return[first:]
     _, daily = performance.aggregate_returns(returns, stamps)
     groups = reliability.overlap_groups(tested.rows, tested.t1_rows)
+    losses = loss_drift.paired_losses(predicted, tested.labels, float(past.labels.mean()))
+    stream = loss_drift.loss_stream(losses, tested.rows, tested.t1_rows)
     return {
         "performance": performance.performance_report(
             returns, stamps, trade_returns=path.trade_return
@@ -187,9 +196,7 @@ def _judged(frame: Any, past: Any, tested: Any, predicted: Any, names: list[str]
         "paths": bootstrap.bootstrap_paths(daily, paths=10_000, seed=SEED),
         "always_valid": sequential.always_valid_test(daily),
         "drifted": drift.feature_drift(past.features[names], tested.features[names]),
-        "drift_alarms": len(
-            drift.prequential_drift((predicted - tested.labels) ** 2, seed=SEED).alarms
-        ),
+        "drift_alarms": len(loss_drift.prequential_drift(stream.loss, seed=SEED).alarms),
         "sharpe_is_positive": probabilistic_sharpe_ratio(sharpe_moments(daily)),
         "trades": int(path.result.trades),
     }

@@ -187,9 +187,9 @@ def test_rows_for_information_are_there_where_measured_and_never_decide() -> Non
     plain = {row.name for row in release_gate(GOOD, SETTINGS, []).rows}
     beside = replace(
         GOOD,
-        spa_p=0.6,
+        search_p_value=0.6,
         calibration_within_noise=False,
-        equity_band_5=0.8,
+        equity_low=0.8,
         champion_remark="there is none yet",
     )
     report = release_gate(beside, SETTINGS, [])

@@ -45,6 +45,10 @@ def test_purge_and_partition(
     assert max(b.test.size for b in blocks) - min(b.test.size for b in blocks) <= 1
     for block in blocks:
         assert (t1_rows[block.train] + embargo < rows[block.test[0]]).all()
+        earlier = np.arange(block.test[0])
+        if scheme == "rolling":
+            earlier = earlier[rows[earlier] >= rows[block.test[0]] - (rows[first] - rows[0])]
+        assert block.purged == len(earlier) - len(block.train)
         if scheme == "anchored":
             kept = set(block.train.tolist())
             for event in range(block.test[0]):
@@ -60,6 +64,8 @@ def test_hand_made_blocks() -> None:
     assert [b.train.tolist() for b in blocks] == [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5, 6]]
     rolling = walk_forward_blocks(rows, t1_rows, rows[6:], refits=2, scheme="rolling")
     assert [b.train.tolist() for b in rolling] == [[0, 1, 2, 3, 4], [2, 3, 4, 5, 6]]
+    assert [b.purged for b in blocks] == [1, 1]
+    assert [b.purged for b in rolling] == [1, 1]
     embargoed = walk_forward_blocks(rows, t1_rows, rows[6:], refits=2, embargo_bars=8)
     assert [b.train.tolist() for b in embargoed] == [[0, 1, 2, 3], [0, 1, 2, 3, 4, 5]]
 

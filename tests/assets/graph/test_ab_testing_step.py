@@ -64,7 +64,7 @@ def _inputs(daily_edge: float, days: int, *, begins_at: int = 0, trades: int = 2
         "return_costs_stressed": 0.1,
         "return_latency_stressed": 0.1,
         "track_record_days": 30.0 if trades else None,
-        "spa_p": 0.01,
+        "search_p_value": 0.01,
     }
     inside = {"timeframe": "1h", "window_end_ms": int(stamps[-1]) + HOUR_MS}
     stored = Stored(

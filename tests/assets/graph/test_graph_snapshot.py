@@ -96,7 +96,11 @@ def test_jobs_carry_their_mode_and_all_sixteen_steps(job: str, mode: str) -> Non
 
 def test_what_starts_trainings() -> None:
     repository = defs.get_repository_def()
-    assert sorted(s.name for s in repository.sensor_defs) == ["inbox_sensor", "reaper_sensor"]
+    assert sorted(s.name for s in repository.sensor_defs) == [
+        "inbox_sensor",
+        "reaper_sensor",
+        "retrain_sensor",
+    ]
     assert [s.name for s in repository.schedule_defs] == ["enhanced_training_schedule"]
     stopped = repository.schedule_defs[0].default_status
     assert stopped == dg.DefaultScheduleStatus.STOPPED

@@ -1,0 +1,61 @@
+"""What follows from drift: whether a partition should be trained anew, and why.
+
+Belongs here: the rule.  Does not belong here: measuring drift (``drift.py``,
+``loss_drift.py``), keeping requests (``ares_resources/storage/retrain_requests.py``) and
+starting runs (``ares_jobs``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ares_resources.errors import BadInput
+
+# A loss alarm counts where at most this share of driftless streams has as many.
+LOSS_CHANCE = 0.05
+
+
+@dataclass(frozen=True)
+class RetrainReason:
+    """Why to train anew; ``since_ms`` is the earliest time at which the change was known."""
+
+    kind: str
+    words: str
+    since_ms: int
+
+
+def retrain_reason(drift: Mapping[str, Any], *, feature_share: float) -> RetrainReason | None:
+    """The reason to train anew in a report of ``measure_drift``; None where there is none.
+
+    Parameters
+    ----------
+    drift
+        ``loss`` with ``alarms``, ``chance`` and ``known_at_ms``; ``features`` with
+        ``drifted``; ``holdout_start_ms``.
+    feature_share
+        Share of the features that must have drifted, in (0, 1].
+
+    A loss that rose comes first: it has a time, and it is what costs.
+    """
+    if not 0.0 < feature_share <= 1.0:
+        raise BadInput(f"feature_share = {feature_share}; allowed: above 0, to 1")
+    loss, features = drift["loss"], drift["features"]
+    if loss["alarms"] and loss["chance"] <= LOSS_CHANCE:
+        since = int(loss["known_at_ms"][0])
+        at = datetime.fromtimestamp(since / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        words = (
+            f"the model's loss rose against the base rate's, known by {at}; "
+            f"{loss['chance']:.1%} of driftless streams alarm as often"
+        )
+        return RetrainReason("loss", words, since)
+    drifted = sum(bool(row["drifted"]) for row in features)
+    if features and drifted >= feature_share * len(features):
+        words = (
+            f"{drifted} of {len(features)} features are further from their past than it ever "
+            f"was from itself; {feature_share:.0%} ask for a retraining"
+        )
+        return RetrainReason("features", words, int(drift["holdout_start_ms"]))
+    return None

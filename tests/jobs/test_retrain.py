@@ -1,0 +1,226 @@
+"""The retrain sensor asks for exactly one run a request, and only once there are new bars."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pytest
+from dagster._core.test_utils import create_run_for_test
+
+from ares_assets.partitions import SYMBOLS, partition_tags, partitions
+from ares_jobs.jobs import JOBS
+from ares_jobs.retrain import read_requests
+from ares_jobs.sensors import retrain_sensor
+from ares_resources.exchanges.simulated.exchange import CLOCK_MS
+from ares_resources.home import Home
+from ares_resources.storage.catalogue import Catalogue, Series
+from ares_resources.storage.retrain_requests import RetrainRequest, RetrainRequests
+from ares_resources.symbols import SymbolKey
+
+# Dagster's own tags of two-dimensional partitions do not please its check of tag names.
+pytestmark = pytest.mark.filterwarnings("ignore:Non-compliant tag keys:DeprecationWarning")
+
+MINUTE, DAY_MS = 60_000, 86_400_000
+END_MS = CLOCK_MS - 10 * DAY_MS
+BEAR = RetrainRequest(
+    symbol="DRIFTUSDT.SIM",
+    regime="bear",
+    mode="blank",
+    settings={"seed": 3, "enhanced_training_manager": {"blank_training_mode": True}},
+    offline=False,
+    kind="loss",
+    reason="the loss rose",
+    since_ms=END_MS - 5 * DAY_MS,
+    window_end_ms=END_MS,
+    wait_ms=DAY_MS,
+    model_sha256="a" * 64,
+)
+BULL = replace(BEAR, regime="bull")
+
+
+@dg.asset(partitions_def=partitions)
+def trained() -> None:
+    """Stands for the sixteen steps."""
+
+
+DEFINITIONS = dg.Definitions(assets=[trained], jobs=list(JOBS.values()), sensors=[retrain_sensor])
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("ARES_HOME", str(tmp_path))
+    made = Home(tmp_path)
+    made.create()
+    return made
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.instance_for_test() as made:
+        yield made
+
+
+def tick(
+    instance: dg.DagsterInstance, cursor: str | None = None
+) -> tuple[list[dg.RunRequest], str | None, str]:
+    """Requests, the cursor that stands afterwards, and the skip message."""
+    context = dg.build_sensor_context(
+        instance=instance, definitions=DEFINITIONS, cursor=cursor, sensor_name="retrain_sensor"
+    )
+    data = retrain_sensor.evaluate_tick(context)
+    kept = data.cursor if data.run_requests else cursor
+    return list(data.run_requests or []), kept, data.skip_message or ""
+
+
+def asked(home: Home, *requests: RetrainRequest) -> None:
+    for request in requests:
+        RetrainRequests(home).ask(request)
+
+
+def test_a_request_becomes_one_run_under_its_settings(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
+    asked(home, BEAR)
+    (request,), cursor, _ = tick(instance)
+    assert request.run_key == BEAR.name
+    assert request.job_name == "blank_training"
+    tags = dict(request.tags)
+    assert tags["dagster/partition"] == "bear|DRIFTUSDT.SIM"
+    assert tags["ares/mode"] == "blank"
+    assert tags["ares/offline"] == "false"
+    assert tags["ares/retrain"] == "the loss rose"
+    assert json.loads(tags["ares/config"]) == BEAR.settings
+    assert "ares/as_of" not in tags  # SIM's own clock decides
+    requests, cursor, message = tick(instance, cursor)
+    assert requests == []
+    assert message == "nothing asks for a retraining"
+    assert RetrainRequests(home).pending() == []
+
+
+def test_a_then_b_then_a_again_trains_each_once(home: Home, instance: dg.DagsterInstance) -> None:
+    keys: list[str | None] = []
+    cursor = None
+    for request in (BEAR, BULL, BEAR, BULL):
+        asked(home, request)
+        found, cursor, _ = tick(instance, cursor)
+        keys += [one.run_key for one in found]
+    assert keys == [BEAR.name, BULL.name]
+
+
+def test_a_look_that_was_cut_off_before_its_runs_were_taken_is_repeated(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
+    asked(home, BEAR)
+    lost, _, _ = tick(instance)
+    (again,), cursor, _ = tick(instance)
+    assert [again.run_key] == [one.run_key for one in lost]
+    assert tick(instance, cursor)[0] == []
+
+
+def test_a_partition_in_training_waits(home: Home, instance: dg.DagsterInstance) -> None:
+    asked(home, BEAR)
+    tags = partition_tags("bear", SymbolKey.parse(BEAR.symbol))
+    run = create_run_for_test(instance, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    requests, _, message = tick(instance)
+    assert requests == []
+    assert message == "bear|DRIFTUSDT.SIM: still in training"
+    instance.report_run_failed(run)
+    assert len(tick(instance)[0]) == 1
+
+
+def test_another_partition_in_training_is_no_reason_to_wait(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
+    asked(home, BEAR)
+    tags = partition_tags("bull", SymbolKey.parse(BEAR.symbol))
+    create_run_for_test(instance, tags=tags, status=dg.DagsterRunStatus.STARTED)
+    assert len(tick(instance)[0]) == 1
+
+
+def test_it_waits_for_bars_after_the_window(home: Home, instance: dg.DagsterInstance) -> None:
+    at_the_clock = replace(BEAR, window_end_ms=CLOCK_MS, since_ms=CLOCK_MS - 1)
+    almost = replace(BULL, window_end_ms=CLOCK_MS - DAY_MS, since_ms=CLOCK_MS - 2 * DAY_MS)
+    asked(home, at_the_clock, almost)
+    requests, _, message = tick(instance)
+    assert requests == []
+    assert message.count("no new bars") == 2
+    assert len(RetrainRequests(home).pending()) == 2
+    ready = replace(almost, regime="sideways", wait_ms=DAY_MS - MINUTE)
+    asked(home, ready)
+    assert [one.run_key for one in tick(instance)[0]] == [ready.name]
+
+
+def hold_bars_to(home: Home, end_ms: int) -> None:
+    frame = pd.DataFrame({"timestamp": list(range(end_ms - 100 * MINUTE, end_ms, MINUTE))})
+    for name, value in {"open": 10, "high": 11, "low": 9, "close": 10, "volume": 5}.items():
+        frame[name] = float(value)
+    series = Series(SymbolKey("ETHUSDT", "BINANCE"), "bars", "1m")
+    Catalogue(home.catalogue).append(series, frame, source="test")
+
+
+def test_an_offline_training_s_request_looks_at_the_catalogue_alone(
+    home: Home, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ares_resources.exchanges import registry
+
+    def refuse(name: str, **options: Any) -> None:
+        raise AssertionError("the exchange was asked")
+
+    monkeypatch.setattr(registry, "open_exchange", refuse)
+    asked(home, replace(BEAR, symbol="ETHUSDT.BINANCE", offline=True, wait_ms=0))
+    hold_bars_to(home, END_MS)
+    requests, _, message = tick(instance)
+    assert requests == []
+    assert "offline: the catalogue has none" in message
+    hold_bars_to(home, END_MS + 50 * MINUTE)
+    (request,), _, _ = tick(instance)
+    assert request.tags["ares/offline"] == "true"
+    assert request.tags["ares/as_of"] == "2023-12-22T00:50:00Z"
+
+
+def test_one_run_a_partition_and_look(home: Home, instance: dg.DagsterInstance) -> None:
+    newer = replace(BEAR, since_ms=END_MS + 1, window_end_ms=END_MS + DAY_MS)
+    asked(home, BEAR, newer)
+    first, cursor, _ = tick(instance)
+    second, cursor, _ = tick(instance, cursor)
+    assert [len(first), len(second)] == [1, 1]
+    assert {first[0].run_key, second[0].run_key} == {BEAR.name, newer.name}
+    assert tick(instance, cursor)[0] == []
+
+
+def test_what_cannot_be_read_or_is_not_known_is_told_and_stops_no_other(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
+    asked(home, BEAR, replace(BULL, settings={"sed": 3}))
+    (home.root / "retrain" / "pending" / "torn.json").write_text("{")
+    reading = read_requests(home, instance, handed_over=[])
+    assert [request for request, _ in reading.due] == [BEAR]
+    assert any("torn.json is no retrain request" in line for line in reading.troubles)
+    assert any("sed" in line for line in reading.troubles)
+
+
+def test_time_that_is_up_leaves_the_rest_for_the_next_look(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
+    asked(home, BEAR)
+    reading = read_requests(home, instance, handed_over=[], budget_seconds=-1.0)
+    assert reading.due == []
+    assert reading.waiting == ["bear|DRIFTUSDT.SIM: left for the next look"]
+
+
+def test_the_requested_run_can_be_run(home: Home, instance: dg.DagsterInstance) -> None:
+    asked(home, BEAR)
+    (request,), _, _ = tick(instance)
+    instance.add_dynamic_partitions(SYMBOLS, [BEAR.symbol])
+    job = DEFINITIONS.resolve_job_def(request.job_name or "")
+    assert job.execute_in_process(instance=instance, tags=dict(request.tags)).success
+
+
+def test_the_sensor_is_stopped_until_somebody_starts_it() -> None:
+    assert retrain_sensor.default_status is dg.DefaultSensorStatus.STOPPED
