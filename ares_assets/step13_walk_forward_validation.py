@@ -34,6 +34,7 @@ def walk_forward_report(
     from ares_assets.release.holdout import judge_frozen
     from ares_assets.release.holdout_drift import measure_drift
     from ares_assets.release.holdout_refits import judge_refits
+    from ares_assets.release.holdout_reliability import judge_calibration
 
     case = holdout_case(
         work,
@@ -66,6 +67,9 @@ def walk_forward_report(
         "refits": refits.report,
         "cpcv": judge_combinatorial(case, **fitting),
         "drift": drift,
+        "calibration": judge_calibration(
+            case, frozen, bins=settings.calibration.bins, seed=work.seed
+        ),
     }
     value = {
         "report.json": report,
@@ -179,6 +183,22 @@ def _key_numbers(report: dict[str, Any]) -> dict[str, Any]:
         "drift_false_alarm_share": drift["loss"]["false_alarm_share"],
         "drift_unjudged": drift["loss"]["unjudged"],
         "drifted_features": sum(row["drifted"] for row in drift["features"]),
+        **_calibration_numbers(report["calibration"]),
+    }
+
+
+def _calibration_numbers(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether probabilities and prediction sets of the frozen model hold; None without events."""
+    sets = found.get("conformal") or {}
+    return {
+        "calibration_within_noise": found["probabilities_hold"],
+        "ece": found.get("ece"),
+        "ece_noise_95": found.get("ece_noise_95"),
+        "spiegelhalter_p": found.get("spiegelhalter_p"),
+        "coverage": sets.get("coverage"),
+        "coverage_low": sets.get("coverage_low"),
+        "coverage_high": sets.get("coverage_high"),
+        "coverage_adaptive": (found.get("adaptive") or {}).get("coverage"),
     }
 
 
@@ -252,7 +272,7 @@ SPEC = StepSpec(
         "analyst_ensemble",
         "final_parameters",
     ),
-    uses=("analyst", "features", "labels", "validation", "window"),
+    uses=("analyst", "calibration", "features", "labels", "validation", "window"),
     function=walk_forward_report,
     after=ask_for_retraining,
 )

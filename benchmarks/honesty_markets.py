@@ -29,6 +29,15 @@ from benchmarks.partitions import train_regime
 # Steps that look back further than the window get it; the simulated history begins at GENESIS.
 DAYS_BEFORE_WINDOW = 60
 LAST_STEP = 16
+_LUCK = (
+    "deflated_sharpe_development",
+    "deflated_sharpe_holdout",
+    "holdout_looks",
+    "overfitting",
+    "ruin_share",
+    "search_p_value",
+    "trials",
+)
 
 
 @dataclass(frozen=True)
@@ -108,12 +117,15 @@ def figures_of(artifacts: Mapping[str, Artifact]) -> dict[str, Any]:
     report = judged.load()
     return {
         "verdict": judged.metadata["verdict"],
-        "failed": [row["name"] for row in report["gate"] if not row["passed"]],
+        "failed": [row["name"] for row in report["gate"] if row["required"] and not row["passed"]],
         "never_trades": chosen["never_trades"],
         "trades": walk["trades"],
         "days": walk["days"],
         "sharpe": walk["sharpe"],
         "sequential_p": judged.metadata["p_value"],
         "drift_chance": walk["drift_chance"],
-        **{name: luck[name] for name in ("deflated_sharpe", "overfitting", "trials", "ruin_share")},
+        "spiegelhalter_p": walk["spiegelhalter_p"],
+        "calibration_within_noise": walk["calibration_within_noise"],
+        "coverage": walk["coverage"],
+        **{name: luck[name] for name in _LUCK},
     }
