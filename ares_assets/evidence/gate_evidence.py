@@ -67,7 +67,7 @@ class GateEvidence:
     comparisons
         The sequential tests.
     drift_alarms, drift_chance
-        Of ``drift.prequential_drift``.
+        Of ``loss_drift.prequential_drift``.
     level, holdout_share
         Level of the sequential tests, and the holdout's share of the window.
     search_p_value, calibration_within_noise, equity_low, champion_remark

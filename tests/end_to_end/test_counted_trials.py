@@ -94,13 +94,13 @@ def test_three_calibrators_are_three_looks_and_the_same_again_is_none(
 def test_a_look_counts_even_if_the_step_comes_to_no_end(
     whole: tuple[Stored, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ares_assets.release import holdout
+    from ares_assets.release import holdout_refits
 
     def stopped(*arguments: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(holdout, "judge_refits", stopped)
+        patch.setattr(holdout_refits, "judge_refits", stopped)
         with pytest.raises(KeyboardInterrupt):
             again(whole[0], tmp_path, 13, 13)
     assert ledger(tmp_path).looks(PREFIX) == 1
