@@ -156,7 +156,9 @@ def _with_knots(method: str, content: Mapping[str, Any]) -> Calibrator:
     extra = _KNOTS[method]
     knots = {key: _ascending(values) for key, values in content.items()}
     found = _CLASSES[method](**knots)
-    places, *answers = (len(values) for values in knots.values())
+    # Stored keys are sorted; told by the calibrator, places come before answers.
+    told = (values for key, values in found.to_dict().items() if key != "method")
+    places, *answers = (len(values) for values in told)
     if any(count != places + extra for count in answers) or places + extra < 1:
         raise ValueError(f"{answers} answers for {places} places")
     return found

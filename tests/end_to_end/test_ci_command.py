@@ -33,16 +33,16 @@ def job_execute(
     )
 
 
-def test_sixteen_steps_and_eight_trials(tmp_path: Path) -> None:
+def test_sixteen_steps_and_every_trial(tmp_path: Path) -> None:
     done = job_execute(tmp_path / "home", TAGS)
     assert done.returncode == 0, done.stderr[-2000:]
     for spec in STEPS:
         assert f" - {spec.name} - STEP_SUCCESS" in done.stderr
     ledger = TrialLedger(tmp_path / "home" / "trials.db")
-    assert ledger.studies() == {
-        "ETHUSDT.SIM/bull/enhancement": 5,
-        "ETHUSDT.SIM/bull/parameters": 3,
-    }
+    studies = ledger.studies()
+    assert studies["ETHUSDT.SIM/bull/enhancement"] == 5
+    assert studies["ETHUSDT.SIM/bull/parameters"] == 3
+    assert studies["ETHUSDT.SIM/bull/holdout"] == 1
 
 
 def test_tags_that_disagree_are_refused_before_step_1(tmp_path: Path) -> None:
