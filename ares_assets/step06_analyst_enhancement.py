@@ -14,8 +14,8 @@ from ares_resources.storage.artifacts import Artifact
 if TYPE_CHECKING:
     from ares_assets.analyst.dataset import MarketExamples
 
-STATES = {"RUNNING": "killed", "COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-"""What the ledger calls Optuna's states; whoever is killed while it runs was killed."""
+STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+"""What the ledger calls the states in which Optuna's trials end."""
 
 
 def enhanced_analysts(
@@ -91,9 +91,11 @@ class _TrialNotes:
 
         # A point that comes to another value (by other code) is another trial for ``TrialRecords``.
         key = cache_key((self._identity, parameters))
+        if state == "RUNNING":
+            self._records.begun([key])
+            return
         self._records.ended([(key, STATES[state], [] if value is None else [value], None)])
-        if state != "RUNNING":
-            self._work.advanced("trial", number + 1, self._work.settings.n_trials)
+        self._work.advanced("trial", number + 1, self._work.settings.n_trials)
 
 
 def _train(

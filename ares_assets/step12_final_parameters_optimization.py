@@ -302,7 +302,8 @@ SPEC = StepSpec(
     number=12,
     name="final_parameters",
     title="Final Parameters Optimization",
-    description="Entry margin, stop, target and size by multi-objective search on development.",
+    description="Entry margin, stop and target, and where asked for a size, by multi-objective "
+    "search on development.",
     group="evidence",
     kind="bundle",
     inputs=(

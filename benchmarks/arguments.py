@@ -97,3 +97,14 @@ def add_seeds(parser: argparse.ArgumentParser, *, first: int | None, count: int)
     )
     if first is not None:
         parser.add_argument("--first-seed", type=whole(0, LARGEST_SEED), default=first)
+
+
+def add_results(parser: argparse.ArgumentParser, *continued: str) -> None:
+    """``--out`` and ``--page``; a file that is there must hold ``continued``, to go on from."""
+    told = "keep the results as JSON here, and go on from there" if continued else ""
+    parser.add_argument(
+        "--out", type=results(*continued), help=told or "write the results as JSON here"
+    )
+    parser.add_argument(
+        "--page", type=page, help="replace the table between the marks of this page"
+    )

@@ -24,8 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ares_resources.provenance import code_fingerprint, library_versions
-from benchmarks.arguments import add_seeds, page, whole
-from benchmarks.arguments import results as results_file
+from benchmarks.arguments import add_results, add_seeds, whole
 from benchmarks.learner_tables import markdown
 from benchmarks.measuring import machine
 from benchmarks.pages import put_table, write_results
@@ -89,14 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--workers", type=whole(1, 256), default=2, help="processes of one thread each"
     )
-    parser.add_argument(
-        "--out",
-        type=results_file("runs"),
-        help="keep the results as JSON here, and go on from there",
-    )
-    parser.add_argument(
-        "--page", type=page, help="replace the table between the marks of this page"
-    )
+    add_results(parser, "runs")
     return parser
 
 

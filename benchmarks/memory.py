@@ -36,8 +36,7 @@ from ares_resources.provenance import code_fingerprint, library_versions
 from ares_resources.settings import Mode, load_settings
 from ares_resources.storage.catalogue import Catalogue
 from ares_resources.workspace import Workspace
-from benchmarks.arguments import page, real
-from benchmarks.arguments import results as results_file
+from benchmarks.arguments import add_results, real
 from benchmarks.measuring import machine
 from benchmarks.pages import put_table, write_results
 from benchmarks.real_bars import BARS, MARKET, SYMBOL
@@ -125,10 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--mode", default="full", choices=("full", "blank"))
     parser.add_argument("--lookback-days", type=real(0, 3650), default=365.0)
-    parser.add_argument("--out", type=results_file(), help="write the results as JSON here")
-    parser.add_argument(
-        "--page", type=page, help="replace the table between the marks of this page"
-    )
+    add_results(parser)
     return parser
 
 

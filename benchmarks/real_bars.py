@@ -32,8 +32,7 @@ from ares_resources.storage.catalogue import Catalogue
 from ares_resources.symbols import SymbolKey
 from ares_resources.timeframes import DAY_MS
 from benchmarks import freqai_like
-from benchmarks.arguments import day, page, whole
-from benchmarks.arguments import results as results_file
+from benchmarks.arguments import add_results, day, whole
 from benchmarks.intervals import MEAN_BLOCK_DAYS, resamples
 from benchmarks.measuring import machine
 from benchmarks.pages import put_table, write_results
@@ -109,10 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--trials", type=whole(1, 10_000), default=100, help="n_trials of step 6")
     parser.add_argument("--resamples", type=whole(2, 1_000_000), default=2_000)
     parser.add_argument("--threads", type=whole(1, 256), default=1)
-    parser.add_argument("--out", type=results_file(), help="write the results as JSON here")
-    parser.add_argument(
-        "--page", type=page, help="replace the table between the marks of this page"
-    )
+    add_results(parser)
     return parser
 
 

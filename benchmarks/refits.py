@@ -38,8 +38,7 @@ from ares_resources.exchanges.simulated.symbols import LABORATORY
 from ares_resources.provenance import code_fingerprint, library_versions
 from ares_resources.settings import Settings
 from ares_resources.timeframes import timeframe_ms
-from benchmarks.arguments import add_seeds, page, real, whole
-from benchmarks.arguments import results as results_file
+from benchmarks.arguments import add_results, add_seeds, real, whole
 from benchmarks.measuring import machine
 from benchmarks.pages import put_table, write_results
 
@@ -121,10 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--extra-trees", type=whole(1, 10_000), default=settings.incremental_trees)
     parser.add_argument("--tolerance", type=real(0, 10), default=settings.incremental_tolerance)
     parser.add_argument("--check-every", type=whole(1, 1000), default=RefitMemory.check_every)
-    parser.add_argument("--out", type=results_file(), help="write the results as JSON here")
-    parser.add_argument(
-        "--page", type=page, help="replace the table between the marks of this page"
-    )
+    add_results(parser)
     return parser
 
 

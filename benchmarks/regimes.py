@@ -35,8 +35,7 @@ from ares_resources.exchanges.simulated.symbols import LABORATORY
 from ares_resources.settings import RegimeSettings
 from ares_resources.timeframes import timeframe_ms
 from benchmarks import regime_scores as scores
-from benchmarks.arguments import add_seeds, page, whole
-from benchmarks.arguments import results as results_file
+from benchmarks.arguments import add_results, add_seeds, whole
 
 DAY = 1_440
 WARMUP_DAYS = 10
@@ -85,10 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--algorithms", nargs="+", choices=ALGORITHM_NAMES, default=list(ALGORITHM_NAMES)
     )
-    parser.add_argument("--out", type=results_file(), help="write the results as JSON here")
-    parser.add_argument(
-        "--page", type=page, help="replace the table between the marks of this page"
-    )
+    add_results(parser)
     return parser
 
 

@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.arguments import add_seeds, page
-from benchmarks.arguments import results as results_file
+from benchmarks.arguments import add_results, add_seeds
 from benchmarks.measuring import machine, versions
 from benchmarks.pages import put_table, write_results
 from benchmarks.search_problems import FUNCTIONS, Problem, backtests, function
@@ -81,14 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
     parser.add_argument("--samplers", nargs="+", choices=tuple(SAMPLERS), default=list(SAMPLERS))
     add_seeds(parser, first=3001, count=20)
-    parser.add_argument(
-        "--out",
-        type=results_file("runs"),
-        help="keep the results as JSON here, and go on from there",
-    )
-    parser.add_argument(
-        "--page", type=page, help="replace the table between the marks of this page"
-    )
+    add_results(parser, "runs")
     return parser
 
 

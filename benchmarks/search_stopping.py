@@ -29,8 +29,7 @@ from ares_resources.backtesting.engine import Signals
 from ares_resources.backtesting.progressive import Block, purged_blocks
 from ares_resources.backtesting.progressive_front import ProgressiveFront
 from ares_resources.backtesting.search import Range, Space, distributions
-from benchmarks.arguments import add_seeds, page
-from benchmarks.arguments import results as results_file
+from benchmarks.arguments import add_results, add_seeds
 from benchmarks.measuring import machine, versions
 from benchmarks.pages import put_table, write_results
 from benchmarks.search import code_of
@@ -96,14 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--expert", choices=("linear", "catboost"), default="linear")
     add_seeds(parser, first=4001, count=20)
-    parser.add_argument(
-        "--out",
-        type=results_file("runs"),
-        help="keep the results as JSON here, and go on from there",
-    )
-    parser.add_argument(
-        "--page", type=page, help="replace the table between the marks of this page"
-    )
+    add_results(parser, "runs")
     return parser
 
 
