@@ -31,6 +31,7 @@ import yaml
 
 from ares_assets.market.regimes import REGIMES
 from ares_resources.provenance import code_fingerprint, library_versions
+from benchmarks.arguments import LARGEST_SEED, add_results, whole
 from benchmarks.honesty_markets import FAMILIES, judged_market
 from benchmarks.honesty_tables import markdown
 from benchmarks.measuring import machine
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; 1 if a market ended in an error or a promotion was false, 2 if refused."""
     chosen = _parser().parse_args(arguments)
     results = _header(chosen, arguments if arguments is not None else sys.argv[1:])
-    path = Path(chosen.out) if chosen.out else None
+    path = chosen.out
     try:
         results["markets"] = _kept(path, results) if path and not chosen.anew else []
     except ValueError as refusal:
@@ -71,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
             write_results(path, results)
     print(markdown(results))
     if chosen.page:
-        put_table(Path(chosen.page), MARK, markdown(results))
+        put_table(chosen.page, MARK, markdown(results))
     return int(any(_is_bad(market) for market in results["markets"]))
 
 
@@ -175,21 +176,18 @@ def _tell(line: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.honesty")
     parser.add_argument("--families", nargs="+", choices=tuple(FAMILIES), default=list(FAMILIES))
-    parser.add_argument("--seeds", type=_positive, help="markets of each family, not its own count")
-    parser.add_argument("--first-seed", type=_positive, default=FIRST_SEED)
+    parser.add_argument(
+        "--seeds", type=whole(1, 10_000), help="markets of each family, not its own count"
+    )
+    parser.add_argument("--first-seed", type=whole(0, LARGEST_SEED), default=FIRST_SEED)
     parser.add_argument("--regimes", nargs="+", choices=REGIMES, default=list(REGIMES))
     parser.add_argument("--sample", action="store_true", help="one market of each kind, for CI")
-    parser.add_argument("--workers", type=_positive, default=2, help="processes of one thread each")
-    parser.add_argument("--out", help="keep the results as JSON here, and go on from there")
+    parser.add_argument(
+        "--workers", type=whole(1, 256), default=2, help="processes of one thread each"
+    )
     parser.add_argument("--anew", action="store_true", help="replace results of other code")
-    parser.add_argument("--page", help="replace the table between the marks of this page")
+    add_results(parser, "markets")
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}; allowed: a whole number from 1")
-    return int(text)
 
 
 if __name__ == "__main__":
