@@ -1,7 +1,7 @@
-"""The asset check of the release gate: what is stored bears out the verdict that is acted on.
+"""The asset checks of the evidence: calibration on the holdout, and the gate's verdict.
 
-Belongs here: judging a stored release by the stored evidence.  Does not belong here: the gate
-(``evidence/gate.py``), and proofs on the bundle itself (``leak_proof/release.py``).
+Belongs here: judging a stored report or release by the stored evidence.  Does not belong here:
+the gate (``evidence/gate.py``), and proofs on the bundle itself (``leak_proof/release.py``).
 """
 
 from __future__ import annotations
@@ -40,6 +40,32 @@ def release_gate_holds(stored: Stored) -> Finding:
     failed = sum(row["required"] and not row["passed"] for row in report["gate"])
     words = f"verdict {verdict!r}, {failed} of its required rows fail"
     return Finding(verdict == again.verdict, words, {"failed_rows": failed})
+
+
+def probabilities_are_calibrated(stored: Stored) -> Finding:
+    """Step 13's figures of the holdout: probabilities within noise, sets not under their band.
+
+    The gate shows this row for information; so the check warns and stops nothing.
+    """
+    found = stored["walk_forward_report"].load()["report.json"]["calibration"]
+    if found["holds"] is None:
+        return Finding(False, "the holdout has no labelled event to judge by")
+    sets, p = found["conformal"], found["spiegelhalter_p"]
+    figures = {
+        "events": found["events"],
+        "ece": found["ece"],
+        "ece_noise_95": found["ece_noise_95"],
+        "spiegelhalter_p": p,
+        "coverage": sets["coverage"],
+        "coverage_low": sets["coverage_low"],
+    }
+    words = (
+        f"calibration error {found['ece']:.4f} (noise alone stays under "
+        f"{found['ece_noise_95']:.4f} in 95 %), "
+        f"Spiegelhalter's p {'not measurable' if p is None else f'{p:.3f}'}, "
+        f"coverage {sets['coverage']:.3f} (at least {sets['coverage_low']:.3f})"
+    )
+    return Finding(bool(found["holds"]), words, figures)
 
 
 def _measured_again(stored: Stored) -> GateEvidence:

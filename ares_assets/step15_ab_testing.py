@@ -236,6 +236,7 @@ def measured_of(
         comparisons=tuple(comparisons),
         drift_alarms=walk["drift_alarms"],
         drift_chance=walk["drift_chance"],
+        drift_unjudged=walk["drift_unjudged"],
         level=_level(settings),
         holdout_share=_holdout_share(settings),
         champion_remark=remark,

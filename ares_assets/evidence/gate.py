@@ -159,10 +159,12 @@ def _ruin_row(measured: GateEvidence, maximum: float) -> GateRow:
 
 
 def _drift_row(measured: GateEvidence, minimum: float) -> GateRow:
-    """Alarms count only where driftless sequences seldom raise as many."""
+    """Alarms count only where driftless sequences seldom raise as many; unwatched, none can."""
+    requirement = f"no more alarms than {minimum:.0%} of driftless streams raise"
+    if measured.drift_unjudged is not None:
+        return GateRow("drift", requirement, measured.drift_unjudged, False, "too little")
     passed = measured.drift_alarms == 0 or measured.drift_chance > minimum
     words = f"{measured.drift_alarms} alarms, chance {measured.drift_chance:.3f}"
-    requirement = f"no more alarms than {minimum:.0%} of driftless streams raise"
     return GateRow("drift", requirement, words, passed, "against")
 
 

@@ -66,8 +66,8 @@ class GateEvidence:
         Minimum track record length; infinite where the Sharpe ratio is not positive.
     comparisons
         The sequential tests.
-    drift_alarms, drift_chance
-        Of ``loss_drift.prequential_drift``.
+    drift_alarms, drift_chance, drift_unjudged
+        Of ``loss_drift.prequential_drift``; ``drift_unjudged`` says why none could be told.
     level, holdout_share
         Level of the sequential tests, and the holdout's share of the window.
     search_p_value, calibration_within_noise, equity_low, champion_remark
@@ -90,6 +90,7 @@ class GateEvidence:
     comparisons: tuple[Comparison, ...]
     drift_alarms: int = 0
     drift_chance: float = 1.0
+    drift_unjudged: str | None = None
     level: float = 0.05
     holdout_share: float = 0.2
     search_p_value: float | None = None

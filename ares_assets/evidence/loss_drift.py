@@ -36,6 +36,7 @@ _DELTAS = (0.99, 0.9, 0.8, 0.6, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.002)
 _WIDEST = 3.0  # standard deviations beyond which a block counts no more
 _CHECK_EVERY = 4  # blocks
 _MEAN_BLOCK = 5.0
+_TOO_LOUD = "driftless streams alarm too often at every sensitivity"
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,9 @@ def prequential_drift(
     scaled = _scaled(np.concatenate([before, watched]), before)
     driftless = _driftless(scaled[: before.size], before.size + size - lent, seed, resamples)
     delta, counts = _chosen_delta(driftless, before.size, level)
-    found = [] if delta is None else list(_rises(scaled.tolist(), before.size, delta))
+    if delta is None:
+        return PrequentialDrift((), 0, before.size, None, level, resamples, 0.0, 1.0, _TOO_LOUD)
+    found = list(_rises(scaled.tolist(), before.size, delta))
     return PrequentialDrift(
         alarms=tuple(position - before.size + lent for position in found),
         observations=watched.size,

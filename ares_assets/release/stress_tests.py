@@ -21,7 +21,7 @@ from ares_assets.evidence.stress import (
 from ares_assets.release.partition_model import PartitionModel
 from ares_resources.settings import WHOLE_BP, CostSettings
 
-JITTERED = ("enter_margin", "stop_width", "target_width")
+JITTERED = ("enter_margin", "stop_width", "target_width", "size_multiple")
 _JITTER_DRAWS = 20
 _LARGEST_MULTIPLE = 50.0
 

@@ -264,6 +264,17 @@ def test_too_short_a_past_takes_in_the_beginning_or_says_why_not() -> None:
     assert flat.unjudged == "the model's losses before the watched ones are all equal"
 
 
+def test_a_stream_that_is_too_loud_at_every_sensitivity_was_not_watched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loss_drift, "_DELTAS", (0.99,))
+    found = prequential_drift(
+        _losses(6, np.full(800, DEAD)), reference=_losses(5, np.full(500, 0.25)), seed=1, level=0.0
+    )
+    assert found.unjudged == "driftless streams alarm too often at every sensitivity"
+    assert (found.alarms, found.delta, found.observations) == ((), None, 0)
+
+
 def test_bad_losses_are_named() -> None:
     with pytest.raises(BadInput, match=r"\[1\] not finite"):
         prequential_drift([0.1, np.nan], seed=1)

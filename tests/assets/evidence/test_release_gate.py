@@ -70,6 +70,7 @@ TOO_LITTLE: list[dict[str, Any]] = [
     {"days": 59.0},
     {"track_record_days": math.inf},
     {"track_record_days": None},
+    {"drift_unjudged": "12 blocks of losses before the watched; 30 needed"},
     {"deflated_development": None},
     {"deflated_holdout": None},
     {"return_costs_stressed": None},

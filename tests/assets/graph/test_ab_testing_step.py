@@ -53,6 +53,7 @@ def _inputs(daily_edge: float, days: int, *, begins_at: int = 0, trades: int = 2
         "sharpe": 5.0 if trades else None,
         "drift_alarms": 0,
         "drift_chance": 1.0,
+        "drift_unjudged": None,
     }
     luck = {
         "deflated_sharpe_development": 0.99,

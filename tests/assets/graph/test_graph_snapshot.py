@@ -137,6 +137,7 @@ CHECKS = {
     ("tactician_specialists", "take_models_saw_development_only"): True,
     ("tactician_ensemble", "tactician_votes_are_out_of_fold"): True,
     ("calibrated_confidence", "calibrator_saw_its_slice_only"): True,
+    ("walk_forward_report", "probabilities_are_calibrated"): False,
     ("model_release", "bundle_reloads_identically"): True,
     ("model_release", "signals_see_no_future"): True,
     ("model_release", "release_gate_holds"): True,
