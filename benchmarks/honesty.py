@@ -41,8 +41,11 @@ CONFIGURATION = Path(__file__).with_name("honesty.yaml")
 FIRST_SEED = 5001
 MARK = "bench-honesty"
 SAMPLE = {"null": 1, "placebo": 1, "planted": 1}
+# The sample is run at every change of the code, so its markets are of those that were tuned on.
+SAMPLE_SEED = 901
 # What has to be the same for the markets of one file to be of one experiment.
-SAME = ("code", "configuration", "regimes")
+SAME = ("code", "bench", "configuration", "costs", "regimes", "versions")
+_SOURCES = ("honesty.py", "honesty_markets.py", "partitions.py")
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,12 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     results = _header(chosen, arguments if arguments is not None else sys.argv[1:])
     path = chosen.out
-    try:
-        results["markets"] = _kept(path, results) if path and not chosen.anew else []
-    except ValueError as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-        return 2
+    if path and path.is_file() and not chosen.anew:
+        try:
+            results = _continued(path, results)
+        except ValueError as refusal:
+            print(f"error: {refusal}", file=sys.stderr)
+            return 2
     done = {(one["family"], one["seed"]) for one in results["markets"]}
     left = [task for task in _tasks(chosen) if (task.family, task.seed) not in done]
     for market in _carried_out(left, tuple(results["regimes"]), chosen.workers):
@@ -92,16 +96,27 @@ def carry_out(task: Task, regimes: tuple[str, ...]) -> dict[str, Any]:
 
 def _header(chosen: argparse.Namespace, arguments: Sequence[str]) -> dict[str, Any]:
     return {
-        "command": "python -m benchmarks.honesty " + " ".join(arguments),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "sessions": [
+            {
+                "command": " ".join(["python -m benchmarks.honesty", *arguments]),
+                "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+                "machine": machine(),
+            }
+        ],
         "code": code_fingerprint(),
+        "bench": _own_fingerprint(),
         "configuration": hashlib.sha256(CONFIGURATION.read_bytes()).hexdigest(),
         "costs": {name: dict(family.costs) for name, family in FAMILIES.items()},
         "regimes": list(chosen.regimes),
         "versions": library_versions(),
-        "machine": machine(),
         "markets": [],
     }
+
+
+def _own_fingerprint() -> str:
+    """Of what makes a market here; ``code`` covers the product."""
+    own = Path(__file__).parent
+    return hashlib.sha256(b"".join((own / name).read_bytes() for name in _SOURCES)).hexdigest()
 
 
 def _tasks(chosen: argparse.Namespace) -> list[Task]:
@@ -110,29 +125,31 @@ def _tasks(chosen: argparse.Namespace) -> list[Task]:
     if chosen.seeds is not None:
         wanted = dict.fromkeys(wanted, chosen.seeds)
     last = max(wanted.values())
+    first = chosen.first_seed
+    if first is None:
+        first = SAMPLE_SEED if chosen.sample else FIRST_SEED
     return [
-        Task(family, chosen.first_seed + number)
+        Task(family, first + number)
         for number in range(last)
         for family, count in wanted.items()
         if number < count
     ]
 
 
-def _kept(path: Path, results: dict[str, Any]) -> list[dict[str, Any]]:
-    """Markets that an earlier command finished, all but those that ended in an error.
+def _continued(path: Path, results: dict[str, Any]) -> dict[str, Any]:
+    """With the markets that earlier commands finished, all but those that ended in an error.
 
     Raises
     ------
     ValueError
-        If other code, another configuration or other regimes made the file.
+        If another experiment made the file.
     """
-    if not path.is_file():
-        return []
     before = json.loads(path.read_text(encoding="utf-8"))
     other = [name for name in SAME if before.get(name) != results[name]]
     if other:
         raise ValueError(f"{path} was made by other {', '.join(other)}; --anew replaces it")
-    return [market for market in before["markets"] if "error" not in market]
+    kept = [market for market in before["markets"] if "error" not in market]
+    return {**results, "sessions": before["sessions"] + results["sessions"], "markets": kept}
 
 
 def _carried_out(
@@ -179,11 +196,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seeds", type=whole(1, 10_000), help="markets of each family, not its own count"
     )
-    parser.add_argument("--first-seed", type=whole(0, LARGEST_SEED), default=FIRST_SEED)
+    parser.add_argument("--first-seed", type=whole(0, LARGEST_SEED), help=f"default {FIRST_SEED}")
     parser.add_argument("--regimes", nargs="+", choices=REGIMES, default=list(REGIMES))
     parser.add_argument("--sample", action="store_true", help="one market of each kind, for CI")
+    cores = len(os.sched_getaffinity(0))
     parser.add_argument(
-        "--workers", type=whole(1, 256), default=2, help="processes of one thread each"
+        "--workers",
+        type=whole(1, 256),
+        default=cores,
+        help=f"processes of one thread each; default all cores, here {cores}",
     )
     parser.add_argument("--anew", action="store_true", help="replace results of other code")
     add_results(parser, "markets")

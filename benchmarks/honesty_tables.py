@@ -3,6 +3,7 @@
 Belongs here: counting verdicts, and bounds of the shares.  Does not belong here: any verdict.
 
 A market counts as promoted if any of its regimes was released: three regimes are three chances.
+One whose every regime was skipped could not be promoted, so it is not counted as judged.
 """
 
 from __future__ import annotations
@@ -20,25 +21,29 @@ def markdown(results: Mapping[str, Any]) -> str:
         name: [one for one in results["markets"] if one["family"] == name] for name in FAMILIES
     }
     head = (
-        "| markets | true edge | judged | errors | traded | promoted | 95 % interval | "
-        "most often stopped by |\n|---|---|---|---|---|---|---|---|"
+        "| markets | true edge | judged | skipped | errors | traded | promoted | 95 % bound | "
+        "calibrated | most often stopped by |\n|---|---|---|---|---|---|---|---|---|---|"
     )
     rows = [_row(name, markets) for name, markets in by_family.items() if markets]
     return "\n".join([head, *rows])
 
 
 def _row(name: str, markets: Sequence[Mapping[str, Any]]) -> str:
-    whole = [one for one in markets if "error" not in one]
+    ended = [one for one in markets if "error" not in one]
+    whole = [one for one in ended if not _skipped(one)]
     released = sum(is_released(one) for one in whole)
-    low, high = clopper_pearson(released, len(whole))
+    edge = FAMILIES[name].true_edge
+    bound = lower_bound(released, len(whole)) if edge else upper_bound(released, len(whole))
     cells = (
         name,
-        "yes" if FAMILIES[name].true_edge else "no",
+        "yes" if edge else "no",
         str(len(whole)),
-        str(len(markets) - len(whole)),
+        str(len(ended) - len(whole)),
+        str(len(markets) - len(ended)),
         str(sum(_traded(one) for one in whole)),
         f"{released} ({released / max(len(whole), 1):.0%})",
-        f"{low:.1%} to {high:.1%}",
+        f"at {'least' if edge else 'most'} {bound:.1%}",
+        _calibrated(whole),
         ", ".join(f"{row} {count}" for row, count in stopped_by(whole).most_common(4)),
     )
     return "| " + " | ".join(cells) + " |"
@@ -60,17 +65,33 @@ def stopped_by(markets: Sequence[Mapping[str, Any]]) -> Counter[str]:
     )
 
 
-def clopper_pearson(successes: int, trials: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Exact interval of a share; one-sided at the whole level where none or all succeeded."""
+def upper_bound(successes: int, trials: int, *, level: float = 0.95) -> float:
+    """What a share does not exceed, one-sided and exact (Clopper and Pearson, 1934)."""
     from scipy.stats import beta
 
-    if trials == 0:
-        return 0.0, 1.0
-    miss = 1.0 - level
-    tail = miss if successes in (0, trials) else miss / 2.0
-    low = beta.ppf(tail, successes, trials - successes + 1) if successes else 0.0
-    high = beta.ppf(1.0 - tail, successes + 1, trials - successes) if successes < trials else 1.0
-    return float(low), float(high)
+    if successes == trials:
+        return 1.0
+    return float(beta.ppf(level, successes + 1, trials - successes))
+
+
+def lower_bound(successes: int, trials: int, *, level: float = 0.95) -> float:
+    """What a share does not fall below, one-sided and exact."""
+    return 1.0 - upper_bound(trials - successes, trials, level=level)
+
+
+def _calibrated(markets: Sequence[Mapping[str, Any]]) -> str:
+    """Share of partitions whose probabilities were within noise on the holdout."""
+    answers = [one.get("calibration_within_noise") for m in markets for one in _partitions(m)]
+    known = [answer for answer in answers if answer is not None]
+    return f"{sum(known) / len(known):.0%} of {len(known)}" if known else "none judged"
+
+
+def _partitions(market: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(market["partitions"].values())
+
+
+def _skipped(market: Mapping[str, Any]) -> bool:
+    return all(one["verdict"] == "skipped" for one in _partitions(market))
 
 
 def _traded(market: Mapping[str, Any]) -> bool:

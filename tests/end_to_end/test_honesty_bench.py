@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy.stats import binom
 
 from ares_resources.settings import load_settings
 from benchmarks import honesty
 from benchmarks.honesty_markets import FAMILIES
-from benchmarks.honesty_tables import clopper_pearson, markdown
+from benchmarks.honesty_tables import lower_bound, markdown, upper_bound
 
 QUIET = {"verdict": "insufficient evidence", "failed": ["trades"], "trades": 0, "released": False}
+SKIPPED = {"verdict": "skipped", "reason": "12 bull bars"}
 RELEASED = {"verdict": "promote", "failed": [], "trades": 50, "released": True}
 
 
@@ -60,7 +62,10 @@ def test_a_market_that_ended_in_an_error_is_told_and_tried_again(
     assert [task.seed for task in carried_out] == [5001]
 
 
-@pytest.mark.parametrize("name", honesty.SAME)
+SAME = ("code", "bench", "configuration", "costs", "regimes", "versions")
+
+
+@pytest.mark.parametrize("name", SAME)
 def test_results_of_another_experiment_are_not_mixed_in(
     name: str, carried_out: list[honesty.Task], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,6 +78,22 @@ def test_results_of_another_experiment_are_not_mixed_in(
     assert name in capsys.readouterr().err
     assert file.read_bytes() == before
     assert honesty.main([*arguments, "--anew"]) == 0
+
+
+def test_each_command_that_went_on_is_told(carried_out: list[honesty.Task], tmp_path: Path) -> None:
+    file = tmp_path / "honesty.json"
+    for seeds in ("1", "2"):
+        honesty.main(["--out", str(file), "--families", "null", "--seeds", seeds])
+    sessions = json.loads(file.read_text())["sessions"]
+    assert [one["command"].split()[-1] for one in sessions] == ["1", "2"]
+
+
+def test_the_sample_keeps_away_from_the_seeds_of_the_table(
+    carried_out: list[honesty.Task],
+) -> None:
+    honesty.main(["--sample"])
+    assert {task.family for task in carried_out} == {"null", "placebo", "planted"}
+    assert all(task.seed < honesty.FIRST_SEED for task in carried_out)
 
 
 def test_a_false_promotion_and_an_error_end_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,15 +123,35 @@ def test_the_table_counts_markets_and_says_what_stopped_them() -> None:
     markets += [_market("planted", 1, QUIET, RELEASED), _market("planted", 2, QUIET)]
     markets += [{"family": "planted", "seed": 3, "error": "OSError: disk"}]
     table = markdown({"markets": markets}).splitlines()
-    assert table[2] == "| null | no | 300 | 0 | 0 | 0 (0%) | 0.0% to 1.0% | trades 900 |"
-    assert table[3].startswith("| planted | yes | 2 | 1 | 1 | 1 (50%) |")
+    row = "| null | no | 300 | 0 | 0 | 0 | 0 (0%) | at most 1.0% | none judged | trades 900 |"
+    assert table[2] == row
+    assert table[3].startswith("| planted | yes | 2 | 0 | 1 | 1 | 1 (50%) | at least 2.5% |")
 
 
-def test_the_interval_is_exact() -> None:
-    assert clopper_pearson(0, 300)[1] == pytest.approx(1.0 - 0.05 ** (1 / 300))
-    low, high = clopper_pearson(95, 100)
-    assert low == pytest.approx(0.8872, abs=1e-4)
-    assert high == pytest.approx(0.9836, abs=1e-4)
+def test_a_market_that_was_skipped_throughout_is_not_called_judged() -> None:
+    markets = [_market("null", seed, SKIPPED, SKIPPED) for seed in range(300)]
+    markets += [_market("null", 300, SKIPPED, QUIET)]
+    assert "| null | no | 1 | 300 | 0 | 0 | 0 (0%) | at most 95.0% |" in markdown(
+        {"markets": markets}
+    )
+
+
+def test_the_table_says_in_how_many_partitions_probabilities_held() -> None:
+    answers = [True, True, False, None]
+    markets = [
+        _market("null", seed, {**QUIET, "calibration_within_noise": answer})
+        for seed, answer in enumerate(answers)
+    ]
+    assert "| 67% of 3 |" in markdown({"markets": markets})
+
+
+def test_the_bounds_are_exact() -> None:
+    assert upper_bound(0, 300) == pytest.approx(1.0 - 0.05 ** (1 / 300))
+    # Of a share at its bound, as few (or as many) successes come in 5 %.
+    assert binom.cdf(3, 100, upper_bound(3, 100)) == pytest.approx(0.05)
+    assert binom.sf(94, 100, lower_bound(95, 100)) == pytest.approx(0.05)
+    assert (upper_bound(7, 7), lower_bound(0, 7)) == (1.0, 0.0)
+    assert (upper_bound(0, 0), lower_bound(0, 0)) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("wrong", [["--seeds", "0"], ["--families", "moon"], ["--workers", "x"]])
