@@ -81,9 +81,9 @@ def test_sticky_features_are_judged_by_their_own_wandering() -> None:
         ks_naive.append(row["ks"] > d.kolmogorov_smirnov_floor(3000, 500))
         assert row["ks_drifted"] == (row["ks"] > row["ks_floor"])
     assert np.mean(naive) > 0.8
-    assert np.mean(drifted) < 0.3
+    assert np.mean(drifted) <= 0.15
     assert np.mean(ks_naive) > 0.8
-    assert np.mean(ks_drifted) < 0.3
+    assert np.mean(ks_drifted) <= 0.15
 
 
 def test_a_shifted_feature_is_found_and_only_it() -> None:

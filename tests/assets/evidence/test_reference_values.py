@@ -132,11 +132,19 @@ def test_overfitting_of_nulls() -> None:
     values = np.array([_overfitting(seed) for seed in range(60)])
     assert values.mean() == pytest.approx(0.5, abs=0.062)
     assert 0.12 < values.std(ddof=1) < 0.22
+    # Below .2 alone one null in forty would pass: of sixty, six or more once in 300 samples.
+    assert np.sum(values < 0.2) <= 5
 
 
-def test_overfitting_of_one_true_strategy() -> None:
-    values = [_overfitting(seed, annual_sharpe=2.0) for seed in range(40)]
-    assert np.mean(values) == pytest.approx(0.17, abs=0.05)
+@pytest.mark.parametrize(
+    ("annual_sharpe", "expected", "within"),
+    [(1.0, 0.43, 0.06), (2.0, 0.17, 0.05), (3.0, 0.014, 0.013)],
+)
+def test_overfitting_of_one_true_strategy(
+    annual_sharpe: float, expected: float, within: float
+) -> None:
+    values = [_overfitting(seed, annual_sharpe) for seed in range(80)]
+    assert np.mean(values) == pytest.approx(expected, abs=within)
 
 
 @pytest.mark.slow
@@ -279,4 +287,5 @@ def test_the_best_of_a_hundred_null_strategies() -> None:
         probable.append(s.probabilistic_sharpe_ratio(best) > 0.95)
         deflated.append(s.deflated_sharpe_ratio(best, trials=100, trial_variance=variance) > 0.95)
     assert 0.985 < np.mean(probable) < 0.997
-    assert np.mean(deflated) <= 0.005
+    # Two of a thousand: six of 3,000, of which a right test shows none once in 400 samples.
+    assert 1 <= np.sum(deflated) <= 15
