@@ -186,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
         "--workers", type=whole(1, 256), default=2, help="processes of one thread each"
     )
     parser.add_argument("--anew", action="store_true", help="replace results of other code")
-    add_results(parser, "markets")
+    add_results(parser, "markets", mark=MARK)
     return parser
 
 

@@ -71,6 +71,16 @@ def median(runs: Sequence[Run]) -> Run:
     )
 
 
+def peak_mib() -> float:
+    """Most memory that this process has held at once, resident, MiB.
+
+    Not ``getrusage``, whose peak begins with that of whoever started this process.
+    """
+    with open("/proc/self/status", encoding="utf-8") as file:
+        (peak,) = (line.split()[1] for line in file if line.startswith("VmHWM:"))
+    return int(peak) / 1024
+
+
 def machine() -> dict[str, str]:
     """What the figures depend on."""
     return {

@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
     parser.add_argument("--samplers", nargs="+", choices=tuple(SAMPLERS), default=list(SAMPLERS))
     add_seeds(parser, first=3001, count=20)
-    add_results(parser, "runs")
+    add_results(parser, "runs", mark=MARK)
     return parser
 
 

@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--expert", choices=("linear", "catboost"), default="linear")
     add_seeds(parser, first=4001, count=20)
-    add_results(parser, "runs")
+    add_results(parser, "runs", mark=MARK)
     return parser
 
 
