@@ -118,7 +118,7 @@ def test_one_by_one_stops_what_is_not_among_the_best_so_far():
 
 
 def test_an_audit_one_by_one_tells_what_would_have_been_stopped():
-    scores = np.random.default_rng(5).normal(size=60).tolist() + [math.nan]
+    scores = [*np.random.default_rng(5).normal(size=60).tolist(), math.nan]
     noise = np.random.default_rng(6).normal(size=(61, 9))
 
     def judged(enabled):
