@@ -16,10 +16,9 @@ import argparse
 import importlib
 import importlib.util
 import json
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,9 +27,9 @@ from typing import Any
 from benchmarks.arguments import folder, holding, page
 from benchmarks.arguments import results as results_file
 from benchmarks.bench_table import table
-from benchmarks.measuring import machine, versions
+from benchmarks.measuring import machine, peer_versions, versions
 from benchmarks.pages import put_table, write_results
-from benchmarks.recorded import code_hash
+from benchmarks.recorded import code_hash, commit
 from benchmarks.turns import (
     ARES,
     NOT_COMPARED,
@@ -76,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
             say(f"{name}: known")
             continue
         found = measured(name, options.quick, options.folder)
-        rows[name] = {**stamp, "commit": _commit(), "machine": machine(), **found}
+        rows[name] = {**stamp, "commit": commit(), "machine": machine(), **found}
         write_results(options.out, {"rows": _ordered(rows)})
     chosen = {name: rows[name] for name in options.rows or ROWS if name in rows}
     print(table(chosen))
@@ -233,26 +232,8 @@ def _numbers(figure: Mapping[str, Any]) -> dict[str, Any]:
 
 def _versions(row: Row) -> dict[str, Any]:
     own = versions("ares", "numpy", "numba", "pyarrow", "pandas", "optuna", "catboost")
-    return {"ares": own, **{f"peers{env}": _of(env, names) for env, names in row.packages.items()}}
-
-
-def _of(environment: str, packages: Sequence[str]) -> dict[str, str]:
-    python = ROOT / f".venv-peers{environment}" / "bin" / "python"
-    code = "import sys, importlib.metadata as m; print(*(m.version(n) for n in sys.argv[1:]))"
-    if not python.is_file():
-        return dict.fromkeys(packages, "not installed")
-    told = subprocess.run([python, "-c", code, *packages], capture_output=True, text=True)
-    if told.returncode:
-        return dict.fromkeys(packages, "not installed")
-    return dict(zip(packages, told.stdout.split(), strict=True))
-
-
-def _commit() -> str:
-    # For whoever reads the figures; what --resume goes by is the hash.
-    told = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
-    )
-    return told.stdout.strip() or "unknown"
+    peers = {f"peers{env}": peer_versions(env, names) for env, names in row.packages.items()}
+    return {"ares": own, **peers}
 
 
 def say(line: str) -> None:

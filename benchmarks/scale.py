@@ -1,6 +1,7 @@
 """Time and memory of Ares against size, with the exponent: ``python -m benchmarks.scale``.
 
-Belongs here: the sizes, the fits, the pictures.  Does not belong here: peers (``bench.py``).
+Belongs here: the sizes and the work.  Does not belong here: exponents, pictures, the table
+(``scale_tables.py``), peers (``bench.py``).
 
 Each point is a process of its own.  The exponent is the slope of log time over log size by least
 squares, with its standard error; memory is what the work added to a warmed process.
@@ -27,6 +28,7 @@ from benchmarks.pages import put_table, write_results
 from benchmarks.peers.timing import Made
 from benchmarks.peers.timing import main as run_program
 from benchmarks.recorded import code_hash
+from benchmarks.scale_tables import draw, exponent, table
 from benchmarks.turns import ROOT
 
 SEED = 21
@@ -183,63 +185,6 @@ def _point(work: str, size: int) -> dict[str, float]:
         "added_mib": round(line["added_mib"], 2),
         "peak_mib": round(line["peak_mib"], 1),
     }
-
-
-def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> tuple[float, float]:
-    """Slope of log seconds over log size by least squares, and its standard error.
-
-    The error is NaN for fewer than three points.
-    """
-    x, y = np.log(np.asarray(sizes, float)), np.log(np.asarray(seconds, float))
-    away = x - x.mean()
-    slope = float(away @ (y - y.mean()) / (away @ away))
-    if len(x) < 3:
-        return round(slope, 3), float("nan")
-    left = y - y.mean() - slope * away
-    error = float(np.sqrt(left @ left / (len(x) - 2) / (away @ away)))
-    return round(slope, 3), round(error, 3)
-
-
-def draw(found: Mapping[str, Any], path: Path) -> None:
-    """Time and memory against size, one column of pictures an axis."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(2, len(AXES), figsize=(10, 5.5), sharex="col")
-    for column, axis in enumerate(AXES):
-        for work in AXES[axis]:
-            points = found[work]["points"]
-            x = [point["size"] for point in points]
-            label = f"{work}: {found[work]['exponent']:.2f} +- {found[work]['error']:.2f}"
-            panels[0, column].loglog(x, [p["seconds"] for p in points], "o-", label=label)
-            panels[1, column].loglog(x, [max(p["added_mib"], 0.01) for p in points], "o-")
-        panels[0, column].legend(fontsize=7)
-        panels[1, column].set_xlabel(axis)
-    panels[0, 0].set_ylabel("seconds")
-    panels[1, 0].set_ylabel("added memory, MiB")
-    figure.tight_layout()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=80, metadata={"Software": None})
-
-
-def table(found: Mapping[str, Any]) -> str:
-    """The exponents as Markdown."""
-    lines = [
-        "| work | against | sizes | seconds | added MiB | exponent |",
-        "|---|---|---|---|---|---|",
-    ]
-    for work, one in found.items():
-        cells = [
-            ", ".join(f"{point[name]:g}" for point in one["points"])
-            for name in ("size", "seconds", "added_mib")
-        ]
-        lines.append(
-            f"| {work} | {one['axis']} | {' | '.join(cells)} "
-            f"| {one['exponent']} +- {one['error']} |"
-        )
-    return "\n".join(lines)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,7 +14,6 @@ import pytest
 
 from benchmarks import bench, recorded, turns
 from benchmarks.rows import barriers, markets
-from benchmarks.scale import exponent
 from benchmarks.turns import Case, Goal, Program, Row, agreement, faster, ratio, take_turns, within
 
 FIGURES = {
@@ -180,7 +179,7 @@ def test_a_page_tells_which_rows_other_code_measured(
     }
     found = {"work": "w", "date": "2026-01-02", "cases": [case]}
     monkeypatch.setattr(bench, "measured", lambda name, quick, folder: found)
-    monkeypatch.setattr(bench, "_commit", lambda: "cafe")
+    monkeypatch.setattr(bench, "commit", lambda: "cafe")
     monkeypatch.setattr(bench, "code_hash", lambda: code[0])
     monkeypatch.setattr(bench, "machine", lambda: {"processor": code[0]})
     page, out = tmp_path / "page.md", tmp_path / "bench.json"
@@ -245,11 +244,3 @@ def test_the_market_is_one_that_a_backtest_takes(tmp_path: Path) -> None:
     assert np.mean(np.abs(columns["probability"] - 0.5) > markets.margin(20.0)) == pytest.approx(
         1 / 20, abs=0.02
     )
-
-
-def test_the_exponent_of_a_power_is_its_power() -> None:
-    sizes = [1e4, 1e5, 1e6, 1e7]
-    assert exponent(sizes, [3e-9 * size**1.5 for size in sizes]) == (1.5, 0.0)
-    slope, error = exponent(sizes, [1e-3, 1.2e-2, 0.09, 1.1])
-    assert abs(slope - 1.0) < 2 * error + 0.05
-    assert error > 0
