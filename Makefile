@@ -70,6 +70,11 @@ bench: $(READY) $(PEERS_READY) ## Every row of the table of speed beside the pee
 bench-scale: $(READY) ## Time and memory against bars, parameter sets and symbols, with exponents (minutes)
 	@$(BIN)/python -m benchmarks.scale --page docs/benchmarks.md
 
+.PHONY: bench-whole
+bench-whole: $(READY) ## Where the time of whole trainings goes, blank and full, by account (minutes)
+	@$(BIN)/python -m benchmarks.whole blank
+	@$(BIN)/python -m benchmarks.whole full --page docs/benchmarks.md
+
 .PHONY: bench-ingest
 bench-ingest: $(READY) $(PEERS)/.ready ## Ten million rows of CSV beside polars, DuckDB, pandas (minutes)
 	@$(BIN)/python -m benchmarks.ingest
@@ -108,12 +113,21 @@ bench-honesty: $(READY) ## What the gate releases on 640 simulated markets (hour
 
 .PHONY: bench-sample
 bench-sample: $(READY) $(PEERS_READY) ## Every benchmark once and small, to see that they run
-	@$(BIN)/python -m benchmarks.bench --quick --out tmp/bench.json
-	@$(BIN)/python -m benchmarks.scale --quick --out tmp/scale.json --picture tmp/scale.png
+	@$(BIN)/python -m benchmarks.bench --quick
+	@$(BIN)/python -m benchmarks.scale --quick
+	@$(BIN)/python -m benchmarks.whole blank --times 1 --out tmp/whole.json
+	@$(BIN)/python -m benchmarks.ingest --rows 200000 --repeats 1 --out tmp/ingest.json
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.regimes --seeds 1 --fit-days 30 --test-days 10 \
 		--out tmp/regimes.json
 	@$(BIN)/python -m benchmarks.features 50000
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.search --problems ZDT1 --seeds 1
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.search_stopping --seeds 1
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.refits --markets FLIP --seeds 1 --which regime \
+		--train-days 30 --test-days 10 --refits 2 --out tmp/refits.json
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.drift --seeds 1 --markets NULL --settings H=60 \
+		--out tmp/drift.json
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.nested_tactician --seeds 1
+	@$(BIN)/python -m benchmarks.gate_power --markets 5
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.honesty --sample --regimes sideways --anew \
 		--out tmp/honesty.json
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.learners --seeds 1 --days 60 --trials 3 \

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 STEPS, CHECKS = "steps", "checks"
-IMPORTS, STORE, SQLITE, DAGSTER = "imports", "artifacts and bars", "Dagster's SQLite", "Dagster"
+IMPORTS, SQLITE, DAGSTER = "imports", "Dagster's SQLite", "Dagster"
+STORE = "artifacts, bars, trials"
 TRACKING, OWN = "MLflow", "the rest of Ares"
 COMPUTE = (STEPS, CHECKS)
 ACCOUNTS = (STEPS, CHECKS, IMPORTS, STORE, SQLITE, DAGSTER, TRACKING, OWN)
@@ -104,16 +105,39 @@ def _charge_the_graph(accounts: Accounts) -> None:
 
 
 def _charge_storage(accounts: Accounts) -> None:
-    from ares_resources.storage import atomic, lossless_parquet, parquet_reading
+    from ares_resources.storage import atomic, frame_cache, lossless_parquet, parquet_reading
     from ares_resources.storage.artifacts import Artifact, ArtifactStore
     from ares_resources.storage.catalogue import Catalogue
+    from ares_resources.storage.gap_looks import GapLooks
+    from ares_resources.storage.releases import ReleaseStore
 
     accounts.charge(Artifact, ("load", "verify"), STORE)
-    accounts.charge(ArtifactStore, _methods(ArtifactStore), STORE)
-    accounts.charge(Catalogue, _methods(Catalogue), STORE)
+    for store in (ArtifactStore, Catalogue, GapLooks, ReleaseStore):
+        accounts.charge(store, _methods(store), STORE)
     accounts.charge(lossless_parquet, ("write_table", "write_rows"), STORE)
     accounts.charge(parquet_reading, ("read_table", "read_rows", "read_frame"), STORE)
-    accounts.charge(atomic, ("_fsync",), STORE)
+    cache = ("_longest", "_write_segment", "_write_manifest", "_bound")
+    accounts.charge(frame_cache, cache, STORE)
+    # Below all that others import by name, so that it is charged whoever calls.
+    accounts.charge(atomic, ("_fsync", "write_with"), STORE)
+    _charge_trials(accounts)
+
+
+def _charge_trials(accounts: Accounts) -> None:
+    """The ledger of trials, the cache of backtests, the journal of a search, and all locks."""
+    import filelock
+
+    from ares_resources.backtesting import ledger_held
+    from ares_resources.backtesting.entries import EntryFolder
+    from ares_resources.backtesting.ledger import TrialLedger
+    from ares_resources.backtesting.search_journal import SearchJournal
+
+    for store in (TrialLedger, EntryFolder, SearchJournal):
+        accounts.charge(store, ("__init__", *_methods(store)), STORE)
+    accounts.charge(EntryFolder, ("__len__",), STORE)
+    accounts.charge(ledger_held._Idle, ("__init__", "close"), STORE)
+    # What is told is how long a lock was waited for; its holder's work is somebody else's.
+    accounts.charge(filelock.FileLock, ("acquire", "release"), STORE)
 
 
 def _charge_dagster(accounts: Accounts) -> None:

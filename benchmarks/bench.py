@@ -5,32 +5,33 @@ rows (``rows/``), turns and ratios (``turns.py``), peers (``peers/``).
 
 Every row that is done is written at once, so a run that was killed goes on with ``--resume``,
 which leaves out the rows that this very code has measured in this size, all programs of them.
-It ends with 1 if results differ, with 3 if some program did not run, so that its result is
-compared with nothing.
+Small rows are kept in ``tmp``, and are for no page; a page tells which rows other code measured.
+It ends with 1 if results differ or Ares fails, with 3 if some peer did not run, so that its result
+is compared with nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib
 import importlib.util
 import json
-import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.arguments import page
+from benchmarks.arguments import folder, holding, page
 from benchmarks.arguments import results as results_file
 from benchmarks.bench_table import table
-from benchmarks.measuring import machine, versions
+from benchmarks.measuring import machine, peer_versions, versions
 from benchmarks.pages import put_table, write_results
+from benchmarks.recorded import code_hash, commit
 from benchmarks.turns import (
+    ARES,
     NOT_COMPARED,
     ROOT,
     Case,
@@ -58,32 +59,28 @@ ROWS = (
     "whole",
 )
 RESULTS = ROOT / "benchmarks" / "results" / "bench.json"
-PAGE = ROOT / "docs" / "benchmarks.md"
+QUICK_RESULTS = ROOT / "tmp" / "bench.json"
+MARK = "bench"
 ELSEWHERE = 0.1
 ABSENT = "this row has no module yet"
-CODE = ("ares_assets", "ares_jobs", "ares_resources", "benchmarks")
-LOCKS = ("requirements.lock", "benchmarks/requirements-peers*.lock")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure the chosen rows, keep them, print the table; returns the exit code."""
-    options = _parser().parse_args(arguments)
-    kept = json.loads(options.out.read_text()) if options.out.is_file() else {"rows": {}}
-    rows: dict[str, Any] = kept["rows"]
+    options = _options(arguments)
+    rows: dict[str, Any] = _rows_of(options.out)
     for name in options.rows or ROWS:
         stamp = {"code": code_hash(), "quick": options.quick}
         if options.resume and _is_known(rows.get(name, {}), stamp):
             say(f"{name}: known")
             continue
         found = measured(name, options.quick, options.folder)
-        rows[name] = {**stamp, "commit": _commit(), **found}
-        ordered = {one: rows[one] for one in ROWS if one in rows}
-        write_results(options.out, {"machine": machine(), "rows": ordered})
+        rows[name] = {**stamp, "commit": commit(), "machine": machine(), **found}
+        write_results(options.out, {"rows": _ordered(rows)})
     chosen = {name: rows[name] for name in options.rows or ROWS if name in rows}
     print(table(chosen))
     if options.page:
-        every = {one: rows[one] for one in ROWS if one in rows}
-        put_table(options.page, "bench", table(every))
+        put_table(options.page, MARK, table(_ordered(rows), code_hash()))
     cases = [case for row in chosen.values() for case in row["cases"]]
     if any(case["differs"] for case in cases):
         return 1
@@ -96,8 +93,46 @@ def _is_known(row: Mapping[str, Any], stamp: Mapping[str, Any]) -> bool:
     return same and all(_all_ran(case) and not case["differs"] for case in row["cases"])
 
 
+def _ordered(rows: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: rows[name] for name in ROWS if name in rows}
+
+
+def _rows_of(path: Path) -> dict[str, Any]:
+    rows: dict[str, Any] = json.loads(path.read_text())["rows"] if path.is_file() else {}
+    return rows
+
+
 def _all_ran(case: Mapping[str, Any]) -> bool:
     return NOT_COMPARED not in case["equal"]
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    """The command's options, with the file that rows of this size are kept in."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.quick and options.page:
+        parser.error("argument --page: rows of --quick are for no page")
+    named = options.out or str(QUICK_RESULTS if options.quick else RESULTS)
+    try:
+        options.out = results_file(holding("rows", dict, "cases"), _of_size(options.quick))(named)
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"argument --out: {error}")
+    return options
+
+
+def _of_size(quick: bool) -> Callable[[dict[str, Any]], str | None]:
+    """No file holds rows of both sizes: a small one would stand in place of a full one."""
+
+    def wrong(held: dict[str, Any]) -> str | None:
+        if all(row.get("quick") == quick for row in held["rows"].values()):
+            return None
+        return f"holds {'full' if quick else 'small'} rows"
+
+    return wrong
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,12 +142,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quick", action="store_true", help="small, to see that it runs")
     parser.add_argument("--resume", action="store_true", help="go on where a run was killed")
-    parser.add_argument("--out", type=results_file("rows"), default=RESULTS)
-    parser.add_argument("--page", type=page, default=None, help="page to put the table into")
+    parser.add_argument("--out", help=f"{_shown(RESULTS)}, or {_shown(QUICK_RESULTS)} if --quick")
+    parser.add_argument("--page", type=page(MARK), help="page to put the table into")
     parser.add_argument(
         "--folder",
-        type=Path,
-        default=Path(tempfile.gettempdir()),
+        type=folder,
+        default=tempfile.gettempdir(),
         help="where the data of a case are written, and removed with it (1.5 GB)",
     )
     return parser
@@ -147,11 +182,13 @@ def _case(case: Case, folder: Path) -> dict[str, Any]:
         # A folder of its own: data of another seed, size or generator are never taken for these.
         with tempfile.TemporaryDirectory(prefix="ares-bench-", dir=folder) as own:
             figures = take_turns(case, Path(own), say)
+        if "failed" in figures.get(ARES, {}):
+            raise Differs(f"Ares did not run: {figures[ARES]['failed']}")
         equal, differs = agreement(case, figures), False
         if NOT_COMPARED in equal:
             say(f"{case.name}: {equal}")
     except Differs as error:
-        say(f"{case.name}: RESULTS DIFFER: {error}")
+        say(f"{case.name}: FAILED: {error}")
         equal, differs = str(error), True
     return {
         "case": case.name,
@@ -161,8 +198,12 @@ def _case(case: Case, folder: Path) -> dict[str, Any]:
         "equal": equal,
         "differs": differs,
         "figures": {name: _numbers(one) for name, one in figures.items()},
-        "goals": [goal.judged(figures, case.reasons) for goal in case.goals] if figures else [],
+        "goals": [goal.judged(figures, case.reasons) for goal in case.goals if _ran(figures)],
     }
+
+
+def _ran(figures: Figures) -> bool:
+    return "seconds" in figures.get(ARES, {})
 
 
 def _threads(case: Case, figures: Figures) -> dict[str, int]:
@@ -191,39 +232,8 @@ def _numbers(figure: Mapping[str, Any]) -> dict[str, Any]:
 
 def _versions(row: Row) -> dict[str, Any]:
     own = versions("ares", "numpy", "numba", "pyarrow", "pandas", "optuna", "catboost")
-    return {"ares": own, **{f"peers{env}": _of(env, names) for env, names in row.packages.items()}}
-
-
-def _of(environment: str, packages: Sequence[str]) -> dict[str, str]:
-    python = ROOT / f".venv-peers{environment}" / "bin" / "python"
-    code = "import sys, importlib.metadata as m; print(*(m.version(n) for n in sys.argv[1:]))"
-    if not python.is_file():
-        return dict.fromkeys(packages, "not installed")
-    told = subprocess.run([python, "-c", code, *packages], capture_output=True, text=True)
-    if told.returncode:
-        return dict.fromkeys(packages, "not installed")
-    return dict(zip(packages, told.stdout.split(), strict=True))
-
-
-def code_hash() -> str:
-    """A name for everything that measures or is measured: code, and the locked libraries.
-
-    Results that a run writes, pages and tests are no part of it.
-    """
-    digest = hashlib.sha256()
-    code = (path for name in CODE for path in (ROOT / name).rglob("*.py"))
-    locks = (path for pattern in LOCKS for path in ROOT.glob(pattern))
-    for path in sorted([*code, *locks]):
-        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-def _commit() -> str:
-    # For whoever reads the figures; what --resume goes by is the hash.
-    told = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
-    )
-    return told.stdout.strip() or "unknown"
+    peers = {f"peers{env}": peer_versions(env, names) for env, names in row.packages.items()}
+    return {"ares": own, **peers}
 
 
 def say(line: str) -> None:

@@ -11,8 +11,11 @@ from typing import Any
 from benchmarks.turns import ARES, Figures, ratio
 
 
-def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """The rows as Markdown: Ares, each peer over Ares, memory, equality, goals."""
+def table(rows: Mapping[str, Mapping[str, Any]], code: str | None = None) -> str:
+    """The rows as Markdown: Ares, each peer over Ares, memory, equality, goals.
+
+    ``code`` is that of today: a row of other code tells its commit and day.
+    """
     lines = [
         "| work | Ares (threads) | peers: times Ares' time (peak MiB, threads) "
         "| Ares' peak MiB (added) "
@@ -22,21 +25,24 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> str:
     for name, row in rows.items():
         if row.get("absent"):
             lines.append(f"| **{name}** | | | | | not measured: {row['absent']} |")
+        other = code is not None and row.get("code") != code
+        apart = f" (measured by other code: {row.get('commit')}, {row.get('date')})" * other
         for case in row["cases"]:
-            lines.append(f"| **{name}**, {case['case']} | {_cells(case)} |")
+            lines.append(f"| **{name}**, {case['case']}{apart} | {_cells(case)} |")
     return "\n".join(lines)
 
 
 def _cells(case: Mapping[str, Any]) -> str:
     figures: Figures = case["figures"]
     own = figures.get(ARES, {})
+    ran = "seconds" in own
     threads: Mapping[str, int] = case["threads"]
     peers = [_peer(figures, name, threads[name]) for name in figures if name != ARES]
     cells = [
-        f"{_seconds(own['seconds'])} ({threads[ARES]})" if own else "failed",
+        f"{_seconds(own['seconds'])} ({threads[ARES]})" if ran else "failed",
         "; ".join(peers),
-        f"{own['peak_mib']:.0f} ({own['added_mib']:.1f})" if own else "",
-        ("DIFFERS: " if case["differs"] else "") + case["equal"],
+        f"{own['peak_mib']:.0f} ({own['added_mib']:.1f})" if ran else "",
+        ("DIFFERS: " if case["differs"] and ran else "") + case["equal"],
         "; ".join(_goal(goal) for goal in case["goals"]),
     ]
     return " | ".join(cells).replace("\n", " ")

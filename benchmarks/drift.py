@@ -19,7 +19,6 @@ import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,6 +37,7 @@ from ares_resources.exchanges.simulated.market import SimulatedMarket
 from ares_resources.exchanges.simulated.symbols import LABORATORY
 from ares_resources.provenance import code_fingerprint, library_versions
 from ares_resources.settings import LabelSettings, Settings
+from benchmarks.arguments import add_results, add_seeds
 from benchmarks.measuring import machine
 from benchmarks.pages import put_table, write_results
 
@@ -77,10 +77,10 @@ def main(arguments: list[str] | None = None) -> int:
             results["runs"].append({"settings": name, "market": market, **columns(streams)})
             print(_line(results["runs"][-1]), file=sys.stderr, flush=True)
             if chosen.out:
-                write_results(Path(chosen.out), results)
+                write_results(chosen.out, results)
     print(markdown(results))
     if chosen.page:
-        put_table(Path(chosen.page), MARK, markdown(results))
+        put_table(chosen.page, MARK, markdown(results))
     return 0
 
 
@@ -127,9 +127,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drift", description=__doc__)
     parser.add_argument("--markets", nargs="+", choices=list(MARKETS), default=list(MARKETS))
     parser.add_argument("--settings", nargs="+", choices=list(SETTINGS), default=list(SETTINGS))
-    parser.add_argument("--seeds", type=int, default=100, help="how many markets, one a seed")
-    parser.add_argument("--out", help="write the results as JSON here")
-    parser.add_argument("--page", help="replace the table between the marks of this page")
+    add_seeds(parser, first=None, count=100)
+    add_results(parser, mark=MARK)
     return parser
 
 

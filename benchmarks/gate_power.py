@@ -29,6 +29,7 @@ from ares_assets.evidence.sharpe_tests import (
     sharpe_moments,
 )
 from ares_resources.settings import GateSettings
+from benchmarks.arguments import whole
 
 SETS = 30
 WINDOWS = ((255, 73), (219, 110))
@@ -84,19 +85,21 @@ def rows_passed(
     return {name: np.array(passed) for name, passed in found.items()}
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="python -m benchmarks.gate_power",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
-    parser.add_argument("--markets", type=int, default=600)
-    markets = parser.parse_args().markets
+    parser.add_argument("--markets", type=whole(1, 100_000), default=600)
+    markets = parser.parse_args(arguments).markets
     for development, holdout in WINDOWS:
         columns = [rows_passed(markets, sharpe, development, holdout) for sharpe in SHARPES]
         heads = " | ".join(f"Sharpe {sharpe:g}" for sharpe in SHARPES)
         lines = [f"| holdout of {holdout} days | {heads} |", "|---|" + "---|" * len(SHARPES)]
-        whole = [np.logical_and.reduce(list(column.values())).mean() for column in columns]
-        lines.append("| promoted | " + " | ".join(f"{share:.3f}" for share in whole) + " |")
+        promoted = [np.logical_and.reduce(list(column.values())).mean() for column in columns]
+        lines.append("| promoted | " + " | ".join(f"{share:.3f}" for share in promoted) + " |")
         for name in columns[0]:
             cells = []
             for column in columns:
@@ -105,7 +108,8 @@ def main() -> None:
                 cells.append(f"{column[name].mean():.3f} ({without:.3f})")
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
         sys.stdout.write("\n".join(lines) + "\n\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

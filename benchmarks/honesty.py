@@ -207,7 +207,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"processes of one thread each; default all cores, here {cores}",
     )
     parser.add_argument("--anew", action="store_true", help="replace results of other code")
-    add_results(parser, "markets")
+    add_results(parser, "markets", mark=MARK)
     return parser
 
 

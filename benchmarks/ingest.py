@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.arguments import folder, of_command, whole
 from benchmarks.arguments import results as results_file
-from benchmarks.arguments import whole
 from benchmarks.measuring import Run, machine, median, run, versions
 from benchmarks.turns import thread_settings
 
@@ -43,14 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rows", type=whole(1_000, 10**9), default=10_000_000)
     parser.add_argument("--repeats", type=whole(1, 1_000), default=5)
     parser.add_argument("--peers", default=str(PYTHON))
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
-    parser.add_argument("--out", type=results_file(), default=_RESULTS)
+    parser.add_argument("--folder", type=folder, default=tempfile.gettempdir())
+    kept = results_file(of_command(parser.prog))
+    parser.add_argument("--out", type=kept, default=str(_RESULTS))
     options = parser.parse_args(arguments)
     if not Path(options.peers).is_file():
         parser.error(f"{options.peers} is not there; make bench-peers installs the peers")
     options.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="ares-bench-", dir=options.folder) as folder:
-        result = measured(options.rows, options.repeats, Path(folder), options.peers)
+    with tempfile.TemporaryDirectory(prefix="ares-bench-", dir=options.folder) as own:
+        result = measured(options.rows, options.repeats, Path(own), options.peers)
     differing = [figure["differs"] for figure in result["figures"].values() if figure["differs"]]
     if differing:
         say("; ".join(differing))

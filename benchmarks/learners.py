@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--workers", type=whole(1, 256), default=2, help="processes of one thread each"
     )
-    add_results(parser, "runs")
+    add_results(parser, "runs", mark=MARK)
     return parser
 
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 # The peak that the kernel tells of a process begins with that of whoever started it, so a small one
 # does.  The command's output goes to its standard error.
@@ -71,6 +72,16 @@ def median(runs: Sequence[Run]) -> Run:
     )
 
 
+def peak_mib() -> float:
+    """Most memory that this process has held at once, resident, MiB.
+
+    Not ``getrusage``, whose peak begins with that of whoever started this process.
+    """
+    with open("/proc/self/status", encoding="utf-8") as file:
+        (peak,) = (line.split()[1] for line in file if line.startswith("VmHWM:"))
+    return int(peak) / 1024
+
+
 def machine() -> dict[str, str]:
     """What the figures depend on."""
     return {
@@ -84,6 +95,18 @@ def machine() -> dict[str, str]:
 def versions(*packages: str) -> dict[str, str]:
     """Installed versions in this environment."""
     return {name: version(name) for name in packages}
+
+
+def peer_versions(environment: str, packages: Sequence[str]) -> dict[str, str]:
+    """Installed versions in the environment of this ending (``make bench-peers``)."""
+    python = Path(__file__).resolve().parents[1] / f".venv-peers{environment}" / "bin" / "python"
+    code = "import sys, importlib.metadata as m; print(*(m.version(n) for n in sys.argv[1:]))"
+    if not python.is_file():
+        return dict.fromkeys(packages, "not installed")
+    told = subprocess.run([python, "-c", code, *packages], capture_output=True, text=True)
+    if told.returncode:
+        return dict.fromkeys(packages, "not installed")
+    return dict(zip(packages, told.stdout.split(), strict=True))
 
 
 def _processor() -> str:

@@ -124,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--mode", default="full", choices=("full", "blank"))
     parser.add_argument("--lookback-days", type=real(0, 3650), default=365.0)
-    add_results(parser)
+    add_results(parser, mark=MARK)
     return parser
 
 
@@ -205,7 +205,7 @@ def markdown(results: Mapping[str, Any]) -> str:
             f"| {step['memory_peak_mib']:.0f} |"
             for step in each["steps"]
         ]
-        head = "| step | seconds | resident after it, MiB | largest seen at a step's ends, MiB |"
+        head = "| step | seconds | resident after it, MiB | most held while it ran, MiB |"
         blocks.append("\n".join([title, "", head, "|---" * 4 + "|", *lines]))
     return "\n\n".join(blocks)
 

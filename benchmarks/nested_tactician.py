@@ -27,7 +27,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from ares_assets.analyst.experts.base import get_expert
+from ares_assets.analyst.experts.base import EXPERT_KINDS, get_expert
 from ares_assets.analyst.out_of_fold import fold_seed
 from ares_assets.analyst.scores import auc, event_log_loss
 from ares_assets.tactician.specialists import purged_splits, train_take_specialists
@@ -36,6 +36,7 @@ from ares_assets.tactician.utility import policy_utility
 from ares_resources.hashing import cache_key
 from ares_resources.provenance import code_fingerprint, library_versions
 from ares_resources.settings import CostSettings
+from benchmarks.arguments import add_results, add_seeds
 from benchmarks.measuring import machine
 from benchmarks.nested_tables import markdown
 from benchmarks.null_markets import DAYS, SEED, Market, null_market
@@ -43,6 +44,7 @@ from benchmarks.pages import put_table, write_results
 
 COSTS = {"costs": CostSettings(), "free": CostSettings(fee_bp=0, slippage_bp=0)}
 MARK = "bench-nested"
+OPTIONS = ("code", "analyst", "tactician", "days")
 Votes: TypeAlias = dict[str, np.ndarray]
 
 
@@ -169,18 +171,20 @@ def _kept(path: Path, results: dict[str, Any], seeds: range) -> list[dict[str, A
     if not path.is_file():
         return []
     before = json.loads(path.read_text(encoding="utf-8"))
-    same = all(before[name] == results[name] for name in ("code", "analyst", "tactician", "days"))
+    same = all(before.get(name) == results[name] for name in OPTIONS)
     return [run for run in before["runs"] if run["seed"] in seeds] if same else []
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.nested_tactician")
-    parser.add_argument("--seeds", type=int, default=300, help="how many markets, one a seed")
-    parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--analyst", default="linear", help="the expert in the analysts' place")
-    parser.add_argument("--tactician", default="linear", help="kind of the take classifiers")
-    parser.add_argument("--out", help="keep the results as JSON here, market by market")
-    parser.add_argument("--page", help="replace the table between the marks of this page")
+    add_seeds(parser, first=1, count=300)
+    parser.add_argument(
+        "--analyst", choices=EXPERT_KINDS, default="linear", help="in the analysts' place"
+    )
+    parser.add_argument(
+        "--tactician", choices=EXPERT_KINDS, default="linear", help="kind of the take classifiers"
+    )
+    add_results(parser, "runs", mark=MARK)
     return parser
 
 

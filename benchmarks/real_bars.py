@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--trials", type=whole(1, 10_000), default=100, help="n_trials of step 6")
     parser.add_argument("--resamples", type=whole(2, 1_000_000), default=2_000)
     parser.add_argument("--threads", type=whole(1, 256), default=1)
-    add_results(parser)
+    add_results(parser, mark=MARK)
     return parser
 
 

@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--extra-trees", type=whole(1, 10_000), default=settings.incremental_trees)
     parser.add_argument("--tolerance", type=real(0, 10), default=settings.incremental_tolerance)
     parser.add_argument("--check-every", type=whole(1, 1000), default=RefitMemory.check_every)
-    add_results(parser)
+    add_results(parser, mark=MARK)
     return parser
 
 

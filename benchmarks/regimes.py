@@ -11,14 +11,11 @@ keep the names the algorithm gave them.  Seeds for tuning were others (docs/regi
 from __future__ import annotations
 
 import argparse
-import json
 import platform
-import re
 import sys
 import time
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,13 +33,14 @@ from ares_resources.settings import RegimeSettings
 from ares_resources.timeframes import timeframe_ms
 from benchmarks import regime_scores as scores
 from benchmarks.arguments import add_results, add_seeds, whole
+from benchmarks.pages import put_table, write_results
 
 DAY = 1_440
 WARMUP_DAYS = 10
 ORACLE = "oracle filter"
 STEADY_ORACLE = "oracle, with hysteresis"
 LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "numba")
-START_MARK, END_MARK = "<!-- bench-regimes -->", "<!-- /bench-regimes -->"
+MARK = "bench-regimes"
 HEAD = (
     "| algorithm | balanced accuracy | share of the oracle's | by the most probable | macro F1 "
     "| log loss | delay, median / mean min | missed | switches in 30 days "
@@ -67,10 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
     table = markdown(results)
     print(table)
     if chosen.out:
-        Path(chosen.out).write_text(as_text(results), encoding="utf-8")
+        write_results(chosen.out, results)
     if chosen.page:
-        before = chosen.page.read_text(encoding="utf-8")
-        chosen.page.write_text(with_table(before, table), encoding="utf-8")
+        put_table(chosen.page, MARK, table)
     return 0
 
 
@@ -84,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--algorithms", nargs="+", choices=ALGORITHM_NAMES, default=list(ALGORITHM_NAMES)
     )
-    add_results(parser)
+    add_results(parser, mark=MARK)
     return parser
 
 
@@ -226,20 +223,6 @@ def _mean(row: list[dict[str, Any]], key: str) -> float:
     values = _values(row, key)
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
-
-
-def as_text(results: dict[str, Any]) -> str:
-    """JSON with each score, and each list of numbers, on a line of its own."""
-    innermost = r"\{[^{}\[\]]*\}|\[[^{}\[\]]*\]"
-    text = json.dumps(results, indent=1)
-    return re.sub(innermost, lambda found: " ".join(found.group().split()), text) + "\n"
-
-
-def with_table(page: str, table: str) -> str:
-    """The page with what stands between its marks replaced."""
-    before, rest = page.split(START_MARK)
-    _, after = rest.split(END_MARK)
-    return f"{before}{START_MARK}\n{table}\n{END_MARK}{after}"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Time and memory of Ares against size, with the exponent: ``python -m benchmarks.scale``.
 
-Belongs here: the sizes, the fits, the pictures.  Does not belong here: peers (``bench.py``).
+Belongs here: the sizes and the work.  Does not belong here: exponents, pictures, the table
+(``scale_tables.py``), peers (``bench.py``).
 
 Each point is a process of its own.  The exponent is the slope of log time over log size by least
 squares, with its standard error; memory is what the work added to a warmed process.
@@ -14,19 +15,22 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.arguments import page
+from benchmarks.arguments import of_command, page, picture
 from benchmarks.arguments import results as results_file
 from benchmarks.measuring import machine, versions
 from benchmarks.pages import put_table, write_results
 from benchmarks.peers.timing import Made
 from benchmarks.peers.timing import main as run_program
+from benchmarks.recorded import code_hash
+from benchmarks.scale_tables import draw, exponent, table
+from benchmarks.turns import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 SEED = 21
 SETS_BARS, SYMBOL_BARS = 200_000, 50_000
 AXES: dict[str, tuple[str, ...]] = {
@@ -40,8 +44,9 @@ SIZES = {
     "symbols": (1, 2, 4, 8),
 }
 QUICK = {"bars": (10_000, 100_000), "sets": (1, 100), "symbols": (1, 2)}
-# Ten million rows of sixty features are 5 GB.
-LARGEST = {"features": 3_000_000}
+PROG, MARK = "python -m benchmarks.scale", "scale"
+RESULTS = ROOT / "benchmarks" / "results" / "scale.json"
+PICTURE = ROOT / "docs" / "scale.png"
 
 
 def columns(bars: int, seed: int = SEED) -> dict[str, np.ndarray]:
@@ -157,8 +162,6 @@ def measured(sizes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
         for work in works:
             points = []
             for size in sizes[axis]:
-                if size > LARGEST.get(work, size):
-                    size = LARGEST[work]
                 points.append(_point(work, size))
                 print(f"{axis} {work} {points[-1]}", file=sys.stderr, flush=True)
             x = [point["size"] for point in points]
@@ -184,86 +187,51 @@ def _point(work: str, size: int) -> dict[str, float]:
     }
 
 
-def exponent(sizes: Sequence[float], seconds: Sequence[float]) -> tuple[float, float]:
-    """Slope of log seconds over log size by least squares, and its standard error.
-
-    The error is NaN for fewer than three points.
-    """
-    x, y = np.log(np.asarray(sizes, float)), np.log(np.asarray(seconds, float))
-    away = x - x.mean()
-    slope = float(away @ (y - y.mean()) / (away @ away))
-    if len(x) < 3:
-        return round(slope, 3), float("nan")
-    left = y - y.mean() - slope * away
-    error = float(np.sqrt(left @ left / (len(x) - 2) / (away @ away)))
-    return round(slope, 3), round(error, 3)
-
-
-def draw(found: Mapping[str, Any], path: Path) -> None:
-    """Time and memory against size, one column of pictures an axis."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(2, len(AXES), figsize=(10, 5.5), sharex="col")
-    for column, axis in enumerate(AXES):
-        for work in AXES[axis]:
-            points = found[work]["points"]
-            x = [point["size"] for point in points]
-            label = f"{work}: {found[work]['exponent']:.2f} +- {found[work]['error']:.2f}"
-            panels[0, column].loglog(x, [p["seconds"] for p in points], "o-", label=label)
-            panels[1, column].loglog(x, [max(p["added_mib"], 0.01) for p in points], "o-")
-        panels[0, column].legend(fontsize=7)
-        panels[1, column].set_xlabel(axis)
-    panels[0, 0].set_ylabel("seconds")
-    panels[1, 0].set_ylabel("added memory, MiB")
-    figure.tight_layout()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=80, metadata={"Software": None})
-
-
-def table(found: Mapping[str, Any]) -> str:
-    """The exponents as Markdown."""
-    lines = [
-        "| work | against | sizes | seconds | added MiB | exponent |",
-        "|---|---|---|---|---|---|",
-    ]
-    for work, one in found.items():
-        cells = [
-            ", ".join(f"{point[name]:g}" for point in one["points"])
-            for name in ("size", "seconds", "added_mib")
-        ]
-        lines.append(
-            f"| {work} | {one['axis']} | {' | '.join(cells)} "
-            f"| {one['exponent']} +- {one['error']} |"
-        )
-    return "\n".join(lines)
-
-
-def main() -> None:
+def main(arguments: list[str] | None = None) -> int:
     """Measure, keep the figures and pictures, print the table."""
-    if sys.argv[1:2] == ["point"]:
-        run_program({"point": _program})
-        return
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument(
-        "--out", type=results_file(), default=ROOT / "benchmarks" / "results" / "scale.json"
-    )
-    parser.add_argument("--picture", type=Path, default=ROOT / "docs" / "scale.png")
-    parser.add_argument("--page", type=page)
-    options = parser.parse_args()
+    options = _options(arguments)
     found = measured(QUICK if options.quick else SIZES)
-    kept = {"command": "python -m benchmarks.scale", "seed": SEED, "machine": machine()}
-    own = versions("ares", "numpy", "numba", "pandas")
-    write_results(options.out, {**kept, "versions": own, "works": found})
+    kept = {
+        "command": f"{PROG} " + " ".join(arguments or sys.argv[1:]),
+        "date": datetime.now(UTC).date().isoformat(),
+        "code": code_hash(),
+        "seed": SEED,
+        "machine": machine(),
+        "versions": versions("ares", "numpy", "numba", "pandas"),
+    }
+    write_results(options.out, {**kept, "works": found})
     draw(found, options.picture)
     print(table(found))
     if options.page:
-        shown = f"![Time and memory against size]({options.picture.name})\n\n{table(found)}"
-        put_table(options.page, "scale", shown)
+        there = os.path.relpath(options.picture, options.page.parent)
+        shown = f"![Time and memory against size]({there})\n\n{table(found)}"
+        put_table(options.page, MARK, shown)
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=PROG, description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small, to see that it runs")
+    kept = results_file(of_command(PROG))
+    parser.add_argument("--out", type=kept, help=f"{RESULTS.relative_to(ROOT)} unless --quick")
+    parser.add_argument("--picture", type=picture, help=f"{PICTURE.relative_to(ROOT)} likewise")
+    parser.add_argument("--page", type=page(MARK), help="page to put picture and table into")
+    options = parser.parse_args(arguments)
+    if options.quick and options.page:
+        parser.error("argument --page: small sizes are for no page")
+    place = ROOT / "tmp" if options.quick else None
+    try:
+        options.out = options.out or kept(str(place / "scale.json" if place else RESULTS))
+        options.picture = options.picture or picture(
+            str(place / PICTURE.name if place else PICTURE)
+        )
+    except argparse.ArgumentTypeError as error:
+        parser.error(str(error))
+    return options
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["point"]:
+        run_program({"point": _program})
+    else:
+        raise SystemExit(main())

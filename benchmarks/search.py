@@ -7,26 +7,25 @@ belong here: the problems (``search_problems``), tables (``search_tables``), ear
 Each study asks and tells in batches of step 12's default, in one thread; what 50 trials found
 is the beginning of the same study, since none of the samplers knows its budget.  The constants
 of AdaptiveSampler were chosen on seeds 100 to 103, which are not reported.  A command that was
-cut off goes on where it stood, unless the code or options differ.
+cut off goes on where it stood, unless code, libraries or machine differ.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
-import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ares_resources.provenance import library_versions
 from benchmarks.arguments import add_results, add_seeds
-from benchmarks.measuring import machine, versions
+from benchmarks.measuring import machine
 from benchmarks.pages import put_table, write_results
+from benchmarks.recorded import code_hash, continued
 from benchmarks.search_problems import FUNCTIONS, Problem, backtests, function
 from benchmarks.search_tables import sampler_tables
 
@@ -37,41 +36,32 @@ MARKETS = ("CONSISTENT", "FLIP")
 PROBLEMS = (*MARKETS, *FUNCTIONS)
 BATCH, BUDGETS = 10, (50, 200)
 MARK = "bench-search"
-OWN_FILES = (
-    "ares_resources/backtesting/improvement.py",
-    "ares_resources/backtesting/kernel.py",
-    "ares_resources/backtesting/sampler.py",
-    "ares_resources/backtesting/surrogate.py",
-    "ares_resources/backtesting/unit_cube.py",
-    "benchmarks/search_problems.py",
-)
-"""What the recorded figures depend on; other code may change without making them anew."""
+SAME = ("code", "versions", "machine", "batch")
+"""What the recorded figures depend on, beside problem, sampler and seed."""
 Run = dict[str, Any]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     chosen = _parser().parse_args(arguments)
-    results = {
+    results: dict[str, Any] = {
         "command": "python -m benchmarks.search " + " ".join(arguments or sys.argv[1:]),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "code": code_of(OWN_FILES),
-        "versions": versions("optuna", "numpy", "scipy"),
+        "code": code_hash(),
+        "versions": library_versions(),
         "machine": machine(),
         "batch": BATCH,
         "runs": [],
     }
-    path = Path(chosen.out) if chosen.out else None
-    if path is not None:
-        results = _continued(path, results)
+    results = continued(chosen.out, results, SAME)
     for done in _carried_out(chosen, results["runs"]):
         results["runs"] = sorted([*results["runs"], *done], key=_order)
-        if path is not None:
-            write_results(path, results)
+        if chosen.out:
+            write_results(chosen.out, results)
     table = sampler_tables(results["runs"])
     print(table)
     if chosen.page:
-        put_table(Path(chosen.page), MARK, table)
+        put_table(chosen.page, MARK, table)
     return 0
 
 
@@ -80,29 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
     parser.add_argument("--samplers", nargs="+", choices=tuple(SAMPLERS), default=list(SAMPLERS))
     add_seeds(parser, first=3001, count=20)
-    add_results(parser, "runs")
+    add_results(parser, "runs", mark=MARK)
     return parser
-
-
-def _continued(path: Path, results: Run) -> Run:
-    """The results with the runs that an earlier command made with the same code."""
-    import json
-
-    if not path.is_file():
-        return results
-    before = json.loads(path.read_text(encoding="utf-8"))
-    if before.get("code") != results["code"]:
-        _tell(f"{path}: made by other code; all anew")
-        return {**results, **{key: before[key] for key in ("stopping",) if key in before}}
-    kept = {"runs": before["runs"]}
-    return {**before, **results, **kept}
-
-
-def code_of(files: Sequence[str]) -> str:
-    """Fingerprint of what these files do, whatever their comments; paths from the root."""
-    root = Path(__file__).parents[1]
-    trees = [ast.dump(ast.parse((root / name).read_text(encoding="utf-8"))) for name in files]
-    return hashlib.sha256("".join(trees).encode()).hexdigest()[:16]
 
 
 def _carried_out(chosen: argparse.Namespace, runs: list[Run]) -> Iterator[list[Run]]:

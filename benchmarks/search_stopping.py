@@ -19,7 +19,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,10 +28,11 @@ from ares_resources.backtesting.engine import Signals
 from ares_resources.backtesting.progressive import Block, purged_blocks
 from ares_resources.backtesting.progressive_front import ProgressiveFront
 from ares_resources.backtesting.search import Range, Space, distributions
+from ares_resources.provenance import library_versions
 from benchmarks.arguments import add_results, add_seeds
-from benchmarks.measuring import machine, versions
+from benchmarks.measuring import machine
 from benchmarks.pages import put_table, write_results
-from benchmarks.search import code_of
+from benchmarks.recorded import code_hash, continued
 from benchmarks.search_problems import (
     SIZE,
     SPACE_NAMES,
@@ -48,44 +48,38 @@ TRIALS, BATCH = 60, 10
 EVERY = 6
 """Of neighbouring events, whose windows overlap, every sixth trains: a fit takes milliseconds."""
 MARK = "bench-search-stopping"
-OWN_FILES = (
-    "ares_resources/backtesting/improvement.py",
-    "ares_resources/backtesting/progressive_front.py",
-    "ares_resources/backtesting/sampler.py",
-    "ares_resources/backtesting/surrogate.py",
-    "benchmarks/search_stopping.py",
-)
+SAME = ("code", "versions", "machine", "expert", "trials")
+"""What the recorded figures depend on, beside the seed."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     chosen = _parser().parse_args(arguments)
-    results = {
+    results: dict[str, Any] = {
         "command": "python -m benchmarks.search_stopping " + " ".join(arguments or sys.argv[1:]),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "code": code_of(OWN_FILES),
+        "code": code_hash(),
         "expert": chosen.expert,
         "trials": TRIALS,
-        "versions": versions("optuna", "numpy", "scikit-learn", "catboost"),
+        "versions": library_versions(),
         "machine": machine(),
         "runs": [],
     }
-    path = Path(chosen.out) if chosen.out else None
-    results["runs"] = _kept(path, results)
+    results = continued(chosen.out, results, SAME)
     seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
     left = [seed for seed in seeds if seed not in {run["seed"] for run in results["runs"]}]
     began = time.perf_counter()
     for number, seed in enumerate(left, 1):
         results["runs"].append(compared(seed, chosen.expert))
         results["runs"].sort(key=lambda run: run["seed"])
-        if path is not None:
-            write_results(path, results)
+        if chosen.out:
+            write_results(chosen.out, results)
         rest = (time.perf_counter() - began) / number * (len(left) - number)
         print(f"{number}/{len(left)}, about {rest:,.0f} s left", file=sys.stderr, flush=True)
     table = stopping_table(results["runs"])
     print(table)
     if chosen.page:
-        put_table(Path(chosen.page), MARK, table)
+        put_table(chosen.page, MARK, table)
     return 0
 
 
@@ -95,18 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--expert", choices=("linear", "catboost"), default="linear")
     add_seeds(parser, first=4001, count=20)
-    add_results(parser, "runs")
+    add_results(parser, "runs", mark=MARK)
     return parser
-
-
-def _kept(path: Path | None, results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    import json
-
-    if path is None or not path.is_file():
-        return []
-    before = json.loads(path.read_text(encoding="utf-8"))
-    same = all(before.get(name) == results[name] for name in ("code", "expert", "trials"))
-    return before["runs"] if same else []
 
 
 def compared(seed: int, expert: str, **options: Any) -> dict[str, Any]:

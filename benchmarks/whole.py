@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -22,13 +21,15 @@ from typing import Any
 
 from ares_resources.provenance import library_versions
 from benchmarks.accounts import ACCOUNTS, COMPUTE, OWN, Accounts, open_accounts
-from benchmarks.arguments import page, whole
+from benchmarks.arguments import holding, only, page, whole
 from benchmarks.arguments import results as results_file
-from benchmarks.measuring import machine
+from benchmarks.measuring import machine, peak_mib
 from benchmarks.pages import put_table, write_results
+from benchmarks.recorded import code_hash
 from benchmarks.turns import ROOT
 
 RESULTS = ROOT / "benchmarks" / "results" / "whole.json"
+MARK = "whole"
 SYMBOL = ("ETHUSDT", "SIM")
 TIMES = {"blank": 4, "full": 1}
 REGIME_NAMES = ("bull", "bear", "sideways")
@@ -36,31 +37,41 @@ REGIMES = {"blank": ("sideways",), "full": REGIME_NAMES}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure, keep what was measured beside the other mode, print the table."""
+    """Measure, keep what was measured beside the other mode, print the table.
+
+    Ends with 1, and keeps nothing, if a training failed: its time is that of no training.
+    """
     chosen = _parser().parse_args(arguments)
-    times = chosen.times or TIMES[chosen.mode]
     regimes = tuple(chosen.regimes or REGIMES[chosen.mode])
     accounts = open_accounts()
-    runs = []
-    for number in range(times):
+    runs: list[dict[str, Any]] = []
+    for number in range(chosen.times or TIMES[chosen.mode]):
         runs.append(measured(accounts, chosen.mode, regimes))
         told = ", ".join(f"{name} {one:.2f}" for name, one in runs[-1]["wall"].items())
-        print(f"run {number + 1}: {told}", file=sys.stderr, flush=True)
-    kept = json.loads(chosen.out.read_text()) if chosen.out.is_file() else {}
-    kept[chosen.mode] = {
-        "command": f"python -m benchmarks.whole {chosen.mode}",
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
-        "versions": library_versions(),
-        "regimes": regimes,
-        "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "runs": runs,
-    }
+        say(f"run {number + 1}: {told}")
+        if "failed" in runs[-1]["ended"].values():
+            say(f"a training failed, nothing is kept: {runs[-1]['reasons']}")
+            return 1
+    command = "python -m benchmarks.whole " + " ".join(arguments or sys.argv[1:])
+    found = {**_header(command), "regimes": regimes, "runs": runs}
+    every = {**_other_modes(chosen.out), chosen.mode: found}
+    kept = {mode: every[mode] for mode in TIMES if mode in every}
     write_results(chosen.out, kept)
     print(table(kept))
     if chosen.page:
-        put_table(chosen.page, "whole", table(kept))
+        put_table(chosen.page, MARK, table(kept))
     return 0
+
+
+def _header(command: str) -> dict[str, Any]:
+    return {
+        "command": command,
+        "date": datetime.now(UTC).date().isoformat(),
+        "code": code_hash(),
+        "machine": machine(),
+        "versions": library_versions(),
+        "peak_mib": round(peak_mib()),
+    }
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,8 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         "--times", type=whole(1, 1000), help="trainings in a row, each in a new home"
     )
     parser.add_argument("--regimes", nargs="+", choices=REGIME_NAMES)
-    parser.add_argument("--out", type=results_file(), default=RESULTS)
-    parser.add_argument("--page", type=page, default=None, help="page to put the table into")
+    known = results_file(only(*TIMES), holding("", dict, "regimes", "runs", "peak_mib"))
+    parser.add_argument("--out", type=known, default=str(RESULTS))
+    parser.add_argument("--page", type=page(MARK), help="page to put the table into")
     return parser
 
 
@@ -93,6 +105,7 @@ def measured(accounts: Accounts, mode: Any, regimes: Sequence[str]) -> dict[str,
     return {
         "seconds": round(spent, 2),
         "ended": {one.partition: one.status for one in outcomes},
+        "reasons": {one.partition: one.reason for one in outcomes},
         "regime_seconds": {one.partition: one.seconds for one in outcomes},
         "wall": _rounded(accounts.seconds),
         "processor": _rounded(accounts.processor),
@@ -113,14 +126,7 @@ def rest_share(seconds: Mapping[str, float]) -> float:
 
 def table(kept: Mapping[str, Any]) -> str:
     """Wall seconds (processor seconds) of each account; a blank run first and warm, a full one."""
-    columns = {}
-    if "blank" in kept:
-        runs = kept["blank"]["runs"]
-        columns["blank, first"] = runs[0]
-        warm = runs[1:] or runs
-        columns["blank, warm"] = sorted(warm, key=lambda run: run["seconds"])[len(warm) // 2]
-    if "full" in kept:
-        columns["full, three regimes"] = kept["full"]["runs"][0]
+    columns = _columns(kept)
     lines = [
         "| wall s (processor s) | " + " | ".join(columns) + " |",
         "|---" * (1 + len(columns)) + "|",
@@ -142,6 +148,39 @@ def table(kept: Mapping[str, Any]) -> str:
     lines += ["| **neither step nor check** | " + " | ".join(share) + " |"]
     peaks = ", ".join(f"{mode} {one['peak_mib']:,} MiB" for mode, one in kept.items())
     return "\n".join(lines) + f"\n\nPeak memory of the whole process: {peaks}."
+
+
+def _columns(kept: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Runs by the words over them, which tell the regimes, and the code where it is not one."""
+    columns, codes = {}, {one.get("code") for one in kept.values()}
+    for mode, one in kept.items():
+        usual, runs = tuple(one["regimes"]) == REGIMES[mode], one["runs"]
+        named = ", ".join(one["regimes"])
+        apart = f" ({one['date']}, code {one.get('code', 'unknown')})" if len(codes) > 1 else ""
+        if mode == "full":
+            columns[f"full, {'three regimes' if usual else named}{apart}"] = runs[0]
+            continue
+        name, warm = "blank" if usual else f"blank {named}", runs[1:]
+        columns[f"{name}, first{apart}"] = runs[0]
+        if warm:
+            middle = sorted(warm, key=lambda run: run["seconds"])[len(warm) // 2]
+            columns[f"{name}, warm{apart}"] = middle
+    return columns
+
+
+def _other_modes(path: Path) -> dict[str, Any]:
+    """What stands in the file, without what was charged to other accounts than these."""
+    kept = json.loads(path.read_text()) if path.is_file() else {}
+    for mode in list(kept):
+        if any(set(run["wall"]) != set(ACCOUNTS) for run in kept[mode]["runs"]):
+            say(f"{mode} of {kept[mode]['date']} is left out: it was charged to other accounts")
+            del kept[mode]
+    return kept
+
+
+def say(line: str) -> None:
+    """Progress, on standard error."""
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

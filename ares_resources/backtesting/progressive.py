@@ -112,10 +112,18 @@ class ProgressiveReport(Generic[T]):
 
 @dataclass(frozen=True)
 class ProgressiveOutcome:
-    """One candidate judged against those before it: its mean score so far, and its rung."""
+    """One candidate judged against those before it.
+
+    ``score`` is its mean over the blocks it saw (NaN: failed), ``stopped`` whether it was stopped.
+    ``stopped_at`` is the rung after which halving stops it (in an audit: would have stopped it),
+    -1 if never; ``blocks_needed`` are those that halving evaluates, ``blocks_evaluated`` those
+    that were (in an audit of a sound candidate all).
+    """
 
     score: float
     stopped: bool
+    stopped_at: int
+    blocks_needed: int
     blocks_evaluated: int
     blocks_possible: int
 
@@ -135,7 +143,7 @@ class ProgressiveEvaluator:
     minimum_blocks
         Blocks that the first rung sees.
     enabled
-        False stops nobody but reports what halving would have kept: an audit.
+        False stops nobody but reports what halving would have kept or stopped: an audit.
     """
 
     def __init__(
@@ -180,16 +188,27 @@ class ProgressiveEvaluator:
         """Judge one candidate, rung by rung, against all that this object has seen before.
 
         It is stopped at a rung where it is not among the best ``1 / reduction`` so far, once
-        ``reduction`` candidates have been there (asynchronous halving, Li et al. 2020).
+        ``reduction`` candidates have been there (asynchronous halving, Li et al. 2020).  In an
+        audit it is seen through, and later candidates are judged as if it had been stopped.
         """
         scores: list[float] = []
+        stopped_at = -1
         for rung, size in enumerate(self.rungs):
             scores += [float(evaluator(candidate, b)) for b in self._blocks[len(scores) : size]]
             mean = math.fsum(scores) / size if all(map(math.isfinite, scores)) else math.nan
-            last = rung == len(self.rungs) - 1
-            if math.isnan(mean) or (not self._goes_on(rung, mean) and self.enabled and not last):
-                return ProgressiveOutcome(mean, True, size, len(self._blocks))
-        return ProgressiveOutcome(mean, False, size, len(self._blocks))
+            if stopped_at < 0 and not self._stays(rung, mean):
+                stopped_at = rung
+            if math.isnan(mean) or (stopped_at >= 0 and self.enabled):
+                break
+        needed = size if stopped_at < 0 else self.rungs[stopped_at]
+        stopped = math.isnan(mean) or (stopped_at >= 0 and self.enabled)
+        return ProgressiveOutcome(mean, stopped, stopped_at, needed, size, len(self._blocks))
+
+    def _stays(self, rung: int, score: float) -> bool:
+        """Whether halving keeps a candidate after a rung; nothing is left to stop at the last."""
+        if math.isnan(score):
+            return False
+        return self._goes_on(rung, score) or rung == len(self.rungs) - 1
 
     def _goes_on(self, rung: int, score: float) -> bool:
         history = self._history[rung]

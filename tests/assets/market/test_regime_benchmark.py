@@ -13,6 +13,7 @@ from ares_assets.market.regimes.registry import ALGORITHM_NAMES
 from ares_resources.settings import RegimeSettings
 from benchmarks import regime_scores as scores
 from benchmarks import regimes
+from benchmarks.pages import with_table
 
 ROOT = Path(__file__).parents[3]
 TRUTH = np.array([0, 0, 0, 1, 1, 1, 2, 2, 0, 0])
@@ -82,7 +83,7 @@ def test_names_are_wrong_where_others_fit_better():
 def test_the_page_holds_the_table_of_the_recorded_results():
     results = json.loads((ROOT / "benchmarks" / "results" / "regimes.json").read_text())
     page = (ROOT / "docs" / "regimes.md").read_text()
-    assert regimes.with_table(page, regimes.markdown(results)) == page
+    assert with_table(page, regimes.MARK, regimes.markdown(results)) == page
 
 
 def test_the_default_is_the_best_of_the_recorded_results():

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import bench
+from benchmarks import bench, recorded, turns
 from benchmarks.rows import barriers, markets
-from benchmarks.scale import exponent
 from benchmarks.turns import Case, Goal, Program, Row, agreement, faster, ratio, take_turns, within
 
 FIGURES = {
@@ -97,7 +96,7 @@ def test_a_resumed_run_leaves_out_what_is_known(
 def test_the_code_is_known_by_its_content_and_not_by_what_a_run_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bench, "ROOT", tmp_path)
+    monkeypatch.setattr(recorded, "ROOT", tmp_path)
     (tmp_path / "benchmarks" / "results").mkdir(parents=True)
     (tmp_path / "ares_assets").mkdir()
     seen = []
@@ -108,10 +107,10 @@ def test_the_code_is_known_by_its_content_and_not_by_what_a_run_writes(
         ("benchmarks/requirements-peers-vectorbt.lock", "vectorbt==1"),
     ):
         (tmp_path / name).write_text(content)
-        seen.append(bench.code_hash())
+        seen.append(recorded.code_hash())
     assert len(set(seen)) == 4, "two dirty trees are two"
     (tmp_path / "benchmarks" / "results" / "bench.json").write_text("{}")
-    assert bench.code_hash() == seen[-1]
+    assert recorded.code_hash() == seen[-1]
 
 
 def _measured(
@@ -136,6 +135,65 @@ def test_a_peer_that_is_absent_is_not_compared_and_not_equal(
     assert "equal" not in capsys.readouterr().out.replace("equal results", "")
     assert case["threads"] == {"ares": 2, "gone": 1}
     assert not bench._is_known({"code": 1, "cases": [case]}, {"code": 1}), "to be measured again"
+
+
+def test_a_failure_of_ares_in_a_later_round_fails_the_row_and_not_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs: list[str] = []
+
+    def run_program(program: Program, case: Case, folder: Path) -> dict[str, Any]:
+        runs.append(program.shown)
+        if runs.count("ares") > 1:
+            raise OSError("no memory left")
+        return dict.fromkeys(("peak_mib", "added_mib", "cores", "elsewhere"), 1.0) | {
+            "seconds": [1.0],
+            "result": {"touched": [1], "bars": [3]},
+        }
+
+    monkeypatch.setattr(turns, "run_program", run_program)
+    programs = [Program("ares", "m"), Program("gone", "m", "-a")]
+    row = Row("barriers", "labels", lambda quick: [_case(programs)] * 2)
+    monkeypatch.setattr(barriers, "ROW", row)
+    out = tmp_path / "bench.json"
+    assert bench.main(["barriers", "--out", str(out)]) == 1
+    for case in json.loads(out.read_text())["rows"]["barriers"]["cases"]:
+        assert case["equal"].startswith("Ares did not run: ")
+        assert "no memory left" in case["equal"]
+        assert case["goals"] == []
+    told = capsys.readouterr().out
+    assert "| failed |" in told
+    assert "DIFFERS" not in told
+
+
+def test_a_page_tells_which_rows_other_code_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = {
+        "case": "small",
+        "threads": {"ares": 1},
+        "figures": {"ares": {"seconds": 1.0, "peak_mib": 10, "added_mib": 1}},
+        "equal": "all",
+        "differs": False,
+        "goals": [],
+    }
+    found = {"work": "w", "date": "2026-01-02", "cases": [case]}
+    monkeypatch.setattr(bench, "measured", lambda name, quick, folder: found)
+    monkeypatch.setattr(bench, "commit", lambda: "cafe")
+    monkeypatch.setattr(bench, "code_hash", lambda: code[0])
+    monkeypatch.setattr(bench, "machine", lambda: {"processor": code[0]})
+    page, out = tmp_path / "page.md", tmp_path / "bench.json"
+    page.write_text("<!-- bench --><!-- /bench -->")
+    code = ["one"]
+    bench.main(["cache", "--out", str(out)])
+    code[0] = "two"
+    bench.main(["sweep", "--out", str(out), "--page", str(page)])
+    text = page.read_text()
+    assert "| **sweep**, small | 1 s" in text
+    assert "| **cache**, small (measured by other code: cafe, 2026-01-02) | 1 s" in text
+    rows = json.loads(out.read_text())["rows"]
+    machines = {name: row["machine"]["processor"] for name, row in rows.items()}
+    assert machines == {"sweep": "two", "cache": "one"}, "each row has its own"
 
 
 def test_what_did_not_run_is_named_beside_what_agrees() -> None:
@@ -186,11 +244,3 @@ def test_the_market_is_one_that_a_backtest_takes(tmp_path: Path) -> None:
     assert np.mean(np.abs(columns["probability"] - 0.5) > markets.margin(20.0)) == pytest.approx(
         1 / 20, abs=0.02
     )
-
-
-def test_the_exponent_of_a_power_is_its_power() -> None:
-    sizes = [1e4, 1e5, 1e6, 1e7]
-    assert exponent(sizes, [3e-9 * size**1.5 for size in sizes]) == (1.5, 0.0)
-    slope, error = exponent(sizes, [1e-3, 1.2e-2, 0.09, 1.1])
-    assert abs(slope - 1.0) < 2 * error + 0.05
-    assert error > 0

@@ -117,6 +117,27 @@ def test_one_by_one_stops_what_is_not_among_the_best_so_far():
     assert not any(patient.evaluate(s, lambda c, b: c).stopped for s in (3.0, 2.0, 1.0, 0.0))
 
 
+def test_an_audit_one_by_one_tells_what_would_have_been_stopped():
+    scores = [*np.random.default_rng(5).normal(size=60).tolist(), math.nan]
+    noise = np.random.default_rng(6).normal(size=(61, 9))
+
+    def judged(enabled):
+        one = ProgressiveEvaluator(BLOCKS, reduction=3, enabled=enabled)
+        return [
+            one.evaluate(number, lambda n, block: scores[n] + noise[n, BLOCKS.index(block)])
+            for number in range(61)
+        ]
+
+    real, audit = judged(enabled=True), judged(enabled=False)
+    assert {one.stopped_at for one in real} == {-1, 0, 1}
+    assert [one.stopped_at for one in audit] == [one.stopped_at for one in real]
+    assert [one.blocks_needed for one in audit] == [one.blocks_evaluated for one in real]
+    assert [one.blocks_needed for one in real] == [one.blocks_evaluated for one in real]
+    assert [one.stopped for one in real] == [one.stopped_at >= 0 for one in real]
+    assert [one.stopped for one in audit] == [False] * 60 + [True], "only what failed"
+    assert {one.blocks_evaluated for one in audit[:60]} == {9}
+
+
 def test_block_scores_are_backtests_of_the_blocks():
     market, probability, size = random_market(2, 900)
     base = StrategyParameters(0.7, 0.3, 2.0, 3.0, 10, 4e-4, 1e-4)
