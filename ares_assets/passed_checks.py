@@ -18,7 +18,7 @@ from ares_assets.check_list import CHECKS, CheckSpec
 from ares_resources.home import Home
 from ares_resources.settings import Settings
 from ares_resources.storage.artifacts import Artifact
-from ares_resources.storage.atomic import write_bytes
+from ares_resources.storage.atomic import write_forgettable
 
 
 def remember(
@@ -32,7 +32,8 @@ def remember(
         mark.unlink(missing_ok=True)
         return
     if _read(mark) != _tolerances(settings):
-        write_bytes(mark, _tolerances(settings))
+        # A mark that is lost or torn is a check that has not passed: it is made again.
+        write_forgettable(mark, _tolerances(settings))
     _remove_orphans(mark.parent, artifact.folder.parent)
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
@@ -95,6 +95,19 @@ def _keep_events(events: Any, engines: _Engines) -> None:
                 yield connection
 
     events._connect = connect
+    events.has_table = _remembering(events.has_table)
+
+
+def _remembering(has_table: Callable[[str], bool]) -> Callable[[str], bool]:
+    """Ask for a table until it is there; Dagster asks again for each event it writes."""
+    there: set[str] = set()
+
+    def remembered(name: str) -> bool:
+        if name not in there and has_table(name):
+            there.add(name)
+        return name in there
+
+    return remembered
 
 
 def _keep_runs(runs: Any, engines: _Engines) -> None:

@@ -95,10 +95,12 @@ def carry_out(task: Task, regimes: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _header(chosen: argparse.Namespace, arguments: Sequence[str]) -> dict[str, Any]:
+    command = " ".join(["python -m benchmarks.honesty", *arguments])
     return {
+        "command": command,
         "sessions": [
             {
-                "command": " ".join(["python -m benchmarks.honesty", *arguments]),
+                "command": command,
                 "date": datetime.now(UTC).strftime("%Y-%m-%d"),
                 "machine": machine(),
             }

@@ -55,6 +55,20 @@ def write_unlisted(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_forgettable(path: Path, data: bytes) -> None:
+    """Publish ``data`` at ``path`` atomically, but not durably: a crash of the machine may lose it.
+
+    For marks that are made again where they are missing, empty or torn.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def flush_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     _fsync(folder)

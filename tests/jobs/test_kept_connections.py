@@ -9,7 +9,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ares_jobs.kept_connections import MOST_DATABASES, _Engines, keep_connections
+from ares_jobs.kept_connections import (
+    MOST_DATABASES,
+    _Engines,
+    _remembering,
+    keep_connections,
+)
 from ares_jobs.setup import dagster_instance
 from ares_resources.home import Home
 
@@ -77,6 +82,18 @@ def test_another_process_reads_what_is_written_meanwhile(home: Home) -> None:
         run_id = speaking.execute_in_process(instance=instance).run_id
         with _plain(home) as other:
             assert _events(other, run_id) == _events(instance, run_id)
+
+
+def test_a_table_is_asked_for_until_it_is_there() -> None:
+    answers, asked = iter([False, True]), []
+
+    def has_table(name: str) -> bool:
+        asked.append(name)
+        return next(answers)
+
+    remembered = _remembering(has_table)
+    assert [remembered("events") for _ in range(4)] == [False, True, True, True]
+    assert asked == ["events", "events"]
 
 
 def test_nothing_stays_open(home: Home) -> None:
