@@ -34,11 +34,16 @@ class LiveReturns:
 
 @dataclass(frozen=True)
 class LiveFigures:
-    """The stage's result, and the running p-value of "not worse than the champion"."""
+    """The stage's result, and the running p-value of "not worse than the champion".
+
+    ``missing_days`` are those without a row between the first and the last: nobody can tell what
+    the model made on them, and no stage counts them.
+    """
 
     result: LiveResult
     p_worse: float
     days_in_all: int
+    missing_days: int
 
 
 def live_figures(live: LiveReturns, *, stage_row: int, level: float) -> LiveFigures:
@@ -63,7 +68,12 @@ def live_figures(live: LiveReturns, *, stage_row: int, level: float) -> LiveFigu
         worse_decided=bool((test.lower > 0.0).any()),
         degraded=named[0] if named else "",
     )
-    return LiveFigures(result, test.p_value, len(challenger))
+    return LiveFigures(result, test.p_value, len(challenger), _missing_days(live.stamps))
+
+
+def _missing_days(stamps: np.ndarray) -> int:
+    seen = np.unique(stamps // DAY_MS)
+    return int(seen[-1] - seen[0] + 1 - seen.size) if seen.size else 0
 
 
 def _days(
