@@ -209,6 +209,8 @@ def _returns(path: Path, name: str, column: pd.Series) -> np.ndarray:
 def _numbers(path: Path, name: str, column: pd.Series) -> np.ndarray:
     import pandas as pd
 
+    if pd.api.types.is_datetime64_any_dtype(column):
+        raise BadInput(f"{path}: {name} holds dates; allowed: numbers, times in milliseconds")
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
     _refuse(path, name, column.to_numpy(), ~np.isfinite(values), "a finite number")
     return np.asarray(values)
