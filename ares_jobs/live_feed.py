@@ -76,6 +76,7 @@ def as_live_rows(
     sha256: str,
     alone: bool,
     live_from_ms: int,
+    last_ms: int = -1,
     maximum_position: float = 1.0,
 ) -> pd.DataFrame:
     """The rows as the rollout of one version keeps them.
@@ -83,7 +84,8 @@ def as_live_rows(
     Parameters
     ----------
     alone
-        Whether nothing serves beside this version: then its rival is no trade.
+        Whether nothing serves beside this version: then its rival is no trade, after
+        ``last_ms``, the last row that stands; a version that was restored had another before.
     live_from_ms
         End of the bars that the version was judged on; what is earlier is not live.
     maximum_position
@@ -107,9 +109,11 @@ def as_live_rows(
     if alone:
         if "champion_return" in rows.columns:
             rival = rows["champion_return"].to_numpy()
+            wrong = (rival != 0.0) & (rows["timestamp"].to_numpy() > last_ms)
             wanted = "0, since nothing serves beside this version"
-            _refuse(path, "champion_return", rival, rival != 0.0, wanted)
-        rows["champion_return"] = 0.0
+            _refuse(path, "champion_return", rival, wrong, wanted)
+        else:
+            rows["champion_return"] = 0.0
     elif "champion_return" not in rows.columns:
         raise BadInput(f"{path}: no column 'champion_return'; needed: the replaced version's own")
     if "degraded" not in rows.columns:

@@ -77,7 +77,9 @@ def _parquet(path: Path) -> pd.DataFrame:
 
 def _check_rows(path: Path, rows: int) -> None:
     if rows > MAXIMUM_ROWS:
-        raise BadInput(f"{path} has more than {MAXIMUM_ROWS} rows; allowed: at most that, later ones")
+        raise BadInput(
+            f"{path} has more than {MAXIMUM_ROWS} rows; allowed: at most that, later ones"
+        )
 
 
 def _check_size(path: Path, size: int) -> None:

@@ -1,7 +1,7 @@
 """``ares rollout --rollback``: the version that is live stops, whatever else is damaged.
 
 Belongs here: aiming at the live version, and the order of a rollback by hand.  Does not belong
-here: rollbacks that live results ask for (``rollout.py``).
+here: rollbacks that live results ask for (``rollout_moves.py``).
 
 The order is: release, alias, plan.  The release needs ``released.json`` and its bundles alone,
 and waits for no lock of a feed; the plan comes last, so that while it does not say so yet, the

@@ -1,7 +1,7 @@
 """Where the rollout of a version stands, for people and for programs.
 
 Belongs here: putting together what release, plan and live results say, and bringing a plan up
-to a withdrawal.  Does not belong here: moving a rollout on (``rollout.py``) or back
+to a withdrawal.  Does not belong here: moving a rollout on (``rollout_moves.py``) or back
 (``rollback.py``), and printing (``cli_output.py``).
 """
 
@@ -61,9 +61,7 @@ class RolloutView:
         return asdict(self)
 
 
-def view_of(
-    store: ReleaseStore, partition: str, sha256: str, *, new_rows: int = 0
-) -> RolloutView:
+def view_of(store: ReleaseStore, partition: str, sha256: str, *, new_rows: int = 0) -> RolloutView:
     """The view of a version that is, or was, released.
 
     Raises
@@ -144,8 +142,6 @@ def figures_of(frame: pd.DataFrame, state: Mapping[str, Any]) -> LiveFigures:
     BadInput
         If they cannot be compounded.
     """
-    import numpy as np
-
     from ares_assets.evidence.live_results import LiveReturns, live_figures
 
     live = LiveReturns(
@@ -155,9 +151,7 @@ def figures_of(frame: pd.DataFrame, state: Mapping[str, Any]) -> LiveFigures:
         trades=frame["trades"].to_numpy(),
         degraded=frame["degraded"].to_numpy(),
     )
-    # What overflows is refused by name, and needs no warning beside it.
-    with np.errstate(over="ignore", invalid="ignore"):
-        return live_figures(live, stage_row=state["stage_row"], level=state["level"])
+    return live_figures(live, stage_row=state["stage_row"], level=state["level"])
 
 
 def _of_release(store: ReleaseStore, partition: str, sha256: str) -> RolloutView:

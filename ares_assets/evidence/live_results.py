@@ -14,6 +14,7 @@ from ares_assets.evidence.paired_days import daily_on, whole_days
 from ares_assets.evidence.performance import DAY_MS, max_drawdown
 from ares_assets.evidence.rollout import LiveResult
 from ares_assets.evidence.sequential import always_valid_test
+from ares_resources.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,21 @@ def live_figures(live: LiveReturns, *, stage_row: int, level: float) -> LiveFigu
     of five would err five times as often as ``level`` says.  Unlike the gate's, this test does
     not wait for a model that loses every day to gain once: a good model taken back costs less
     than a bad one kept.
+
+    Raises
+    ------
+    BadInput
+        If the returns, compounded, are more than a number can hold.
     """
+    # What overflows is refused by name, and needs no warning beside it.
+    with np.errstate(over="ignore", invalid="ignore"):
+        figures = _figures(live, stage_row, level)
+    if not np.isfinite(figures.result.drawdown):
+        raise BadInput("the returns, compounded, are more than a number can hold")
+    return figures
+
+
+def _figures(live: LiveReturns, stage_row: int, level: float) -> LiveFigures:
     days = len(_days(live, slice(stage_row, None))[0])
     _, challenger = _days(live, slice(None))
     _, champion = _days(live, slice(None), of_champion=True)
