@@ -124,7 +124,8 @@ def _refuse_unless_standing(
 
     rows = feed.rows.copy()
     for name, empty in _LEFT_OUT.items():
-        rows[name] = rows.get(name, empty)
+        if name not in rows.columns:
+            rows[name] = empty
     kept = RolloutStore(store.root, latest)
     try:
         stands = len(kept.joined(rows)) == len(kept.live())
@@ -141,4 +142,4 @@ def _refuse_unless_standing(
     )
 
 
-_LEFT_OUT = {"champion_return": 0.0, "degraded": ""}
+_LEFT_OUT: dict[str, float | str] = {"champion_return": 0.0, "degraded": ""}

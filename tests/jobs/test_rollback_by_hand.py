@@ -172,6 +172,27 @@ def test_a_stop_during_a_feed_stands_and_the_feed_says_so(
     assert rolled.state()["seen_rows"] == 16
 
 
+def test_a_promotion_during_a_feed_is_told(
+    rolled: Rolled, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep = RolloutStore.keep
+    other = rolled.store.publish({"model.json": b"other"}, {})
+
+    def promoted(kept: RolloutStore, joined: pd.DataFrame) -> None:
+        against = rolled.new.sha256
+        rolled.store.promote(other, identity="other", judged_against=against, share=0.01)
+        keep(kept, joined)
+
+    monkeypatch.setattr(RolloutStore, "keep", promoted)
+    capsys.readouterr()
+    assert rolled.call("--feed", rolled.feed("b.csv", 8, 8), "--json") == 0
+    (view,) = json.loads(capsys.readouterr().out)["rollouts"]
+    assert (view["status"], view["stage"]) == ("superseded", 0.0)
+    assert "promoted meanwhile" in view["reason"]
+    assert rolled.live() == other.sha256
+    assert rolled.store.shares()[other.sha256] == 0.01
+
+
 def test_killed_anywhere_the_same_command_again_takes_back_one_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
