@@ -15,7 +15,7 @@ from ares_resources.errors import EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL
 
 if TYPE_CHECKING:
     from ares_jobs.doctor import Finding
-    from ares_jobs.rollout import RolloutView
+    from ares_jobs.rollout_view import RolloutView
     from ares_jobs.runner import PartitionOutcome
     from ares_jobs.setup import Initialised
     from ares_jobs.status import HomeStatus, PartitionStatus
@@ -138,6 +138,11 @@ def show_rollouts(views: Sequence[RolloutView], symbol: str, code: int, *, as_js
         for line in view.history:
             console.print(f"  step      {line}", soft_wrap=True, markup=False)
         console.print(f"  alias     {view.alias}", soft_wrap=True, markup=False)
+        if view.missing_days:
+            told = f"{view.missing_days} days without results, which no stage counts"
+            console.print(f"  missing   {told}", soft_wrap=True)
+        if view.note:
+            console.print(f"  damaged   {view.note}", soft_wrap=True, markup=False)
 
 
 def _stage_told(view: RolloutView) -> str:

@@ -1,65 +1,29 @@
 """``ares rollout``: show a rollout, feed it live results, take it back.
 
-Belongs here: the order in which results, plan, release and alias move, so that a process killed
-anywhere leaves something that the next one finishes.  Does not belong here: the plan's steps
-(``evidence/rollout.py``), reading files (``live_feed.py``), printing (``cli_output.py``).
+Belongs here: which version a command means, and what a feed is told that is not taken.  Does not
+belong here: moving results, plan and release (``rollout_moves.py``), files
+(``live_feed_file.py``), a rollback by hand (``rollback.py``), what is shown
+(``rollout_view.py``), printing (``cli_output.py``).
 
-The order is: live results, plan, release, alias.  Each is published whole before the next, and
-each command first finishes what an earlier one left.
+Each command first finishes what an earlier one left, and the alias moves last.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ares_resources.errors import EXIT_DONE, EXIT_PARTIAL, BadInput
+from ares_jobs.rollout_moves import Feed, finish, take
+from ares_jobs.rollout_view import RolloutView, view_of
+from ares_resources.errors import EXIT_DONE, EXIT_PARTIAL, BadInput, CorruptArtifact, DataConflict
 from ares_resources.home import Home
 from ares_resources.symbols import SymbolKey
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from ares_assets.evidence.live_results import LiveFigures
-    from ares_assets.evidence.rollout import RolloutPlan
     from ares_resources.storage.releases import ReleaseStore
-    from ares_resources.storage.rollouts import RolloutStore
-
-
-@dataclass(frozen=True)
-class RolloutView:
-    """Where the rollout of a partition stands.
-
-    ``status`` is "running", "completed", "rolled_back", or "none" where a version serves all
-    without one.  ``shares`` are of capital by version; what is left of 1 does not trade.
-    ``days``, ``trades`` are the stage's, ``drawdown`` and ``p_worse`` since the beginning.
-    """
-
-    partition: str
-    model: str
-    rest: str | None
-    status: str
-    stage: float
-    shares: Mapping[str, float]
-    reason: str
-    history: tuple[str, ...] = ()
-    days: float = 0.0
-    minimum_days: float = 0.0
-    trades: int = 0
-    minimum_trades: int = 0
-    drawdown: float = 0.0
-    maximum_drawdown: float = 0.0
-    p_worse: float = 1.0
-    live_from_ms: int = 0
-    rows: int = 0
-    new_rows: int = 0
-    alias: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-able."""
-        return asdict(self)
 
 
 def exit_code(views: list[RolloutView]) -> int:
@@ -75,166 +39,107 @@ def rollouts(
     *,
     feed: Path | None = None,
     rollback: str | None = None,
+    now_ms: int | None = None,
 ) -> list[RolloutView]:
-    """Show, feed or take back; each partition that has a release gives one view.
+    """Show, feed or take back.
+
+    A look gives each partition that has a release one view of its last rollout, and one more of
+    the version that a rollback restored; the others give the one view of what they moved.
+    ``now_ms`` is the time for which a feed's rows have to be over, the clock's if not given.
 
     Raises
     ------
     BadInput
         For an unknown regime, a feed or a rollback that is not of one partition with a
-        release, a feed that is not usable, or a rollback without a reason.
+        release, a feed that is not usable or not taken, or a rollback without a reason or of
+        nothing.
     """
     from ares_assets.partitions import REGIMES, check_regime
-    from ares_jobs.live_feed import read_feed
+    from ares_jobs.live_feed_file import read_feed
+    from ares_jobs.rollback import take_back
     from ares_resources.storage.releases import ReleaseStore
 
     named = [check_regime(name) for name in dict.fromkeys(regimes or REGIMES)]
+    if feed is not None and rollback is not None:
+        raise BadInput("--feed and --rollback together; allowed: one of them")
     stores = {name: ReleaseStore(home.releases, key.folder, name) for name in named}
+    if rollback is not None:
+        return [take_back(home, key, stores, rollback)]
     released = {name: store for name, store in stores.items() if store.latest_rollout()}
-    if feed is not None or rollback is not None:
-        _check_one(key, named, released, "--feed" if feed is not None else "--rollback")
-    if rollback is not None and not rollback.strip():
-        raise BadInput("--rollback '' gives no reason; allowed: a few words")
-    rows = None if feed is None else (feed, read_feed(feed))
-    return [
-        _moved(home, store, f"{name}|{key}", rows, rollback) for name, store in released.items()
-    ]
+    if feed is None:
+        shown = [_shown(home, store, f"{name}|{key}") for name, store in released.items()]
+        return [view for views in shown for view in views]
+    name = _one(key, named, released)
+    clock = int(time.time() * 1000) if now_ms is None else now_ms
+    rows = Feed(feed, read_feed(feed), None if key.exchange == "SIM" else clock)
+    return [_fed(home, released[name], f"{name}|{key}", rows)]
 
 
-def _check_one(key: SymbolKey, named: list[str], released: Mapping[str, Any], option: str) -> None:
+def _one(key: SymbolKey, named: list[str], released: Mapping[str, Any]) -> str:
     if len(released) != 1:
         found = ", ".join(released) or "none"
         raise BadInput(
-            f"{option} needs one released regime of {key}, and of {', '.join(named)} there are "
+            f"--feed needs one released regime of {key}, and of {', '.join(named)} there are "
             f"{found}; allowed: --regime with one that was released"
         )
+    return next(iter(released))
 
 
-def _moved(
-    home: Home,
-    store: ReleaseStore,
-    partition: str,
-    feed: tuple[Path, pd.DataFrame] | None,
-    rollback: str | None,
-) -> RolloutView:
+def _shown(home: Home, store: ReleaseStore, partition: str) -> list[RolloutView]:
     from ares_jobs.released_alias import follow_release
-    from ares_resources.storage.rollouts import RolloutStore, rollout_lock
+    from ares_resources.storage.rollouts import rollout_lock
 
     with rollout_lock(store.root):
-        sha256 = str(store.latest_rollout())
-        kept = RolloutStore(store.root, sha256)
-        if kept.state() is None:
-            view = _without_plan(store, partition, sha256, feed, rollback)
+        finish(store)
+        latest, live = str(store.latest_rollout()), store.live_version()
+        versions = [latest] if live in (None, latest) else [latest, str(live)]
+        views = [view_of(store, partition, sha256) for sha256 in versions]
+        alias = follow_release(home, store, partition, latest)
+        return [replace(view, alias=alias) for view in views]
+
+
+def _fed(home: Home, store: ReleaseStore, partition: str, feed: Feed) -> RolloutView:
+    from ares_jobs.live_feed import is_all_of
+    from ares_jobs.released_alias import follow_release
+    from ares_resources.storage.rollouts import rollout_lock
+
+    with rollout_lock(store.root):
+        finish(store)
+        latest, live = str(store.latest_rollout()), store.live_version()
+        # After a rollback the same log may still be fed: whose rows they are has to be said.
+        if live is not None and (live == latest or is_all_of(feed.rows, live)):
+            fed, new = live, take(store, partition, live, feed)
         else:
-            view = _with_plan(store, partition, kept, feed, rollback)
-        return replace(view, alias=follow_release(home, store, partition, view.model))
+            fed, new = latest, 0
+            _refuse_unless_standing(store, partition, latest, live, feed)
+        view = view_of(store, partition, fed, new_rows=new)
+        return replace(view, alias=follow_release(home, store, partition, fed))
 
 
-def _without_plan(
-    store: ReleaseStore, partition: str, sha256: str, feed: Any, rollback: str | None
-) -> RolloutView:
-    """A version from before there were rollouts: it serves all, and can only be taken back."""
-    if feed is not None:
-        raise BadInput(f"{partition}: {sha256[:16]} serves all without a rollout; none to feed")
-    if rollback is not None:
-        store.roll_back(sha256, f"by hand: {rollback}")
-    reason = store.withdrawn(sha256)
-    status = "none" if reason is None else "rolled_back"
-    words = reason or "it serves all, without a rollout"
-    stage = 100.0 if reason is None else 0.0
-    return RolloutView(partition, sha256, store.rest(), status, stage, store.shares(), words)
+def _refuse_unless_standing(
+    store: ReleaseStore, partition: str, latest: str, live: str | None, feed: Feed
+) -> None:
+    """The feed that took a version back may come again; any other is not taken, and told so."""
+    from ares_resources.storage.rollouts import RolloutStore
 
-
-def _with_plan(
-    store: ReleaseStore,
-    partition: str,
-    kept: RolloutStore,
-    feed: tuple[Path, pd.DataFrame] | None,
-    rollback: str | None,
-) -> RolloutView:
-    from ares_assets.evidence.rollout import advance, plan_from_dict, roll_back
-
-    state = kept.state() or {}
-    before = plan = plan_from_dict(state["plan"])
-    new = 0
-    if feed is not None and plan.status != "rolled_back":
-        new = _append(store, kept, state, feed)
-    rows = len(kept.live())
-    if rows > state["seen_rows"]:
-        plan = advance(plan, _figures(kept, state).result)
-    if rollback is not None:
-        plan = roll_back(plan, rollback)
-    # A new stage begins after all rows that moved it there.
-    stage_row = rows if plan.stage != before.stage else state["stage_row"]
-    state = {**state, "plan": plan.as_dict(), "seen_rows": rows, "stage_row": stage_row}
-    if state != kept.state():
-        kept.write(state)
-    if plan.status == "rolled_back":
-        store.roll_back(kept.sha256, plan.reason)
+    rows = feed.rows.copy()
+    for name, empty in _LEFT_OUT.items():
+        if name not in rows.columns:
+            rows[name] = empty
+    kept = RolloutStore(store.root, latest)
+    try:
+        stands = len(kept.joined(rows)) == len(kept.live())
+    except (CorruptArtifact, DataConflict):
+        stands = False
+    if stands:
+        return
+    if live is None:
+        now = "nothing is live that could be fed"
     else:
-        store.set_share(kept.sha256, plan.share)
-    return _view(store, partition, kept, plan, state, new)
-
-
-def _view(
-    store: ReleaseStore,
-    partition: str,
-    kept: RolloutStore,
-    plan: RolloutPlan,
-    state: Mapping[str, Any],
-    new: int,
-) -> RolloutView:
-    figures = _figures(kept, state)
-    return RolloutView(
-        partition=partition,
-        model=kept.sha256,
-        rest=store.rest(),
-        status=plan.status,
-        stage=100.0 * plan.share,
-        shares=store.shares(),
-        reason=store.withdrawn(kept.sha256) or plan.reason or "no live results yet",
-        history=plan.history,
-        days=figures.result.days,
-        minimum_days=plan.minimum_days,
-        trades=figures.result.trades,
-        minimum_trades=plan.minimum_trades,
-        drawdown=figures.result.drawdown,
-        maximum_drawdown=plan.maximum_drawdown,
-        p_worse=figures.p_worse,
-        live_from_ms=state["live_from_ms"],
-        rows=state["seen_rows"],
-        new_rows=new,
+        now = f"{live} serves again; allowed: rows of that, named so in a column 'model'"
+    raise BadInput(
+        f"{feed.path} is not taken: {partition}: {latest[:16]} was rolled back, and {now}"
     )
 
 
-def _append(
-    store: ReleaseStore,
-    kept: RolloutStore,
-    state: Mapping[str, Any],
-    feed: tuple[Path, pd.DataFrame],
-) -> int:
-    from ares_jobs.live_feed import as_live_rows
-
-    path, frame = feed
-    rows = as_live_rows(
-        frame,
-        path,
-        sha256=kept.sha256,
-        alone=store.rest() is None,
-        live_from_ms=state["live_from_ms"],
-    )
-    return kept.append(rows)
-
-
-def _figures(kept: RolloutStore, state: Mapping[str, Any]) -> LiveFigures:
-    from ares_assets.evidence.live_results import LiveReturns, live_figures
-
-    frame = kept.live()
-    live = LiveReturns(
-        stamps=frame["timestamp"].to_numpy(),
-        challenger=frame["challenger_return"].to_numpy(),
-        champion=frame["champion_return"].to_numpy(),
-        trades=frame["trades"].to_numpy(),
-        degraded=frame["degraded"].to_numpy(),
-    )
-    return live_figures(live, stage_row=state["stage_row"], level=state["level"])
+_LEFT_OUT: dict[str, float | str] = {"champion_return": 0.0, "degraded": ""}

@@ -14,6 +14,7 @@ from ares_assets.evidence.paired_days import daily_on, whole_days
 from ares_assets.evidence.performance import DAY_MS, max_drawdown
 from ares_assets.evidence.rollout import LiveResult
 from ares_assets.evidence.sequential import always_valid_test
+from ares_resources.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,16 @@ class LiveReturns:
 
 @dataclass(frozen=True)
 class LiveFigures:
-    """The stage's result, and the running p-value of "not worse than the champion"."""
+    """The stage's result, and the running p-value of "not worse than the champion".
+
+    ``missing_days`` are those without a row between the first and the last: nobody can tell what
+    the model made on them, and no stage counts them.
+    """
 
     result: LiveResult
     p_worse: float
     days_in_all: int
+    missing_days: int
 
 
 def live_figures(live: LiveReturns, *, stage_row: int, level: float) -> LiveFigures:
@@ -49,7 +55,21 @@ def live_figures(live: LiveReturns, *, stage_row: int, level: float) -> LiveFigu
     of five would err five times as often as ``level`` says.  Unlike the gate's, this test does
     not wait for a model that loses every day to gain once: a good model taken back costs less
     than a bad one kept.
+
+    Raises
+    ------
+    BadInput
+        If the returns, compounded, are more than a number can hold.
     """
+    # What overflows is refused by name, and needs no warning beside it.
+    with np.errstate(over="ignore", invalid="ignore"):
+        figures = _figures(live, stage_row, level)
+    if not np.isfinite(figures.result.drawdown):
+        raise BadInput("the returns, compounded, are more than a number can hold")
+    return figures
+
+
+def _figures(live: LiveReturns, stage_row: int, level: float) -> LiveFigures:
     days = len(_days(live, slice(stage_row, None))[0])
     _, challenger = _days(live, slice(None))
     _, champion = _days(live, slice(None), of_champion=True)
@@ -63,7 +83,12 @@ def live_figures(live: LiveReturns, *, stage_row: int, level: float) -> LiveFigu
         worse_decided=bool((test.lower > 0.0).any()),
         degraded=named[0] if named else "",
     )
-    return LiveFigures(result, test.p_value, len(challenger))
+    return LiveFigures(result, test.p_value, len(challenger), _missing_days(live.stamps))
+
+
+def _missing_days(stamps: np.ndarray) -> int:
+    seen = np.unique(stamps // DAY_MS)
+    return int(seen[-1] - seen[0] + 1 - seen.size) if seen.size else 0
 
 
 def _days(

@@ -119,20 +119,24 @@ def advance(plan: RolloutPlan, live: LiveResult) -> RolloutPlan:
     return _step(plan, stage=plan.stage + 1, status="running", reason=seen)
 
 
-def roll_back(plan: RolloutPlan, reason: str) -> RolloutPlan:
-    """The plan taken back by hand; one that is rolled back already stays as it is.
+def by_hand(reason: str) -> str:
+    """Somebody's words, as the reason of a rollback that no evidence asked for.
 
     Raises
     ------
     BadInput
-        Without a reason.
+        Without words.
     """
     if not reason.strip():
-        raise BadInput("a rollback needs a reason, not ''")
+        raise BadInput("--rollback '' gives no reason; allowed: a few words")
+    return f"by hand: {' '.join(reason.split())}"
+
+
+def roll_back(plan: RolloutPlan, reason: str) -> RolloutPlan:
+    """The plan taken back for this reason; one that is rolled back already stays as it is."""
     if plan.status == "rolled_back":
         return plan
-    told = f"by hand: {' '.join(reason.split())}"
-    return _step(plan, stage=plan.stage, status="rolled_back", reason=told)
+    return _step(plan, stage=plan.stage, status="rolled_back", reason=reason)
 
 
 def _harm(plan: RolloutPlan, live: LiveResult) -> str:

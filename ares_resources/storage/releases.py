@@ -43,6 +43,8 @@ class Release:
             If a file is missing or differs from its recorded hash.
         """
         manifest = _read(self.folder / MANIFEST)
+        if not isinstance(manifest.get("files"), dict):
+            raise CorruptArtifact(f"{self.folder / MANIFEST} names no files; restore a copy of it")
         for name, expected in manifest["files"].items():
             path = self.folder / name
             if not path.is_file() or sha256_file(path) != expected:
@@ -90,10 +92,15 @@ class ReleaseStore:
         folder = self._version(sha256)
         return Release(folder, sha256) if (folder / MANIFEST).is_file() else None
 
+    def live_version(self) -> str | None:
+        """Content hash of the live version, whether or not its bundle still stands."""
+        live = self._live().get("sha256")
+        return None if live is None else str(live)
+
     def champion(self) -> Release | None:
         """The live version, if any model was ever promoted."""
-        live = self._live().get("sha256")
-        return None if live is None else self.find(str(live))
+        live = self.live_version()
+        return None if live is None else self.find(live)
 
     def champion_against(self, challenger: str) -> str | None:
         """Content hash of what a challenger has to beat; None if nothing was ever promoted.

@@ -30,6 +30,7 @@ class Rolled:
     new: Release
     old: Release | None
     folder: Path
+    exchange: str = "SIM"
 
     def feed(self, name: str, first: int, days: int, **columns: Any) -> Path:
         """A CSV of daily results from so many days after the rollout's beginning."""
@@ -46,10 +47,13 @@ class Rolled:
         return path
 
     def call(self, *options: object) -> int:
-        return run(["rollout", "ETHUSDT", "SIM", *map(str, options)])
+        return run(["rollout", "ETHUSDT", self.exchange, *map(str, options)])
+
+    def kept(self) -> RolloutStore:
+        return RolloutStore(self.store.root, self.new.sha256)
 
     def state(self) -> dict[str, Any]:
-        found = RolloutStore(self.store.root, self.new.sha256).state()
+        found = self.kept().state()
         assert found is not None
         return found
 
@@ -58,19 +62,42 @@ class Rolled:
         return None if champion is None else champion.sha256
 
 
-def begun(folder: Path, *, alone: bool = False, regime: str = "bull") -> Rolled:
+def begun(
+    folder: Path, *, alone: bool = False, regime: str = "bull", exchange: str = "SIM"
+) -> Rolled:
     home = Home(folder / "home")
-    store = ReleaseStore(home.releases, "ETHUSDT.SIM", regime)
+    store = ReleaseStore(home.releases, f"ETHUSDT.{exchange}", regime)
     old = None if alone else store.publish({"model.json": b"old"}, UNTRACKED)
     if old is not None:
         store.promote(old, identity="old", judged_against=None)
     new = store.publish({"model.json": b"new"}, UNTRACKED)
-    start = {"plan": RolloutPlan(0.2).as_dict(), "level": 0.05, "live_from_ms": LIVE_FROM}
+    _promote(store, new, old)
+    return Rolled(home, store, new, old, folder, exchange)
+
+
+def followed(folder: Path, *, days: int = 40, alone: bool = True) -> tuple[Rolled, Rolled]:
+    """A release whose rollout completed, and the next one that has just begun beside it.
+
+    ``alone``: nothing served before the first of them.
+    """
+    first = begun(folder, alone=alone)
+    for step in range(5):
+        path = first.feed(f"first{step}.csv", days // 5 * step, days // 5)
+        assert first.call("--feed", path) == 0
+    assert first.state()["plan"]["status"] == "completed"
+    second = first.store.publish({"model.json": b"second"}, UNTRACKED)
+    _promote(first.store, second, first.new, LIVE_FROM + DAY_MS * days)
+    return first, Rolled(first.home, first.store, second, first.new, folder)
+
+
+def _promote(
+    store: ReleaseStore, new: Release, old: Release | None, live_from_ms: int = LIVE_FROM
+) -> None:
+    start = {"plan": RolloutPlan(0.2).as_dict(), "level": 0.05, "live_from_ms": live_from_ms}
     assert store.promote(
         new,
-        identity="new",
+        identity=new.sha256[:8],
         judged_against=None if old is None else old.sha256,
         share=0.01,
         before=lambda: RolloutStore(store.root, new.sha256).begin(start),
     )
-    return Rolled(home, store, new, old, folder)

@@ -10,6 +10,7 @@ import pytest
 from ares_assets.evidence.live_results import LiveReturns, live_figures
 from ares_assets.evidence.looks import crossings
 from ares_assets.evidence.performance import DAY_MS
+from ares_resources.errors import BadInput
 
 HOUR_MS = 3_600_000
 START = 19_800 * DAY_MS
@@ -78,3 +79,18 @@ def test_looking_at_every_day_of_all_stages_seldom_takes_a_good_model_back() -> 
     # One test since the beginning: the very one whose level is proven, whatever the stage.
     assert (found == better).all()
     assert found.mean() <= 0.05
+
+
+@pytest.mark.parametrize("step_ms", [60_000, DAY_MS])
+def test_returns_beyond_all_numbers_are_refused_without_a_warning(step_ms: int) -> None:
+    absurd = _live(np.full(100, 42_000.0), np.zeros(100), step_ms)
+    with np.errstate(all="raise"), pytest.raises(BadInput, match="more than a number can hold"):
+        live_figures(absurd, stage_row=0, level=0.05)
+
+
+def test_days_without_a_row_are_counted_and_are_no_days_of_the_stage() -> None:
+    live = _live(np.full(10, 0.001), np.zeros(10))
+    live = replace(live, stamps=np.r_[live.stamps[:4], live.stamps[4:] + 3 * DAY_MS])
+    figures = live_figures(live, stage_row=0, level=0.05)
+    assert (figures.missing_days, figures.result.days) == (3, 10.0)
+    assert live_figures(_live(np.ones(1), np.ones(1)), stage_row=0, level=0.05).missing_days == 0

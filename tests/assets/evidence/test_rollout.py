@@ -13,6 +13,7 @@ from ares_assets.evidence.rollout import (
     LiveResult,
     RolloutPlan,
     advance,
+    by_hand,
     plan_from_dict,
     roll_back,
 )
@@ -110,10 +111,10 @@ def test_foreign_keys_and_numbers_are_refused() -> None:
 
 
 def test_taken_back_by_hand_it_stays_back() -> None:
-    plan = roll_back(replace(PLAN, stage=2), "  the exchange\n halts ")
+    plan = roll_back(replace(PLAN, stage=2), by_hand("  the exchange\n halts "))
     assert (plan.status, plan.share) == ("rolled_back", 0.0)
     assert plan.reason == "by hand: the exchange halts"
     assert roll_back(plan, "again") == plan
     assert advance(plan, GOOD) == plan
     with pytest.raises(BadInput, match="reason"):
-        roll_back(PLAN, " ")
+        by_hand(" ")
