@@ -51,9 +51,10 @@ def test_what_the_steps_chose_among_is_in_the_ledger(whole: tuple[Stored, Path])
         "calibrators": studies["calibrators"],
         "parameters": stored["final_parameters"].metadata["trials"],
         "holdout": 1,
+        "trainings": 1,
     }
     told = stored["monte_carlo_report"].metadata
-    assert told["trials"] == sum(studies.values()) - 1
+    assert told["trials"] == sum(studies.values()) - 2
     assert told["holdout_looks"] == 1
 
 
