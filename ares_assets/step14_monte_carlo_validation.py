@@ -114,10 +114,10 @@ def monte_carlo_report(
 
 def _losses(ledger: Mapping[str, Any]) -> tuple[str, ...]:
     """In words, what the ledger should know and does not."""
-    lost = {"trials": ledger["lost"], "looks at the holdout": ledger["lost_looks"]}
+    lost = (("trial", "", ledger["lost"]), ("look", " at the holdout", ledger["lost_looks"]))
     return tuple(
-        f"the trial ledger has lost {count} {what} of this partition"
-        for what, count in lost.items()
+        f"the trial ledger has lost {count} {what}{'' if count == 1 else 's'}{at} of this partition"
+        for what, at, count in lost
         if count
     )
 

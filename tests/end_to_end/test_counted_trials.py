@@ -138,7 +138,7 @@ def test_a_ledger_that_lost_the_look_is_noticed_each_time(
     for _ in range(2):
         found = again(whole[0], tmp_path, 14, 14)["monte_carlo_report"]
         assert found.metadata["holdout_looks"] == 1
-        assert "the trial ledger has lost 1 looks at the holdout of this partition" in (
+        assert "the trial ledger has lost 1 look at the holdout of this partition" in (
             found.degraded
         )
 
@@ -151,7 +151,7 @@ def test_a_lost_ledger_and_a_new_seed_do_not_make_a_first_look(
         path.unlink()
     found = again(asked_with(whole[0], seed=8), tmp_path, 11, 14)["monte_carlo_report"]
     assert found.metadata["holdout_looks"] == 2
-    assert any("lost 1 looks" in reason for reason in found.degraded)
+    assert any("lost 1 look " in reason for reason in found.degraded)
 
 
 def test_bars_that_a_later_window_was_developed_on_are_no_longer_unseen(
