@@ -2,7 +2,7 @@
 
 Belongs here: reading, calling resampling, deflation and stress, key numbers.  Does not belong
 here: the statistics (``evidence/``), the stressed backtests (``release/stress_tests.py``) and
-what counts as a trial or a look (``counted_trials.py``, ``counted_looks.py``).
+counting trials and looks (``ledger_counts.py``).
 """
 
 from __future__ import annotations
@@ -11,45 +11,15 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ares_assets.counted_trials import study_prefix
 from ares_assets.engine import Result, StepSpec, Work
+from ares_assets.ledger_counts import losses_in_words, trial_count
 from ares_resources.storage.artifacts import Artifact
 
 if TYPE_CHECKING:
     import numpy as np
 
-_SEARCHES = {"enhanced_analysts": "enhancement", "final_parameters": "parameters"}
 _HOURS_A_YEAR = 24 * 365
 _HOUR_MS = 3_600_000
-
-
-def trial_count(work: Work, inputs: Mapping[str, Artifact]) -> str:
-    """What the ledger knows of this partition: every trial and look ever made in this home.
-
-    A ledger that knows fewer trials of a search than the present result was made with, or not
-    the looks that stored reports tell of, has lost some; then those count too, and the loss
-    forbids promotion.
-    """
-    from ares_assets.counted_looks import count_looks
-
-    study = study_prefix(work)
-    ledger = work.workspace.ledger
-    lost = sum(
-        max(0, inputs[asset].metadata["distinct_sets"] - ledger.count(f"{study}{search}"))
-        for asset, search in _SEARCHES.items()
-    )
-    looks = count_looks(work, inputs["walk_forward_report"])
-    return json.dumps(
-        {
-            "trials": ledger.count(study) + lost,
-            "lost": lost,
-            "variance": ledger.sharpe_variance(study),
-            "looks": looks.total,
-            "lost_looks": looks.lost,
-            "looks_by_training": looks.trained_on,
-            "present_lost": looks.present_lost,
-        }
-    )
 
 
 def monte_carlo_report(
@@ -109,17 +79,7 @@ def monte_carlo_report(
         "looks_by_training": ledger["looks_by_training"],
         "distinct_sets": final_parameters.metadata["distinct_sets"],
     }
-    return Result({**report, **counts}, {**_key_numbers(report), **counts}, _losses(ledger))
-
-
-def _losses(ledger: Mapping[str, Any]) -> tuple[str, ...]:
-    """In words, what the ledger should know and does not."""
-    lost = (("trial", "", ledger["lost"]), ("look", " at the holdout", ledger["lost_looks"]))
-    return tuple(
-        f"the trial ledger has lost {count} {what}{'' if count == 1 else 's'}{at} of this partition"
-        for what, at, count in lost
-        if count
-    )
+    return Result({**report, **counts}, {**_key_numbers(report), **counts}, losses_in_words(ledger))
 
 
 def _resampled(work: Work, hourly: np.ndarray) -> dict[str, Any]:
