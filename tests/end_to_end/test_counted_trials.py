@@ -203,3 +203,18 @@ def test_a_search_with_nothing_to_choose_has_one_set_and_has_lost_none(
     assert report.metadata["overfitting"] is None
     assert report.metadata["loss_probability"] is None
     assert not any("lost" in reason for reason in report.degraded)
+
+
+def test_a_look_by_new_requirements_is_entered_into_a_ledger_that_was_restored(
+    whole: tuple[Stored, Path], tmp_path: Path
+) -> None:
+    """Counts alone would find the result by other requirements, and enter nothing."""
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    stored = again(whole[0], home, 13, 13)
+    with_the_trials_of(home, copy)
+    for limit in (0.8, 0.9):
+        for path in home.glob("trials.db*"):
+            path.unlink()
+        with_the_trials_of(copy, home)
+        again(asked_with(stored, gate={"maximum_overfitting": limit}), home, 14, 14)
+        assert ledger(home).looks(PREFIX) == 2
