@@ -29,6 +29,7 @@ def analyst_dataset(
     from ares_assets.analyst.dataset import analyst_inputs
     from ares_assets.analyst.features import usable_features
     from ares_assets.market.regimes.base import PROBABILITY_COLUMNS
+    from ares_assets.market.roles import development_span
     from ares_assets.shared_features import found_features
 
     regimes = market_regimes.load()["regimes.parquet"]
@@ -57,7 +58,8 @@ def analyst_dataset(
             work.settings.features.timeframes, market_data.metadata["timeframe"]
         ),
     }
-    figures = {**_described(events, learnt), **counts}
+    span = development_span(market_data.metadata, work.settings.window)
+    figures = {**_described(events, learnt), **counts, **span}
     return Result(value, figures, cost={"features": features_were})
 
 

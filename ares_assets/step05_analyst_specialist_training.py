@@ -30,7 +30,7 @@ def analyst_specialists(work: Work, analyst_dataset: Artifact) -> Result:
     from ares_assets.analyst.dataset import everything_of
     from ares_assets.analyst.experts.base import get_expert
     from ares_assets.analyst.out_of_fold import fit_expert
-    from ares_assets.counted_trials import record_choices
+    from ares_assets.counted_trials import choosing
 
     known, settings = everything_of(analyst_dataset.load(), "development"), work.settings.analyst
     splitter, own = PurgedKFold(settings.folds, settings.embargo_bars), known.own
@@ -39,33 +39,46 @@ def analyst_specialists(work: Work, analyst_dataset: Artifact) -> Result:
     recipes: dict[str, dict[str, float | int]] = {}
     routing: dict[str, Any] = {}
     kinds = sorted(settings.experts)
-    for number, kind in enumerate(kinds):
-        work.advanced("expert", number, len(kinds) + len(BASELINES))
-        expert = get_expert(kind)
-        recipes[kind], predictions[kind], noted = _predicted(work, expert, known, splitter)
-        routing |= noted
-        fitted = fit_expert(
-            expert,
-            known,
-            parameters=recipes[kind],
-            seed=work.seed,
-            threads=work.settings.threads,
-        )
-        files |= {f"{kind}-{name}": content for name, content in fitted.to_files().items()}
-    predictions |= _baselines(work, known, splitter)
-    scores = {name: _scores(own, predictions[name]) for name in (*kinds, *BASELINES)}
-    metadata = {
-        f"{name}_{score}": value for name, found in scores.items() for score, value in found.items()
-    }
+    alternatives = _alternatives(kinds)
+    with choosing(work, "specialists", alternatives, analyst_dataset) as seen:
+        for number, kind in enumerate(kinds):
+            work.advanced("expert", number, len(kinds) + len(BASELINES))
+            expert = get_expert(kind)
+            recipes[kind], predictions[kind], noted = _predicted(work, expert, known, splitter)
+            routing |= noted
+            fitted = fit_expert(
+                expert,
+                known,
+                parameters=recipes[kind],
+                seed=work.seed,
+                threads=work.settings.threads,
+            )
+            files |= {f"{kind}-{name}": content for name, content in fitted.to_files().items()}
+        predictions |= _baselines(work, known, splitter)
+        scores = {name: _scores(own, predictions[name]) for name in (*kinds, *BASELINES)}
+        metadata: dict[str, Any] = {
+            f"{name}_{score}": value
+            for name, found in scores.items()
+            for score, value in found.items()
+        }
+        seen |= {name: (metadata | routing)[figure] for name, figure in alternatives.items()}
     metadata["best"] = min(kinds, key=lambda kind: scores[kind]["log_loss"])
     metadata |= {"events": len(known), "events_of_all_regimes": len(known.everything), **routing}
-    seen = {kind: scores[kind]["log_loss"] for kind in kinds}
-    # The routing that was chosen has its expert's own score.
-    for other in {"soft", "hard"} - {routing.get("routing")} if routing else ():
-        seen[f"{other} routing"] = routing[f"routing_{other}_log_loss"]
-    record_choices(work, "specialists", analyst_dataset.sha256, seen)
     value = {**files, "out_of_fold.parquet": pd.DataFrame(predictions), "recipes.json": recipes}
     return Result(value, metadata)
+
+
+def _alternatives(kinds: list[str]) -> dict[str, str]:
+    """What is chosen among, and the figure that scores it; an expert that can route is two."""
+    from ares_assets.analyst.experts.base import get_expert
+
+    found: dict[str, str] = {}
+    for kind in kinds:
+        if "soft" in get_expert(kind).default_parameters():
+            found |= {f"{kind}, {way}": f"routing_{way}_log_loss" for way in ("soft", "hard")}
+        else:
+            found[kind] = f"{kind}_log_loss"
+    return found
 
 
 def _predicted(

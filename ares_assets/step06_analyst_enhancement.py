@@ -27,10 +27,12 @@ def enhanced_analysts(
     from ares_assets.analyst.dataset import everything_of
     from ares_assets.analyst.enhancement import enhance
     from ares_assets.analyst.scores import auc, log_loss
+    from ares_assets.counted_trials import record_training
 
     known = everything_of(analyst_dataset.load(), "development")
     own = known.own
     settings = work.settings.analyst
+    record_training(work, analyst_dataset)
     trials = _TrialNotes(work, analyst_dataset.sha256)
     found = enhance(
         known,
@@ -48,6 +50,7 @@ def enhanced_analysts(
     predicted, files = _train(work, known, found.kind, found.parameters, found.features)
     metadata = {
         "trials": len(found.trials),
+        "distinct_sets": len(trials.keys),
         "kept": found.kept,
         "finding": found.reason,
         "kind": found.kind,
@@ -76,11 +79,12 @@ class _TrialNotes:
     """
 
     def __init__(self, work: Work, data: str) -> None:
-        from ares_assets.counted_trials import study_prefix
+        from ares_assets.counted_trials import choice_identity, study_prefix
         from ares_resources.backtesting.trial_records import TrialRecords
 
         self._work = work
-        self._identity = (data, work.seed, work.settings.canonical())
+        self._identity = choice_identity(work, data)
+        self.keys: set[str] = set()
         self._records = TrialRecords(work.workspace.ledger, f"{study_prefix(work)}enhancement")
 
     def note(
@@ -91,6 +95,7 @@ class _TrialNotes:
 
         # A point that comes to another value (by other code) is another trial for ``TrialRecords``.
         key = cache_key((self._identity, parameters))
+        self.keys.add(key)
         if state == "RUNNING":
             self._records.begun([key])
             return

@@ -38,7 +38,7 @@ def analyst_ensemble(
     from ares_assets.analyst.ensemble import combine, seated_votes, select_ensemble
     from ares_assets.analyst.model import AnalystModel
     from ares_assets.analyst.scores import auc, log_loss
-    from ares_assets.counted_trials import record_choices
+    from ares_assets.counted_trials import choosing
 
     known, settings = examples_of(analyst_dataset.load(), "development"), work.settings.analyst
     specialists, enhanced = analyst_specialists.load(), enhanced_analysts.load()
@@ -47,17 +47,18 @@ def analyst_ensemble(
         kind: specialists["out_of_fold.parquet"][kind].to_numpy()
         for kind in sorted(settings.experts)
     }
-    chosen = select_ensemble(
-        votes,
-        known.labels,
-        known.weights,
-        known.rows,
-        known.t1_rows,
-        rounds=settings.ensemble_rounds,
-        maximum_q=settings.maximum_q_statistic,
-        embargo_bars=settings.embargo_bars,
-    )
-    record_choices(work, "weights", analyst_dataset.sha256, {"vote": chosen.log_loss})
+    with choosing(work, "weights", ["vote"], analyst_dataset, analyst_specialists) as seen:
+        chosen = select_ensemble(
+            votes,
+            known.labels,
+            known.weights,
+            known.rows,
+            known.t1_rows,
+            rounds=settings.ensemble_rounds,
+            maximum_q=settings.maximum_q_statistic,
+            embargo_bars=settings.embargo_bars,
+        )
+        seen["vote"] = chosen.log_loss
     seat = found["kind"] if found["kept"] and found["kind"] in chosen.weights else None
     if seat is not None:
         better = enhanced["out_of_fold.parquet"]["enhanced"].to_numpy()

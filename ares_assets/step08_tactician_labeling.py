@@ -20,7 +20,7 @@ def tactician_dataset(
     work: Work, market_data: Artifact, market_regimes: Artifact, analyst_ensemble: Artifact
 ) -> Result:
     """Meta-labels net of all costs, size and management targets, and what was known then."""
-    from ares_assets.market.roles import first_row, roles_of
+    from ares_assets.market.roles import development_span, first_row, roles_of
     from ares_assets.release.partition_model import make_signals
     from ares_assets.tactician.model import TacticianContext
     from ares_assets.tactician.outcomes import signal_outcomes
@@ -49,7 +49,8 @@ def tactician_dataset(
             settings.tactician.timeframes, context.timeframe
         ),
     }
-    return Result(value, {**_figures(labels), **used})
+    span = development_span(market_data.metadata, settings.window)
+    return Result(value, {**_figures(labels), **used, **span})
 
 
 def _figures(labels: pd.DataFrame) -> dict[str, Any]:

@@ -14,8 +14,12 @@ def tactician_specialists(work: Work, tactician_dataset: Artifact) -> Result:
     """Take classifiers by timeframe and kind, each with purged out-of-fold predictions."""
     import pandas as pd
 
-    from ares_assets.counted_trials import record_choices
-    from ares_assets.tactician.specialists import purged_splits, train_take_specialists
+    from ares_assets.counted_trials import choosing
+    from ares_assets.tactician.specialists import (
+        purged_splits,
+        take_alternatives,
+        train_take_specialists,
+    )
     from ares_assets.tactician.tactician_ensemble import cross_fitted_stakes
     from ares_assets.tactician.utility import compare_policies, policy_utility
 
@@ -27,19 +31,19 @@ def tactician_specialists(work: Work, tactician_dataset: Artifact) -> Result:
         folds=settings.analyst.folds,
         embargo_bars=settings.analyst.embargo_bars,
     )
-    specialists = train_take_specialists(
-        labels,
-        {
-            name: data[f"features-{name}.parquet"]
-            for name in tactician_dataset.metadata["timeframes"]
-        },
-        labels["weight"].to_numpy(),
-        splits=splits,
-        seed=work.seed,
-        threads=settings.threads,
-    )
-    seen = {one.name: one.log_loss for one in specialists}
-    record_choices(work, "tacticians", tactician_dataset.sha256, seen)
+    timeframes = tactician_dataset.metadata["timeframes"]
+    planned = take_alternatives(labels, timeframes)
+    with choosing(work, "tacticians", planned, tactician_dataset) as seen:
+        specialists = train_take_specialists(
+            labels,
+            {name: data[f"features-{name}.parquet"] for name in timeframes},
+            labels["weight"].to_numpy(),
+            splits=splits,
+            seed=work.seed,
+            threads=settings.threads,
+        )
+        # One that came out constant has another name than was planned, but the same place.
+        seen |= {name: one.log_loss for name, one in zip(planned, specialists, strict=True)}
     votes = pd.DataFrame({one.name: one.model.out_of_fold for one in specialists})
     best = min(specialists, key=lambda one: one.log_loss)
     honest = cross_fitted_stakes(

@@ -24,7 +24,7 @@ def tactician_ensemble(
     work: Work, market_data: Artifact, tactician_dataset: Artifact, tactician_specialists: Artifact
 ) -> Result:
     """Weights, threshold and band, timing, size rule and management, all judged out of fold."""
-    from ares_assets.counted_trials import record_choices
+    from ares_assets.counted_trials import choosing
     from ares_assets.tactician.coordination import against_trade
     from ares_assets.tactician.rules import judge_rules
     from ares_assets.tactician.specialists import purged_splits
@@ -38,24 +38,24 @@ def tactician_ensemble(
     )
     names = tactician_dataset.metadata["timeframes"]
     features = {name: data[f"features-{name}.parquet"] for name in names}
-    ensemble = combine_tacticians(
-        labels,
-        {name: votes[name].to_numpy() for name in votes.columns},
-        minimum_trades=work.settings.search.minimum_trades,
-    )
-    rules = judge_rules(
-        labels,
-        features,
-        ensemble,
-        base_timeframe=market_data.metadata["timeframe"],
-        splits=splits,
-        costs=work.settings.costs,
-        settings=work.settings.tactician,
-        confidence=analyst.gain_confidence,
-        seed=work.seed,
-        threads=work.settings.threads,
-    )
-    record_choices(work, "tactics", tactician_dataset.sha256, dict.fromkeys(ALTERNATIVES))
+    with choosing(work, "tactics", ALTERNATIVES, tactician_dataset, tactician_specialists):
+        ensemble = combine_tacticians(
+            labels,
+            {name: votes[name].to_numpy() for name in votes.columns},
+            minimum_trades=work.settings.search.minimum_trades,
+        )
+        rules = judge_rules(
+            labels,
+            features,
+            ensemble,
+            base_timeframe=market_data.metadata["timeframe"],
+            splits=splits,
+            costs=work.settings.costs,
+            settings=work.settings.tactician,
+            confidence=analyst.gain_confidence,
+            seed=work.seed,
+            threads=work.settings.threads,
+        )
     model = _model(trained, ensemble, rules)
     slowest = rules.coordination.timeframe
     decided = labels[["row", "probability", "net_return", "settled_row"]].assign(

@@ -24,24 +24,26 @@ def calibrated_confidence(
     """A calibrator fitted on the slice that no earlier step fitted on, and conformal sets."""
     from ares_assets.analyst.dataset import examples_of
     from ares_assets.analyst.model import AnalystModel
-    from ares_assets.counted_trials import record_choices
+    from ares_assets.counted_trials import choosing
     from ares_assets.evidence.calibration import choose_calibrator
     from ares_assets.evidence.jsonable import jsonable
 
     known = examples_of(analyst_dataset.load(), "calibration")
     raw = AnalystModel.from_files(analyst_ensemble.load()).probability(known.features)
     settings = work.settings.calibration
-    calibrator, report = choose_calibrator(
-        raw,
-        known.labels,
-        known.weights,
-        known.rows,
-        known.t1_rows,
-        settings.methods,
-        bins=settings.bins,
-        seed=work.seed,
-    )
-    record_choices(work, "calibrators", analyst_dataset.sha256, report.get("scores") or {})
+    methods = settings.methods
+    with choosing(work, "calibrators", methods, analyst_dataset, analyst_ensemble) as seen:
+        calibrator, report = choose_calibrator(
+            raw,
+            known.labels,
+            known.weights,
+            known.rows,
+            known.t1_rows,
+            methods,
+            bins=settings.bins,
+            seed=work.seed,
+        )
+        seen |= report.get("scores") or {}
     sets = _conformal(report, raw, known, settings.coverage)
     degraded = (f"calibration: {report['degraded']}",) if report["degraded"] else ()
     value = {

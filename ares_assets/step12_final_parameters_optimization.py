@@ -51,9 +51,11 @@ def final_parameters(
     """The chosen parameters, every trial, and the whole model that steps 13 to 16 use."""
     from dataclasses import replace
 
+    from ares_assets.counted_trials import record_training
     from ares_assets.release.search_report import search_metadata, trial_table
     from ares_resources.backtesting.ledger_held import held_open
 
+    record_training(work, analyst_dataset)
     draft = draft_model(
         work, market_data, analyst_ensemble, tactician_ensemble, calibrated_confidence
     )
@@ -77,6 +79,7 @@ def final_parameters(
     }
     metadata = {
         **search_metadata(found, patience=_patience(work)),
+        "distinct_sets": len(set(sets)),
         "never_trades": never,
         "decisions": len(bars.decisions),
         "largest_size_multiple": space["size_multiple"].high,

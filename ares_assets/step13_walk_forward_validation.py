@@ -28,7 +28,7 @@ def walk_forward_report(
     final_parameters: Artifact,
 ) -> Result:
     """The frozen model and its refits on the holdout, with drift and CPCV beside them."""
-    from ares_assets.counted_trials import record_look
+    from ares_assets.counted_looks import record_look, sight_key
     from ares_assets.pictures import equity_picture
     from ares_assets.release.combinatorial import judge_combinatorial
     from ares_assets.release.holdout import judge_frozen
@@ -53,7 +53,9 @@ def walk_forward_report(
     }
     frozen = judge_frozen(case)
     # At once: a look at the holdout counts even if nothing comes of the rest of this step.
-    record_look(work, final_parameters, market_data, case.first_row, frozen.report)
+    sharpe = frozen.report["performance"]["sharpe"]
+    sight = sight_key(final_parameters, market_data, case.first_row, sharpe)
+    record_look(work, market_data, sight, sharpe)
     refits = judge_refits(
         case,
         refits=settings.validation.refits,
@@ -83,6 +85,8 @@ def walk_forward_report(
         "first_row": case.first_row,
         "history_row": case.history_row,
         "window_end_ms": market_data.metadata["window_end_ms"],
+        "holdout_start_ms": int(case.frame["timestamp"].iloc[case.first_row]),
+        "sight": sight,
     }
     metadata = {**_key_numbers(report), **where, "picture": picture}
     # Metadata enters the keys of later steps; seconds differ from run to run.

@@ -2,7 +2,7 @@
 
 Belongs here: reading, calling resampling, deflation and stress, key numbers.  Does not belong
 here: the statistics (``evidence/``), the stressed backtests (``release/stress_tests.py``) and
-what counts as a trial (``counted_trials.py``).
+counting trials and looks (``ledger_counts.py``).
 """
 
 from __future__ import annotations
@@ -11,39 +11,15 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ares_assets.counted_trials import study_prefix
 from ares_assets.engine import Result, StepSpec, Work
+from ares_assets.ledger_counts import losses_in_words, trial_count
 from ares_resources.storage.artifacts import Artifact
 
 if TYPE_CHECKING:
     import numpy as np
 
-_SEARCHES = {"enhanced_analysts": "enhancement", "final_parameters": "parameters"}
 _HOURS_A_YEAR = 24 * 365
 _HOUR_MS = 3_600_000
-
-
-def trial_count(work: Work, inputs: Mapping[str, Artifact]) -> str:
-    """What the ledger knows of this partition: every trial and look ever made in this home.
-
-    A ledger that knows fewer trials of a search than the present result was made with has lost
-    some; then those count too, and the loss forbids promotion.
-    """
-    study = study_prefix(work)
-    ledger = work.workspace.ledger
-    lost = sum(
-        max(0, inputs[asset].metadata["trials"] - ledger.count(f"{study}{search}"))
-        for asset, search in _SEARCHES.items()
-    )
-    return json.dumps(
-        {
-            "trials": ledger.count(study) + lost,
-            "lost": lost,
-            "variance": ledger.sharpe_variance(study),
-            # The present look is one, also where the ledger has lost it.
-            "looks": max(1, ledger.looks(study)),
-        }
-    )
 
 
 def monte_carlo_report(
@@ -54,15 +30,21 @@ def monte_carlo_report(
     walk_forward_report: Artifact,
 ) -> Result:
     """Bootstrap, stress and uncertainty of the holdout; PSR, DSR, PBO and SPA by honest counts."""
+    from ares_assets.counted_looks import record_look
     from ares_assets.evidence.jsonable import jsonable
     from ares_assets.evidence.performance import aggregate_returns
     from ares_assets.release.claimed_equity import claimed_equity
     from ares_assets.release.partition_model import PartitionModel
     from ares_assets.release.stress_tests import stress_tests
 
+    settings, ledger = work.settings, json.loads(work.outside)
+    if not ledger["present_lost"]:
+        # Before any figure is known: by these requirements it may be another look than step
+        # 13's.  What was lost is not entered anew, or the loss would show only once.
+        seen = walk_forward_report.metadata
+        record_look(work, market_data, seen["sight"], seen["sharpe"])
     walk, searched = walk_forward_report.load(), final_parameters.load()
     model, frame = PartitionModel.from_files(searched), market_data.load()
-    settings, ledger = work.settings, json.loads(work.outside)
     returns = walk["returns.parquet"]
     net, stamps = returns["net_return"].to_numpy(), returns["timestamp"].to_numpy()
     _, daily = aggregate_returns(net, stamps)
@@ -93,9 +75,11 @@ def monte_carlo_report(
         ),
     }
     report = jsonable(report)
-    lost = f"the trial ledger has lost {ledger['lost']} trials of this partition"
-    degraded = (lost,) if ledger["lost"] else ()
-    return Result(report, _key_numbers(report), degraded)
+    counts = {
+        "looks_by_training": ledger["looks_by_training"],
+        "distinct_sets": final_parameters.metadata["distinct_sets"],
+    }
+    return Result({**report, **counts}, {**_key_numbers(report), **counts}, losses_in_words(ledger))
 
 
 def _resampled(work: Work, hourly: np.ndarray) -> dict[str, Any]:
@@ -221,7 +205,7 @@ def _doubt_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
     band = report["uncertainty"]["interval"] or {}
     return {
         "overfitting": overfitting["probability"],
-        "overfitting_loss": overfitting["loss_probability"],
+        "loss_probability": overfitting["loss_probability"],
         "search_p_value": (report["search"]["spa"] or {}).get("consistent"),
         "front_p_value": (front["spa"] or {}).get("consistent"),
         "front_beats_no_trade": None
@@ -244,7 +228,8 @@ SPEC = StepSpec(
     group="evidence",
     kind="report",
     inputs=("market_data", "enhanced_analysts", "final_parameters", "walk_forward_report"),
-    uses=("search", "validation"),
+    # By other requirements it is another look, although no figure depends on the gate.
+    uses=("gate", "search", "validation"),
     function=monte_carlo_report,
     fingerprint=trial_count,
 )

@@ -46,6 +46,9 @@ class _NoLedger:
     def record(self, study: str, entries: object) -> None:
         """Nothing."""
 
+    def record_training(self, prefix: str, key: str, reach_ms: int) -> None:
+        """Nothing."""
+
 
 def made_otherwise(stored: Stored, step: str, instead: Mapping[str, Any]) -> str | None:
     """What the step makes of these inputs that is not what it stored; None where all is.

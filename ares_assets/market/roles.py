@@ -43,6 +43,12 @@ def cuts_of(window: Mapping[str, Any], settings: WindowSettings) -> tuple[int, i
     )
 
 
+def development_span(window: Mapping[str, Any], settings: WindowSettings) -> dict[str, int]:
+    """``window_start_ms`` and ``development_end_ms``, exclusive; as figures of a step."""
+    end, _ = cuts_of(window, settings)
+    return {"window_start_ms": int(window["window_start_ms"]), "development_end_ms": end}
+
+
 def first_row(roles: np.ndarray, role: str) -> int:
     """The first row of a role; the number of rows if it has none."""
     found = np.flatnonzero(roles == role)

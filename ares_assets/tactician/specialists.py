@@ -6,7 +6,7 @@ belong here: the wait classifier (``timing.py``), thresholds (``utility.py``), c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -187,6 +187,14 @@ def train_take_specialists(
             name = f"{timeframe}_{model.fitted.kind}"
             specialists.append(TakeSpecialist(name, timeframe, model, loss, float(base.mean())))
     return specialists
+
+
+def take_alternatives(
+    labels: pd.DataFrame, timeframes: Iterable[str], kinds: Sequence[str] = KINDS
+) -> list[str]:
+    """What :func:`train_take_specialists` will train, ``<timeframe>_<kind>``, in its order."""
+    used = _kinds_for(labels["take"].to_numpy(np.int64), kinds)
+    return [f"{timeframe}_{kind}" for timeframe in sorted(timeframes) for kind in used]
 
 
 def _kinds_for(take: np.ndarray, kinds: Sequence[str]) -> list[str]:

@@ -1,8 +1,8 @@
 """The ledger of trials: every parameter set ever looked at counts against the result.
 
 Belongs here: recording trials for good, from any number of processes, and counting them;
-looks at a holdout stand in studies of their own.  Does not belong here: what a trial is, and
-the statistics that use the count.
+looks at a holdout, and how far trainings reached, stand in studies of their own.  Does not
+belong here: what a trial or a look is, and the statistics that use the count.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ STATES = ("complete", "cached", "pruned", "failed", "killed")
 
 LOOKS = "holdout"
 """Last part of the name of a study of holdout looks: ``<prefix>holdout``."""
+
+TRAININGS = "trainings"
+"""Last part of the name of a study of how far trainings reached: ``<prefix>trainings``."""
+
+_KEPT = {LOOKS: "looks at the holdout", TRAININGS: "the reach of trainings"}
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS trials (
@@ -72,9 +77,9 @@ class TrialLedger:
     A trial is a (study, key): recording it again, whatever its state, does not count it
     again.  ``key`` must identify data and parameters.  Nothing is ever removed.
 
-    Trials are what was chosen among on development; a look at the holdout is not one of them.
-    Looks have their own study, own count and no part in the trials' Sharpe ratios, which are
-    those of other bars.
+    Trials are what was chosen among on development; a look at the holdout is not one of them,
+    nor is a training.  Both have their own study, own count and no part in the trials' Sharpe
+    ratios, which are those of other bars.
     """
 
     def __init__(self, path: Path) -> None:
@@ -93,43 +98,47 @@ class TrialLedger:
         ------
         BadInput
             For an unknown state, an empty study or key, a Sharpe ratio that is not finite, or
-            a study that is kept for holdout looks.
+            a study that is kept for holdout looks or trainings.
         DataConflict
             If a trial is already recorded in the same state with other values.
         """
         if not study:
             raise BadInput("a trial needs the name of its study, not ''")
-        if _is_of_looks(study):
-            raise BadInput(f"study {study!r} is kept for looks at the holdout; choose another name")
+        if (last := _last_part(study)) in _KEPT:
+            raise BadInput(f"study {study!r} is kept for {_KEPT[last]}; choose another name")
         return self._append_all(study, entries)
 
-    def record_look(
-        self, prefix: str, *, parameters: str, data: str, first_row: int, sharpe: float | None
-    ) -> bool:
+    def record_look(self, prefix: str, key: str, sharpe: float | None) -> bool:
         """Append a look at the holdout of the studies with this prefix; whether it is a new one.
 
-        ``parameters`` and ``data`` are content hashes of the judged model and of the bars,
-        ``first_row`` the first row judged, ``sharpe`` what was seen (annual; None where it
-        could not be measured).  The same model on the same bars, seen to do the same, is one
-        look however often it is run.
+        ``key`` must identify what was judged, and by what; ``sharpe`` is what was seen (annual;
+        None where it could not be measured).
         """
-        from ares_resources.hashing import cache_key
+        return self._append_all(f"{prefix}{LOOKS}", [(key, "complete", [], sharpe)]) == 1
 
-        identity = (parameters, data, int(first_row), None if sharpe is None else float(sharpe))
-        entry: Record = (cache_key(identity), "complete", [], sharpe)
-        return self._append_all(f"{prefix}{LOOKS}", [entry]) == 1
+    def record_training(self, prefix: str, key: str, reach_ms: int) -> bool:
+        """Append how far a training's development reached, ms UTC; whether it is a new one."""
+        return self._append_all(f"{prefix}{TRAININGS}", [(key, "complete", [reach_ms], None)]) == 1
+
+    def look_keys(self, prefix: str) -> list[str]:
+        """The keys of the looks at the holdout of the studies with exactly this prefix."""
+        return [one.key for one in self.entries(f"{prefix}{LOOKS}")]
+
+    def trainings(self, prefix: str) -> dict[str, int]:
+        """How far the development of each recorded training reached, ms UTC, by key."""
+        return {one.key: int(one.values[0]) for one in self.entries(f"{prefix}{TRAININGS}")}
 
     def count(self, prefix: str = "") -> int:
-        """Trials of all studies whose name starts with ``prefix``, each once; without looks."""
-        return sum(n for study, n in self._counted(prefix) if not _is_of_looks(study))
+        """Trials of all studies whose name starts with ``prefix``, each once; no looks."""
+        return sum(n for study, n in self._counted(prefix) if _last_part(study) not in _KEPT)
 
     def looks(self, prefix: str = "") -> int:
         """Looks at holdouts in all studies whose name starts with ``prefix``, each once."""
-        return sum(n for study, n in self._counted(prefix) if _is_of_looks(study))
+        return sum(n for study, n in self._counted(prefix) if _last_part(study) == LOOKS)
 
     def sharpes(self, prefix: str = "") -> np.ndarray:
         """float64: the trials' recorded Sharpe ratios, in the order of study and key."""
-        trials = (entry for entry in self._standing(prefix) if not _is_of_looks(entry.study))
+        trials = (one for one in self._standing(prefix) if _last_part(one.study) not in _KEPT)
         known = (entry.sharpe for entry in trials)
         return np.array([sharpe for sharpe in known if sharpe is not None], dtype=np.float64)
 
@@ -143,7 +152,7 @@ class TrialLedger:
         return [entry for entry in self._standing(study) if entry.study == study]
 
     def studies(self) -> dict[str, int]:
-        """Trials, and looks, by study, sorted by name."""
+        """Trials, looks and trainings, by study, sorted by name."""
         with self._open() as database:
             return dict(database.execute(_STUDIES).fetchall())
 
@@ -182,8 +191,8 @@ class TrialLedger:
             raise CorruptArtifact(f"trial ledger {self.path} is damaged: {error}") from error
 
 
-def _is_of_looks(study: str) -> bool:
-    return study.rpartition("/")[2] == LOOKS
+def _last_part(study: str) -> str:
+    return study.rpartition("/")[2]
 
 
 def _row(study: str, entry: Record) -> tuple[str, str, int, str, float | None]:

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -231,13 +231,17 @@ class ArtifactStore:
         pointer = self._mode_pointer(place, mode)
         return pointer.stat().st_mtime if pointer.is_file() else None
 
-    def with_content(self, place: Place, sha256: str) -> Artifact | None:
-        """An artifact of the place that holds this content, if one is still there."""
+    def everything_at(self, place: Place) -> Iterator[Artifact]:
+        """All artifacts of the place that are still there, in the order of their keys."""
         for folder in sorted(place.below(self.root).glob("*/")):
             artifact = self.find(place, folder.name)
-            if artifact is not None and artifact.sha256 == sha256:
-                return artifact
-        return None
+            if artifact is not None:
+                yield artifact
+
+    def with_content(self, place: Place, sha256: str) -> Artifact | None:
+        """An artifact of the place that holds this content, if one is still there."""
+        found = self.everything_at(place)
+        return next((artifact for artifact in found if artifact.sha256 == sha256), None)
 
     def _mode_pointer(self, place: Place, mode: str) -> Path:
         return place.below(self.root) / f"{mode}.pointer"

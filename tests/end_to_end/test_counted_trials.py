@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.partition_runs import again, trained
+from helpers.partition_runs import CLOCK, again, trained
 
 from ares_assets.engine import Request
 from ares_assets.stored import Stored
@@ -29,11 +30,10 @@ def ledger(root: Path) -> TrialLedger:
     return TrialLedger(Home(root).ledger)
 
 
-def calibrated_by(stored: Stored, method: str) -> Stored:
-    """The same run, asked for with another calibrator."""
+def asked_with(stored: Stored, **changes: Any) -> Stored:
+    """The same run, asked for with other settings."""
     found, old = Stored(stored), stored.request
-    tree = {"tracking": {"enabled": False}, "calibration": {"methods": [method]}}
-    settings = load_settings(tree, mode="blank")
+    settings = load_settings({"tracking": {"enabled": False}, **changes}, mode="blank")
     found.request = Request(old.symbol, old.regime, settings, old.as_of_ms, old.offline, "run")
     found.workspace = stored.workspace
     return found
@@ -51,9 +51,10 @@ def test_what_the_steps_chose_among_is_in_the_ledger(whole: tuple[Stored, Path])
         "calibrators": studies["calibrators"],
         "parameters": stored["final_parameters"].metadata["trials"],
         "holdout": 1,
+        "trainings": 1,
     }
     told = stored["monte_carlo_report"].metadata
-    assert told["trials"] == sum(studies.values()) - 1
+    assert told["trials"] == sum(studies.values()) - 2
     assert told["holdout_looks"] == 1
 
 
@@ -82,7 +83,7 @@ def test_three_calibrators_are_three_looks_and_the_same_again_is_none(
     stored, _ = whole
     counts, trials = [], []
     for method in ("identity", "platt", "isotonic", "identity"):
-        found = again(calibrated_by(stored, method), tmp_path, 11, 14)
+        found = again(asked_with(stored, calibration={"methods": [method]}), tmp_path, 11, 14)
         counts.append(found["monte_carlo_report"].metadata["holdout_looks"])
         trials.append(found["monte_carlo_report"].metadata["trials"])
     assert counts == [1, 2, 3, 3]
@@ -106,3 +107,114 @@ def test_a_look_counts_even_if_the_step_comes_to_no_end(
     assert ledger(tmp_path).looks(PREFIX) == 1
     again(whole[0], tmp_path, 13, 13)
     assert ledger(tmp_path).looks(PREFIX) == 1
+
+
+def with_the_trials_of(root: Path, fresh: Path) -> Path:
+    """A home that knows the trials of another and none of its results."""
+    Home(fresh).create()
+    for path in root.glob(f"{Home(root).ledger.name}*"):
+        shutil.copy(path, fresh)
+    return fresh
+
+
+def test_a_threshold_lowered_after_the_verdict_is_another_look_at_the_same_report(
+    whole: tuple[Stored, Path], tmp_path: Path
+) -> None:
+    stored, root = whole
+    with_the_trials_of(root, tmp_path)
+    looks = []
+    for gate in ({}, {"maximum_overfitting": 0.9}, {"maximum_overfitting": 0.9}, {}):
+        asked = asked_with(again(stored, tmp_path, 13, 13), gate=gate)
+        found = again(asked, tmp_path, 14, 14)["monte_carlo_report"]
+        looks.append(found.metadata["holdout_looks"])
+        assert found.degraded == []
+    assert looks == [1, 2, 2, 2]
+
+
+def test_a_ledger_that_lost_the_look_is_noticed_each_time(
+    whole: tuple[Stored, Path], tmp_path: Path
+) -> None:
+    """The report of step 13 stands, so its look must have been entered: here, elsewhere."""
+    for _ in range(2):
+        found = again(whole[0], tmp_path, 14, 14)["monte_carlo_report"]
+        assert found.metadata["holdout_looks"] == 1
+        assert "the trial ledger has lost 1 look at the holdout of this partition" in (
+            found.degraded
+        )
+
+
+def test_a_lost_ledger_and_a_new_seed_do_not_make_a_first_look(
+    whole: tuple[Stored, Path], tmp_path: Path
+) -> None:
+    again(whole[0], tmp_path, 13, 13)
+    for path in tmp_path.glob("trials.db*"):
+        path.unlink()
+    found = again(asked_with(whole[0], seed=8), tmp_path, 11, 14)["monte_carlo_report"]
+    assert found.metadata["holdout_looks"] == 2
+    assert any("lost 1 look " in reason for reason in found.degraded)
+
+
+def test_bars_that_a_later_window_was_developed_on_are_no_longer_unseen(
+    whole: tuple[Stored, Path], tmp_path: Path
+) -> None:
+    stored, root = whole
+    with_the_trials_of(root, tmp_path)
+    five_days = 5 * 86_400_000
+    for seed in (1, 2):
+        trained(tmp_path, last=5, as_of_ms=CLOCK + five_days, seed=seed)
+    counts = []
+    for _ in range(2):
+        told = again(stored, tmp_path, 13, 14)["monte_carlo_report"].metadata
+        counts.append((told["holdout_looks"], told["looks_by_training"]))
+    assert counts == [(3, 2)] * 2
+    # Forward in time, as the sensor asks for: what was developed on lies before the holdout.
+    later = trained(tmp_path, as_of_ms=CLOCK + five_days, last=14)
+    assert later["monte_carlo_report"].metadata["looks_by_training"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "trials"),
+    [
+        (
+            {
+                "enhanced_training_manager": {"blank": {"max_trials": 10}},
+                "search": {
+                    "enter_margin": [0.02, 0.02],
+                    "stop_width": [2.0, 2.0],
+                    "target_width": [3.0, 3.0],
+                    "size_multiple": [1.0, 1.0],
+                },
+            },
+            10,
+        ),
+        ({"enhanced_training_manager": {"blank": {"max_trials": 1}}}, 1),
+    ],
+)
+def test_a_search_with_nothing_to_choose_has_one_set_and_has_lost_none(
+    whole: tuple[Stored, Path], tmp_path: Path, changes: dict[str, Any], trials: int
+) -> None:
+    stored, root = whole
+    with_the_trials_of(root, tmp_path)
+    found = again(asked_with(stored, **changes), tmp_path, 12, 14)
+    assert found["final_parameters"].metadata["trials"] == trials
+    assert found["final_parameters"].metadata["distinct_sets"] == 1
+    report = found["monte_carlo_report"]
+    assert report.metadata["distinct_sets"] == report.load()["distinct_sets"] == 1
+    assert report.metadata["overfitting"] is None
+    assert report.metadata["loss_probability"] is None
+    assert not any("lost" in reason for reason in report.degraded)
+
+
+def test_a_look_by_new_requirements_is_entered_into_a_ledger_that_was_restored(
+    whole: tuple[Stored, Path], tmp_path: Path
+) -> None:
+    """Counts alone would find the result by other requirements, and enter nothing."""
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    stored = again(whole[0], home, 13, 13)
+    with_the_trials_of(home, copy)
+    for limit in (0.8, 0.9):
+        for path in home.glob("trials.db*"):
+            path.unlink()
+        with_the_trials_of(copy, home)
+        again(asked_with(stored, gate={"maximum_overfitting": limit}), home, 14, 14)
+        assert ledger(home).looks(PREFIX) == 2

@@ -31,37 +31,39 @@ def test_each_trial_counts_once_whatever_became_of_it(tmp_path):
     assert ledger.studies() == {"a/one": len(STATES), "a/two": 2, "b": 1}
 
 
-LOOK = {"parameters": "m", "data": "d", "first_row": 7, "sharpe": 1.5}
-
-
 def test_a_look_at_the_holdout_counts_once_and_apart_from_the_trials(tmp_path):
     ledger = TrialLedger(tmp_path / "trials.db")
     ledger.record("A/bull/parameters", [("k1", "complete", [1.0], 1.0), ("k2", "pruned", [], None)])
     assert ledger.looks("A/bull/") == 0
-    assert ledger.record_look("A/bull/", **LOOK) is True
-    assert ledger.record_look("A/bull/", **LOOK) is False
-    assert (ledger.looks("A/bull/"), ledger.count("A/bull/")) == (1, 2)
-    assert ledger.studies() == {"A/bull/holdout": 1, "A/bull/parameters": 2}
-    (seen,) = ledger.entries("A/bull/holdout")
-    assert (seen.state, seen.sharpe) == ("complete", 1.5)
+    assert ledger.record_look("A/bull/", "look", 1.5) is True
+    assert ledger.record_look("A/bull/", "look", 1.5) is False
+    assert ledger.record_look("A/bull/", "another", None) is True
+    assert (ledger.looks("A/bull/"), ledger.count("A/bull/")) == (2, 2)
+    assert ledger.look_keys("A/bull/") == ["another", "look"]
+    assert ledger.studies() == {"A/bull/holdout": 2, "A/bull/parameters": 2}
+    unseen, seen = ledger.entries("A/bull/holdout")
+    assert (seen.state, seen.sharpe, unseen.sharpe) == ("complete", 1.5, None)
 
 
-@pytest.mark.parametrize(
-    "change", [{"parameters": "other"}, {"data": "other"}, {"first_row": 8}, {"sharpe": None}]
-)
-def test_another_model_other_bars_or_another_figure_is_another_look(tmp_path, change):
+def test_a_training_is_kept_with_its_reach_and_is_neither_a_trial_nor_a_look(tmp_path):
     ledger = TrialLedger(tmp_path / "trials.db")
-    ledger.record_look("A/bull/", **LOOK)
-    assert ledger.record_look("A/bull/", **{**LOOK, **change}) is True
-    assert ledger.looks("A/bull/") == 2
+    end = 1_704_067_200_000
+    assert ledger.record_training("A/bull/", "t", end) is True
+    assert ledger.record_training("A/bull/", "t", end) is False
+    assert ledger.record_training("A/bull/", "later", end + 1) is True
+    ledger.record_training("A/bear/", "t", 7)
+    assert ledger.trainings("A/bull/") == {"later": end + 1, "t": end}
+    assert (ledger.count(), ledger.looks(), ledger.sharpes().size) == (0, 0, 0)
+    with pytest.raises(DataConflict):
+        ledger.record_training("A/bull/", "t", end + 1)
 
 
 def test_looks_are_those_of_the_prefix_and_have_no_part_in_the_variance(tmp_path):
     ledger = TrialLedger(tmp_path / "trials.db")
     trials = [("a", "complete", [], 1.0), ("b", "complete", [], 3.0)]
     ledger.record("A/bull/parameters", trials)
-    ledger.record_look("A/bull/", **{**LOOK, "sharpe": 100.0})
-    ledger.record_look("A/bear/", **LOOK)
+    ledger.record_look("A/bull/", "look", 100.0)
+    ledger.record_look("A/bear/", "look", 1.5)
     assert ledger.looks("A/bull/") == 1
     assert ledger.looks("A/") == ledger.looks() == 2
     assert ledger.count() == 2
@@ -74,6 +76,8 @@ def test_a_trial_cannot_hide_among_the_looks(tmp_path):
     for study in ("holdout", "A/bull/holdout"):
         with pytest.raises(BadInput, match="kept for looks"):
             ledger.record(study, [("k", "complete", [], None)])
+    with pytest.raises(BadInput, match="kept for the reach of trainings"):
+        ledger.record("A/bull/trainings", [("k", "complete", [], None)])
     assert ledger.record("A/bull/holdouts", [("k", "complete", [], None)]) == 1
     assert ledger.count() == 1
 
@@ -81,7 +85,7 @@ def test_a_trial_cannot_hide_among_the_looks(tmp_path):
 def _look_forever(path: Path, told) -> None:
     ledger = TrialLedger(path)
     for number in range(10**6):
-        ledger.record_look("A/", **{**LOOK, "first_row": number})
+        ledger.record_look("A/", str(number), 1.5)
         told.value = number
 
 

@@ -1,0 +1,205 @@
+"""A look is a model on bars by requirements; trainings that saw the bars, and lost looks, count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ares_assets.counted_looks import Looks, count_looks, record_look, sight_key
+from ares_assets.counted_trials import choosing, record_training
+from ares_assets.engine import Request, Work, place_of
+from ares_assets.steps import STEPS
+from ares_resources.home import Home
+from ares_resources.settings import load_settings
+from ares_resources.storage.artifacts import Artifact
+from ares_resources.symbols import SymbolKey
+from ares_resources.workspace import Workspace
+
+DAY = 86_400_000
+NOW = 19_700 * DAY
+SHARPE = 1.5
+STEP4, STEP13 = STEPS[3], STEPS[12]
+
+
+def work_in(root: Path, **tree: Any) -> Work:
+    home = Home(root)
+    home.create()
+    request = Request(
+        SymbolKey("ETHUSDT", "SIM"), "bull", load_settings(tree), None, False, "run-1"
+    )
+    return Work(STEP13, request, Workspace(home))
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    return work_in(tmp_path)
+
+
+def other(work: Work, **tree: Any) -> Work:
+    """The same home, asked with other settings."""
+    return work_in(work.workspace.home.root, **tree)
+
+
+def stored(work: Work, name: str, **metadata: Any) -> Artifact:
+    """An artifact whose content and key are those of its figures."""
+    (spec,) = (one for one in STEPS if one.name == name)
+    key = "".join(filter(str.isalnum, f"{sorted(metadata.items())}"))[:60] or "empty"
+    return work.workspace.store.publish(
+        place_of(spec, work.request),
+        key,
+        metadata,
+        kind="report",
+        inputs={},
+        metadata=metadata,
+        degraded=[],
+    )
+
+
+def bars(work: Work, end: int = NOW, days: int = 100) -> Artifact:
+    """What step 1 says of a window: development ends 30 days before ``end``, of 100."""
+    window = {"window_start_ms": end - days * DAY, "window_end_ms": end, "timeframe": "1m"}
+    return stored(work, "market_data", **window)
+
+
+def judged(work: Work, model: str, *, end: int = NOW, record: bool = True) -> Artifact:
+    """Step 13 on this model: its look, if it is to be recorded, and its report."""
+    market = bars(work, end)
+    sight = sight_key(stored(work, "final_parameters", model=model), market, 5, SHARPE)
+    if record:
+        record_look(work, market, sight, SHARPE)
+    return stored(work, STEP13.name, sight=sight, holdout_start_ms=end - 20 * DAY)
+
+
+def learnt(work: Work, end: int = NOW, days: int = 100) -> None:
+    """A training that came no further than its first choice."""
+    cut = end - round(0.3 * days) * DAY
+    record_training(
+        work,
+        stored(
+            work,
+            STEP4.name,
+            window_start_ms=end - days * DAY,
+            development_end_ms=cut,
+        ),
+    )
+
+
+def test_the_same_look_counts_once_and_another_model_counts_again(work: Work) -> None:
+    report = judged(work, "a")
+    for _ in range(2):
+        judged(work, "a")
+        assert count_looks(work, report) == Looks(1, 0, 0, present_lost=False)
+    assert count_looks(work, judged(work, "b")).total == 2
+    assert count_looks(work, report).total == 2
+
+
+@pytest.mark.parametrize(
+    "change", [{"gate": {"maximum_ruin": 0.2}}, {"validation": {"cost_stress": 1.1}}]
+)
+def test_other_requirements_are_another_look_before_and_after_it_is_entered(
+    work: Work, change: dict[str, Any]
+) -> None:
+    report, loosened = judged(work, "a"), other(work, **change)
+    assert count_looks(loosened, report).total == 2
+    assert count_looks(work, report).total == 1  # Counting enters nothing.
+    record_look(loosened, bars(work), report.metadata["sight"], SHARPE)
+    for asked in (work, loosened):
+        assert count_looks(asked, report) == Looks(2, 0, 0, present_lost=False)
+
+
+def test_other_figures_of_the_same_model_or_other_bars_are_another_look(work: Work) -> None:
+    model, market = stored(work, "final_parameters", model="a"), bars(work)
+    keys = {
+        sight_key(model, market, 5, SHARPE),
+        sight_key(model, market, 6, SHARPE),
+        sight_key(model, market, 5, None),
+        sight_key(model, bars(work, NOW + DAY), 5, SHARPE),
+        sight_key(stored(work, "final_parameters", model="b"), market, 5, SHARPE),
+    }
+    assert len(keys) == 5
+
+
+def test_trainings_whose_development_reached_into_the_holdout_are_looks(work: Work) -> None:
+    for seed in range(50):
+        learnt(other(work, seed=seed), NOW + 91 * DAY)
+        learnt(other(work, seed=seed), NOW + 91 * DAY)
+    learnt(work)
+    report = judged(work, "a")
+    for _ in range(2):
+        assert count_looks(work, report) == Looks(51, 0, 50, present_lost=False)
+    learnt(other(work, seed=1, threads=1), NOW + 91 * DAY)  # Threads are no setting of a model.
+    assert count_looks(work, report).total == 51
+
+
+def test_a_training_that_came_to_its_own_look_counts_by_that_alone(work: Work) -> None:
+    late = NOW + 91 * DAY
+    learnt(work, late)
+    judged(work, "late", end=late)
+    learnt(work)
+    assert count_looks(work, judged(work, "a")) == Looks(2, 0, 0, present_lost=False)
+
+
+def test_a_short_run_on_the_same_last_bars_counts_and_a_forward_retraining_does_not(
+    work: Work,
+) -> None:
+    learnt(work)
+    learnt(work, NOW + 5 * DAY)
+    report = judged(work, "forward", end=NOW + 5 * DAY)
+    assert count_looks(work, report).trained_on == 0
+    learnt(work, NOW + 5 * DAY, days=30)  # Its development ends 9 days before its end.
+    assert count_looks(work, report).trained_on == 1
+
+
+def test_the_holdout_begins_where_no_earlier_development_may_reach(work: Work) -> None:
+    report = judged(work, "a")
+    begins = report.metadata["holdout_start_ms"]
+    ledger = work.workspace.ledger
+    ledger.record_training("ETHUSDT.SIM/bull/", "to its first bar", begins)
+    ledger.record_training("ETHUSDT.SIM/bear/", "another partition", begins + DAY)
+    assert count_looks(work, report).trained_on == 0
+    ledger.record_training("ETHUSDT.SIM/bull/", "over its first bar", begins + 1)
+    assert count_looks(work, report).trained_on == 1
+
+
+def test_a_look_that_must_have_been_entered_and_is_not_is_lost_and_counts(work: Work) -> None:
+    report = judged(work, "a", record=False)
+    assert count_looks(work, report) == Looks(1, 1, 0, present_lost=True)
+
+
+def test_looks_that_only_stored_reports_tell_of_are_lost_and_count(work: Work) -> None:
+    for model in ("a", "b", "c"):
+        judged(work, model)
+    for path in work.workspace.home.root.glob("trials.db*"):
+        path.unlink()
+    anew = other(work)
+    assert count_looks(anew, judged(anew, "d")) == Looks(4, 3, 0, present_lost=False)
+
+
+def test_a_look_as_an_older_ledger_has_it_counts(work: Work) -> None:
+    work.workspace.ledger.record_look("ETHUSDT.SIM/bull/", "0123abcd", SHARPE)
+    assert count_looks(work, judged(work, "a")).total == 2
+
+
+def test_a_choice_counts_from_its_beginning_and_by_its_settings(work: Work) -> None:
+    step10 = replace(work, spec=STEPS[9])
+    data = stored(work, "tactician_dataset", window_start_ms=0, development_end_ms=DAY)
+    ledger, names = work.workspace.ledger, ["a", "b"]
+    with choosing(step10, "tactics", names, data) as seen:
+        assert ledger.count("ETHUSDT.SIM/bull/tactics") == 2
+        seen["a"] = 0.5
+    assert [one.values for one in ledger.entries("ETHUSDT.SIM/bull/tactics")] in (
+        [(0.5,), ()],
+        [(), (0.5,)],
+    )
+    changed = replace(
+        step10,
+        request=replace(
+            work.request, settings=load_settings({"tactician": {"drawdown_brake": 0.4}})
+        ),
+    )
+    with choosing(changed, "tactics", names, data):
+        pass
+    assert ledger.count("ETHUSDT.SIM/bull/tactics") == 4
