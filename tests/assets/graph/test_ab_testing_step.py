@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from ares_assets.evidence.power import detectable_sharpe
 from ares_assets.release_checks import release_gate_holds
 from ares_assets.step15_ab_testing import ab_test_report
+from ares_assets.step15_rivals import faced_state
 from ares_assets.stored import Stored
 from ares_resources.errors import AresError
 from ares_resources.settings import load_settings
@@ -32,12 +34,20 @@ class Fake:
     value: Any = None
     metadata: dict[str, Any] = field(default_factory=dict)
     degraded: list[str] = field(default_factory=list)
+    sha256: str = "a"
 
     def load(self) -> Any:
         return self.value
 
 
-def _inputs(daily_edge: float, days: int, *, begins_at: int = 0, trades: int = 200) -> Stored:
+def _inputs(
+    daily_edge: float,
+    days: int,
+    *,
+    begins_at: int = 0,
+    trades: int = 200,
+    releases: Path = Path("nothing was ever released here"),
+) -> Stored:
     rng = np.random.default_rng(5)
     bars = FIRST_ROW + 24 * days
     stamps = 19_000 * DAY_MS + (np.arange(bars) + begins_at) * HOUR_MS
@@ -52,8 +62,9 @@ def _inputs(daily_edge: float, days: int, *, begins_at: int = 0, trades: int = 2
         "trades": trades,
         "sharpe": 5.0 if trades else None,
         "drift_alarms": 0,
-        "drift_chance": 1.0,
+        "drift_level": 0.05,
         "drift_unjudged": None,
+        "drift_blocks": 150,
     }
     luck = {
         "deflated_sharpe_development": 0.99,
@@ -61,6 +72,10 @@ def _inputs(daily_edge: float, days: int, *, begins_at: int = 0, trades: int = 2
         "holdout_looks": 2,
         "trials": 40,
         "overfitting": 0.1,
+        "loss_probability": 0.0,
+        "distinct_sets": 40,
+        "sharpe_development": 3.0,
+        "backtest_days": 255,
         "ruin_share": 0.0,
         "return_costs_stressed": 0.1,
         "return_latency_stressed": 0.1,
@@ -74,17 +89,29 @@ def _inputs(daily_edge: float, days: int, *, begins_at: int = 0, trades: int = 2
         walk_forward_report=Fake({"returns.parquet": returns}, walk),  # type: ignore[arg-type]
         monte_carlo_report=Fake(None, luck),  # type: ignore[arg-type]
     )
-    stored.request = SimpleNamespace(settings=load_settings({}))  # type: ignore[assignment]
+    _ask(stored, {})
+    stored.workspace = SimpleNamespace(  # type: ignore[assignment]
+        home=SimpleNamespace(releases=releases)
+    )
     return stored
 
 
+def _ask(stored: Stored, overrides: dict[str, Any]) -> None:
+    stored.request = SimpleNamespace(  # type: ignore[assignment]
+        settings=load_settings(overrides), symbol=SimpleNamespace(folder="X"), regime="bull"
+    )
+
+
 def _tested(stored: Stored) -> tuple[dict[str, Any], dict[str, Any]]:
-    work = SimpleNamespace(settings=stored.settings, outside="none")
+    work: Any = SimpleNamespace(
+        settings=stored.settings, workspace=stored.workspace, request=stored.request
+    )
+    work.outside = faced_state(work, stored)
     names = ("market_data", "final_parameters", "walk_forward_report", "monte_carlo_report")
-    result = ab_test_report(work, *(stored[name] for name in names))  # type: ignore[arg-type]
+    result = ab_test_report(work, *(stored[name] for name in names))
     report = json.loads(json.dumps(result.value, allow_nan=False))
     stored["ab_test_report"] = Fake(report, dict(result.metadata))  # type: ignore[assignment]
-    released = {"verdict": report["verdict"]}
+    released = {"verdict": report["verdict"], "judged_against": report["champion"]}
     stored["model_release"] = Fake(None, released)  # type: ignore[assignment]
     return report, dict(result.metadata)
 
@@ -162,8 +189,7 @@ def test_too_little_evidence_is_told_in_days_of_holdout_and_window(
 
 def test_the_level_follows_the_settings() -> None:
     stored = _inputs(0.006, 73)
-    settings = load_settings({"validation": {"confidence": 0.99}})
-    stored.request = SimpleNamespace(settings=settings)  # type: ignore[assignment]
+    _ask(stored, {"validation": {"confidence": 0.99}})
     report, _ = _tested(stored)
     assert report["tests"]["no trade"]["level"] == report["power"]["level"] == 0.01
     assert report["peeking"]["error_of_this_test_at_most"] == 0.01
@@ -191,6 +217,5 @@ def test_a_verdict_that_the_evidence_does_not_bear_out_fails_the_check(fault: st
     elif fault == "degraded":
         stored["model_release"].degraded.append("stale bars")
     else:
-        strict = load_settings({"gate": {"minimum_trades": 500}})
-        stored.request = SimpleNamespace(settings=strict)  # type: ignore[assignment]
+        _ask(stored, {"gate": {"minimum_trades": 500}})
     assert not release_gate_holds(stored).passed
