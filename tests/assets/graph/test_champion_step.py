@@ -77,16 +77,14 @@ def test_each_challenger_has_its_number_and_level_and_keeps_them(home: Home) -> 
 
 
 def test_later_attempts_need_clearer_evidence(home: Home) -> None:
-    stored = home.challenger("first")
-    report, metadata = judged(stored)
+    home.lead = 0.003
+    report, metadata = judged(home.challenger("first"))
     assert report["verdict"] == "promote"
-    p = report["tests"]["champion"]["p_value"]
     attempts = Attempts(home.store.root)
     for k in range(1, 100):
         attempts.record(home.champion.sha256, f"in between {k}")
     late, told = judged(home.challenger("late"))
     assert told["attempt"] == 101
-    assert level_of_attempt(0.05, 101) < p
     assert late["tests"]["champion"]["decision"] == "undecided"
     assert late["verdict"] != "promote"
     again, _ = judged(home.challenger("first"))
