@@ -215,6 +215,7 @@ def test_a_challenger_faces_the_champion_as_it_is_served(tmp_path: Path) -> None
     free = {
         **REQUEST.overrides,
         "costs": {"fee_bp": 0.0, "slippage_bp": 0.0},
+        "gate": {"minimum_trades": 5},
         "validation": {"drift_level": 0.1},
     }
     request = replace(REQUEST, regimes=("bear",), overrides=free)
@@ -235,6 +236,9 @@ def test_a_challenger_faces_the_champion_as_it_is_served(tmp_path: Path) -> None
     assert tested["champion"]["mean_difference"] == 0.0
     assert tested["no trade"]["mean_difference"] != 0.0
     assert outcome.status != "released"
+    assert outcome.release is not None
+    made = store.record(outcome.release["bundle_sha256"])["result"]
+    assert made["loosened"] == ["gate.minimum_trades 5 (default 30)"]
 
 
 def test_asked_for_again_a_result_is_the_latest_again(trained: Trained, tmp_path: Path) -> None:
