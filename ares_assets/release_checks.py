@@ -6,10 +6,20 @@ the gate (``evidence/gate.py``), and proofs on the bundle itself (``leak_proof/r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
-from ares_assets.step15_rivals import RIVALS
+from ares_assets.step15_measured import compare, measured_of
+from ares_assets.step15_rivals import (
+    NO_CHAMPION,
+    baselines_of,
+    can_be_replayed,
+    challenger_identity,
+    release_store,
+    stretch_of,
+)
 from ares_assets.stored import Finding, Stored
+from ares_resources.storage.attempts import Attempts
 
 if TYPE_CHECKING:
     from ares_assets.evidence.gate_evidence import GateEvidence
@@ -18,8 +28,9 @@ if TYPE_CHECKING:
 def release_gate_holds(stored: Stored) -> Finding:
     """The gate, asked again of what steps 13 to 15 stored, gives the table that was acted on.
 
-    The test against no trade is made anew from the stored returns; other comparisons are taken
-    as step 15 stored them.
+    Every sequential test is made anew: of the stored returns, and of those that step 15 stored
+    of the champion.  Whether there was a champion to beat, and the how-manieth attempt at it
+    this was, stands beside the releases and not only in the report.
     """
     from ares_assets.evidence.gate import contradiction, release_gate
 
@@ -29,12 +40,15 @@ def release_gate_holds(stored: Stored) -> Finding:
     told = [released.metadata["verdict"], tested.metadata["verdict"]]
     if told != [verdict, verdict]:
         return Finding(False, f"step 15 reports {verdict!r}, and it and step 16 tell {told}")
-    wrong = contradiction(verdict, report["gate"], released.degraded)
+    wrong = contradiction(verdict, report["gate"], released.degraded) or _wrong_champion(stored)
     if wrong is not None:
         return Finding(False, wrong)
-    measured = _measured_again(stored)
-    again = release_gate(measured, stored.settings.gate, report["degraded"])
-    for stands, row in zip(report["gate"], again.table(), strict=True):
+    again = release_gate(_measured_again(stored), stored.settings.gate, _degraded(stored))
+    table = again.table()
+    if len(report["gate"]) != len(table):
+        words = f"{len(report['gate'])} rows were acted on, {len(table)} are found"
+        return Finding(False, f"{words}: {', '.join(_names_apart(report['gate'], table))}")
+    for stands, row in zip(report["gate"], table, strict=True):
         if stands != row:
             return Finding(False, f"{row['name']}: {stands} was acted on, but {row} is found")
     failed = sum(row["required"] and not row["passed"] for row in report["gate"])
@@ -68,26 +82,65 @@ def probabilities_are_calibrated(stored: Stored) -> Finding:
     return Finding(bool(found["holds"]), words, figures)
 
 
+def _names_apart(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> list[str]:
+    """Names of the rows that only one of two tables has, or has more than once."""
+    first, second = Counter(row["name"] for row in one), Counter(row["name"] for row in other)
+    return sorted(((first - second) + (second - first)).elements())
+
+
+def _degraded(stored: Stored) -> list[str]:
+    """What step 15 said degrades the comparison, and what its inputs say of themselves."""
+    inputs = (stored["monte_carlo_report"], stored["walk_forward_report"])
+    told = stored["ab_test_report"].load()["degraded"]
+    return sorted({*told, *(reason for artifact in inputs for reason in artifact.degraded)})
+
+
+def _wrong_champion(stored: Stored) -> str | None:
+    """What the report says of the champion that the releases do not bear out."""
+    tested = stored["ab_test_report"]
+    report, challenger = tested.load(), challenger_identity(stored)
+    champion, attempt = report["champion"], report["attempt"]
+    against = [tested.metadata["champion"], stored["model_release"].metadata["judged_against"]]
+    if against != [champion, champion]:
+        return f"step 15 reports the champion {champion!r}, and it and step 16 tell {against}"
+    store = release_store(stored)
+    attempts = Attempts(store.root)
+    daily = report["champion_daily"]
+    if champion == NO_CHAMPION:
+        faced = attempts.faced_by(challenger)
+        if faced:
+            return f"judged without a champion, but {faced[0]!r} was there to beat"
+        return "compared with a champion where there is none" if daily else None
+    known = attempts.number(champion, challenger)
+    if attempt != known:
+        return f"attempt {attempt} at the champion is told, {known} is recorded"
+    # A champion that was tested may have been pruned since; one that still stands must have been.
+    if daily is None and can_be_replayed(store, champion):
+        return f"the champion {champion!r} can be replayed, but was not compared with"
+    days = len(stretch_of(stored["market_data"], stored["walk_forward_report"]).days)
+    if daily is not None and len(daily) != days:
+        return f"the champion has {len(daily)} days, the challenger {days}"
+    return None
+
+
 def _measured_again(stored: Stored) -> GateEvidence:
     import numpy as np
-
-    from ares_assets.evidence.gate_evidence import Comparison
-    from ares_assets.step15_ab_testing import compare, measured_of
-    from ares_assets.step15_rivals import stretch_of
 
     settings, walk = stored.settings, stored["walk_forward_report"]
     stretch = stretch_of(stored["market_data"], walk)
     report = stored["ab_test_report"].load()
-    comparisons = {name: Comparison(**t["comparison"]) for name, t in report["tests"].items()}
-    idle = np.zeros(len(stretch.days))
-    comparisons["no trade"], _ = compare(settings, stretch, idle, name="no trade")
-    # The report has sorted the names; the gate's rows are in the order of the tests.
-    rivals = [name for name in RIVALS if name in comparisons]
+    rivals = baselines_of(stored["market_data"], walk, stretch)
+    if report["champion_daily"] is not None:
+        rivals = {"champion": np.asarray(report["champion_daily"], np.float64), **rivals}
+    comparisons = [
+        compare(settings, stretch, rival, name=name, attempt=report["attempt"])[0]
+        for name, rival in rivals.items()
+    ]
     return measured_of(
         settings,
         walk,
         stored["monte_carlo_report"],
-        [comparisons[name] for name in rivals],
+        comparisons,
         stretch,
         report["champion_remark"],
     )

@@ -63,7 +63,7 @@ def walk_forward_report(
         progress=work.advanced,
         memory=lambda: refit_memory(work),
     )
-    drift = measure_drift(case, frozen, seed=work.seed)
+    drift = measure_drift(case, frozen, seed=work.seed, level=settings.validation.drift_level)
     report = {
         "frozen": frozen.report,
         "refits": refits.report,
@@ -184,6 +184,8 @@ def _key_numbers(report: dict[str, Any]) -> dict[str, Any]:
         "cpcv_trades": cpcv["trades"],
         "drift_alarms": len(drift["loss"]["alarms"]),
         "drift_chance": drift["loss"]["chance"],
+        "drift_level": drift["loss"]["level"],
+        "drift_blocks": drift["loss"]["reference"] + drift["loss"]["observations"],
         "drift_false_alarm_share": drift["loss"]["false_alarm_share"],
         "drift_unjudged": drift["loss"]["unjudged"],
         "drifted_features": sum(row["drifted"] for row in drift["features"]),

@@ -9,25 +9,76 @@ well on them.  That favours the champion, so it can only make a promotion rarer.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ares_assets.engine import Work
-from ares_resources.errors import BadInput
+from ares_resources.errors import AresError, BadInput
 from ares_resources.storage.artifacts import Artifact
+from ares_resources.storage.attempts import Attempts
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from ares_assets.stored import Stored
     from ares_resources.storage.releases import Release, ReleaseStore
 
 NO_CHAMPION = "none"
-RIVALS = ("champion", "no trade", "buy and hold")
-"""In the order in which the gate shows them."""
 
 
-def release_store(work: Work) -> ReleaseStore:
+def challenger_identity(inputs: Mapping[str, Artifact]) -> str:
+    """What makes a challenger the same one: its model and the bars it is judged on."""
+    return f"{inputs['final_parameters'].sha256}-{inputs['market_data'].sha256}"
+
+
+@dataclass(frozen=True)
+class Faced:
+    """Whom a challenger faces, by content hash, and the how-manieth it is to do so."""
+
+    champion: str
+    attempt: int | None
+
+    @classmethod
+    def of(cls, work: Work) -> Faced:
+        """As ``faced_state`` told it."""
+        told = json.loads(work.outside)
+        return cls(told["champion"], told["attempt"])
+
+
+def faced_state(work: Work, inputs: Mapping[str, Artifact]) -> str:
+    """The champion and the attempt, as JSON; a promoted challenger faces whom it replaced.
+
+    Nothing is recorded here: whoever only asks what a run would do makes no attempt.
+    """
+    store, challenger = release_store(work), challenger_identity(inputs)
+    champion = store.champion_against(challenger)
+    attempt = None if champion is None else Attempts(store.root).expected(champion, challenger)
+    return json.dumps({"champion": champion or NO_CHAMPION, "attempt": attempt})
+
+
+def record_attempt(work: Work, challenger: str) -> Faced:
+    """Enter the attempt, before anything is tested.
+
+    Raises
+    ------
+    AresError
+        If it is another attempt than the one that the result's key was made for.
+    """
+    faced = Faced.of(work)
+    if faced.attempt is not None:
+        number = Attempts(release_store(work).root).record(faced.champion, challenger)
+        if number != faced.attempt:
+            raise AresError(
+                f"this challenger's attempt is number {number}, not {faced.attempt}: another was "
+                "recorded meanwhile; run again"
+            )
+    return faced
+
+
+def release_store(work: Work | Stored) -> ReleaseStore:
     """The releases of this partition."""
     from ares_resources.storage.releases import ReleaseStore
 
@@ -78,19 +129,42 @@ def rivals_of(
         Daily returns by rival, the first being the one to beat; what degrades the comparison;
         and a remark on how, or why not, the champion takes part.
     """
+    from ares_assets.evidence.paired_days import daily_on
+
+    champion, notes, remark = _champion_returns(work, market_data, walk)
+    rivals: dict[str, np.ndarray] = {}
+    if champion is not None:
+        rivals["champion"] = daily_on(champion, stretch.stamps, stretch.inside)[1]
+    return {**rivals, **baselines_of(market_data, walk, stretch)}, notes, remark
+
+
+def baselines_of(market_data: Artifact, walk: Artifact, stretch: Stretch) -> dict[str, np.ndarray]:
+    """Daily returns of the rivals that need no model."""
     import numpy as np
 
     from ares_assets.evidence.paired_days import at_volatility_of, daily_on
 
     holding = held(market_data.load().iloc[walk.metadata["first_row"] :])
-    champion, notes, remark = _champion_returns(work, market_data, walk)
-    rivals: dict[str, np.ndarray] = {}
-    if champion is not None:
-        rivals["champion"] = daily_on(champion, stretch.stamps, stretch.inside)[1]
-    rivals["no trade"] = np.zeros(len(stretch.days))
     market = daily_on(holding, stretch.stamps, stretch.inside)[1]
-    rivals["buy and hold"] = at_volatility_of(market, stretch.daily)
-    return rivals, notes, remark
+    return {
+        "no trade": np.zeros(len(stretch.days)),
+        "buy and hold": at_volatility_of(market, stretch.daily),
+    }
+
+
+def can_be_replayed(store: ReleaseStore, champion: str) -> bool:
+    """Whether a version is in the store and in a format that this Ares reads."""
+    from ares_assets.release.served_model import ServedModel
+    from ares_resources.errors import ObsoleteFormat
+
+    found = store.find(champion)
+    if found is None:
+        return False
+    try:
+        ServedModel.from_files(found.files())
+    except ObsoleteFormat:
+        return False
+    return True
 
 
 def _champion_returns(
@@ -98,11 +172,12 @@ def _champion_returns(
 ) -> tuple[np.ndarray | None, list[str], str]:
     from ares_resources.errors import ObsoleteFormat
 
-    if work.outside == NO_CHAMPION:
+    faced = Faced.of(work).champion
+    if faced == NO_CHAMPION:
         return None, [], "there is none yet"
-    champion = release_store(work).find(work.outside)
+    champion = release_store(work).find(faced)
     if champion is None:
-        lost = f"the champion {work.outside[:16]} is not in the release store"
+        lost = f"the champion {faced[:16]} is not in the release store"
         return None, [lost], lost
     try:
         return _replayed(work, champion, market_data, walk), [], "replayed on the same bars"

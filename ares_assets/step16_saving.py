@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Result, StepSpec, Work
-from ares_assets.step15_ab_testing import challenger_identity
-from ares_assets.step15_rivals import NO_CHAMPION, release_store
+from ares_assets.step15_rivals import NO_CHAMPION, challenger_identity, release_store
 from ares_resources.errors import AresError
 from ares_resources.provenance import code_fingerprint, commit, library_versions
 from ares_resources.storage.artifacts import Artifact
@@ -65,6 +64,7 @@ def model_release(
         "verdict": verdict,
         "judged_against": ab_test_report.metadata["champion"],
         "reason": ab_test_report.metadata["reason"],
+        "loosened": ab_test_report.metadata["loosened"],
         "bundle_files": len(files),
         "bundle_bytes": sum(len(data) for data in files.values()),
         "validated_decisions": len(walk["decisions.parquet"]),

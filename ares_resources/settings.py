@@ -470,6 +470,13 @@ class ValidationSettings(_Group):
         (0, 1, 2, 5), min_length=1, description="Extra bars of latency that are reported."
     )
     ruin_drawdown: float = Field(0.5, gt=0, lt=1, description="Drawdown that counts as ruin.")
+    drift_level: float = Field(
+        0.05,
+        ge=0.01,
+        le=0.5,
+        description="Driftless streams of losses that may raise a drift alarm, share; any alarm "
+        "blocks a release.",
+    )
     confidence: float = Field(
         0.95,
         gt=0.7,
@@ -484,14 +491,15 @@ class GateSettings(_Group):
 
     minimum_deflated_sharpe: float = Field(0.95, gt=0.5, lt=1, description="DSR, probability.")
     maximum_overfitting: float = Field(0.5, gt=0, le=1, description="PBO, probability.")
-    maximum_ruin: float = Field(0.05, ge=0, le=1, description="Bootstrap share of ruined paths.")
-    minimum_trades: int = Field(30, ge=1, le=MOST_BARS, description="Trades on the holdout.")
-    minimum_drift_chance: float = Field(
+    maximum_loss_probability: float = Field(
         0.05,
         ge=0,
-        lt=1,
-        description="Drift alarms block where driftless streams raise as many more seldom, share.",
+        le=1,
+        description="Chance that the chosen parameter set loses out of sample, which will do in "
+        "place of a low PBO, probability.",
     )
+    maximum_ruin: float = Field(0.05, ge=0, le=1, description="Bootstrap share of ruined paths.")
+    minimum_trades: int = Field(30, ge=1, le=MOST_BARS, description="Trades on the holdout.")
     stage_days: float = Field(
         7.0, ge=1, le=365, description="Whole days that each stage of a rollout must see."
     )

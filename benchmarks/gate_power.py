@@ -47,6 +47,7 @@ def evidence(seed: int, sharpe: float, development: int, holdout: int) -> GateEv
     searched = sample[:development]
     best = int((searched.mean(axis=0) / searched.std(axis=0)).argmax())
     judged = sample[development:, best]
+    chance = probability_of_overfitting(searched, blocks=10)
     moments, test = sharpe_moments(judged), always_valid_test(judged)
     annual = moments.sharpe * math.sqrt(365)
     return GateEvidence(
@@ -60,7 +61,9 @@ def evidence(seed: int, sharpe: float, development: int, holdout: int) -> GateEv
             moments, trials=1, trial_variance=null_trial_variance(holdout)
         ),
         looks=1,
-        overfitting=probability_of_overfitting(searched, blocks=10).probability,
+        overfitting=chance.probability,
+        loss_probability=chance.loss_probability,
+        distinct_sets=SETS,
         ruin_share=0.0,
         return_costs_stressed=float((judged - 0.25 * edge).sum()),
         return_latency_stressed=float(judged.sum()),
@@ -69,6 +72,9 @@ def evidence(seed: int, sharpe: float, development: int, holdout: int) -> GateEv
         annual_sharpe=annual,
         track_record_days=minimum_track_record_length(moments),
         comparisons=(Comparison("no trade", test.decision, test.p_value, annual),),
+        drift_alarms=0,
+        drift_level=0.05,
+        drift_unjudged=None,
     )
 
 

@@ -14,9 +14,6 @@ from typing import Any
 
 from ares_resources.errors import BadInput
 
-# A loss alarm counts where at most this share of driftless streams has as many.
-LOSS_CHANCE = 0.05
-
 
 @dataclass(frozen=True)
 class RetrainReason:
@@ -33,22 +30,23 @@ def retrain_reason(drift: Mapping[str, Any], *, feature_share: float) -> Retrain
     Parameters
     ----------
     drift
-        ``loss`` with ``alarms``, ``chance`` and ``known_at_ms``; ``features`` with
+        ``loss`` with ``alarms``, ``false_alarm_share`` and ``known_at_ms``; ``features`` with
         ``drifted``; ``holdout_start_ms``.
     feature_share
         Share of the features that must have drifted, in (0, 1].
 
-    A loss that rose comes first: it has a time, and it is what costs.
+    A loss that rose comes first: it has a time, and it is what costs.  Any alarm is a reason:
+    the detector is only as loud as keeps driftless streams from alarming (``loss_drift.py``).
     """
     if not 0.0 < feature_share <= 1.0:
         raise BadInput(f"feature_share = {feature_share}; allowed: above 0, to 1")
     loss, features = drift["loss"], drift["features"]
-    if loss["alarms"] and loss["chance"] <= LOSS_CHANCE:
+    if loss["alarms"]:
         since = int(loss["known_at_ms"][0])
         at = datetime.fromtimestamp(since / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         words = (
             f"the model's loss rose against the base rate's, known by {at}; "
-            f"{loss['chance']:.1%} of driftless streams alarm as often"
+            f"{loss['false_alarm_share']:.1%} of driftless streams raise any alarm"
         )
         return RetrainReason("loss", words, since)
     drifted = sum(bool(row["drifted"]) for row in features)

@@ -1,7 +1,8 @@
 """The one release gate: every requirement in a row, one verdict, one reason.
 
 Belongs here: the decision, from figures measured elsewhere.  Does not belong here: measuring,
-the form of the figures (``gate_evidence.py``), and moving the released alias.
+the form of the figures (``gate_evidence.py``), rows that decide nothing
+(``informing_rows.py``), and moving the released alias.
 
 Three verdicts.  "keep": something speaks against the challenger.  "insufficient evidence":
 nothing does, but there is too little data to know.  "promote": every required row passed.
@@ -24,10 +25,10 @@ from ares_assets.evidence.gate_evidence import (
     Verdict,
     known,
 )
+from ares_assets.evidence.informing_rows import FOR_INFORMATION, informing_rows
 from ares_assets.evidence.jsonable import jsonable
 from ares_assets.evidence.verdict_words import in_full
 
-FOR_INFORMATION = "for information"
 _COLUMNS = ("name", "requirement", "measured", "passed", "required")
 
 
@@ -71,16 +72,16 @@ def release_gate(
         _track_record_row(measured),
         _at_least(on_development, measured.deflated_development, deflated, measured),
         _at_least(on_holdout, measured.deflated_holdout, deflated, measured),
-        _overfitting_row(measured, settings.maximum_overfitting),
+        _overfitting_row(measured, settings),
         _ruin_row(measured, settings.maximum_ruin),
         _gain_row("return at stressed costs", measured.return_costs_stressed, measured),
         _gain_row("return with later fills", measured.return_latency_stressed, measured),
-        _drift_row(measured, settings.minimum_drift_chance),
+        _drift_row(measured),
         *_comparison_rows(measured, enough=measured.trades >= settings.minimum_trades),
-        *_informing_rows(measured),
+        *informing_rows(measured),
     )
     verdict = _verdict(rows)
-    reason = in_full(rows, verdict, measured, minimum_trades=settings.minimum_trades)
+    reason = in_full(rows, verdict, measured, settings)
     return GateReport(rows, verdict, reason)
 
 
@@ -137,11 +138,23 @@ def _gain_row(name: str, value: float | None, measured: GateEvidence) -> GateRow
     return GateRow(name, "above 0", value, passed, _weighed(measured, value))
 
 
-def _overfitting_row(measured: GateEvidence, maximum: float) -> GateRow:
-    value = measured.overfitting
-    passed = known(value) and value <= maximum
-    failure = _weighed(measured, value)
-    return GateRow("overfitting (PBO)", f"at most {maximum:g}", value, passed, failure)
+def _overfitting_row(measured: GateEvidence, settings: GateRequirements) -> GateRow:
+    """Choosing must have done no harm: it chose well, what it chose earned, or it chose nothing.
+
+    Where every parameter set earns, the best of one half ranks at random in the other and PBO
+    is about a half; the chance of loss, of the same paper, tells that case from noise.
+    """
+    value, loss, sets = measured.overfitting, measured.loss_probability, measured.distinct_sets
+    most, most_lost = settings.maximum_overfitting, settings.maximum_loss_probability
+    requirement = f"at most {most:g}, or a probability of loss of at most {most_lost:g}"
+    if sets < 2:
+        words, passed = f"nothing was chosen ({sets} different parameter sets)", True
+    else:
+        shown = f"{value:.3f}" if known(value) else "not measurable"
+        lost = f"{loss:.3f}" if known(loss) else "not measurable"
+        words = f"{shown}, probability of loss {lost}, {sets} sets"
+        passed = known(value) and (value <= most or (known(loss) and loss <= most_lost))
+    return GateRow("overfitting (PBO)", requirement, words, passed, _weighed(measured, value))
 
 
 def _weighed(measured: GateEvidence, value: float | None) -> Failure:
@@ -158,14 +171,14 @@ def _ruin_row(measured: GateEvidence, maximum: float) -> GateRow:
     return GateRow("ruin share", f"at most {maximum:g}", value, passed, failure)
 
 
-def _drift_row(measured: GateEvidence, minimum: float) -> GateRow:
-    """Alarms count only where driftless sequences seldom raise as many; unwatched, none can."""
-    requirement = f"no more alarms than {minimum:.0%} of driftless streams raise"
+def _drift_row(measured: GateEvidence) -> GateRow:
+    """Any alarm counts, since the detector is too quiet to alarm often without drift."""
+    requirement = f"no alarm (at most {measured.drift_level:.0%} of driftless streams raise one)"
     if measured.drift_unjudged is not None:
         return GateRow("drift", requirement, measured.drift_unjudged, False, "too little")
-    passed = measured.drift_alarms == 0 or measured.drift_chance > minimum
-    words = f"{measured.drift_alarms} alarms, chance {measured.drift_chance:.3f}"
-    return GateRow("drift", requirement, words, passed, "against")
+    alarms = measured.drift_alarms
+    words = f"{alarms} alarm{'' if alarms == 1 else 's'}"
+    return GateRow("drift", requirement, words, alarms == 0, "against")
 
 
 def _comparison_rows(measured: GateEvidence, *, enough: bool) -> list[GateRow]:
@@ -181,35 +194,14 @@ def _comparison_row(comparison: Comparison, enough: bool) -> GateRow:
     idle = comparison.decision == "undecided" and enough and known(sharpe) and sharpe <= 0.0
     against = comparison.decision == "worse" or idle
     shown = "not measurable" if not known(sharpe) else f"{sharpe:.2f}"
+    decided = "decided by the sequential test"
+    if comparison.attempt is not None:
+        decided += f", attempt {comparison.attempt}, level {comparison.level:.3g}"
     return GateRow(
         f"better than {comparison.against}",
-        "decided by the sequential test" if comparison.required else FOR_INFORMATION,
+        decided if comparison.required else FOR_INFORMATION,
         f"{comparison.decision}, p = {comparison.p_value:.4f}, annual Sharpe {shown}",
         comparison.decision == "better",
         "against" if against else "too little",
         comparison.required,
     )
-
-
-def _informing_rows(measured: GateEvidence) -> list[GateRow]:
-    """What people want to see beside the requirements; what was not measured has no row."""
-    spa, calibrated, band = (
-        measured.search_p_value,
-        measured.calibration_within_noise,
-        measured.equity_low,
-    )
-    rows: list[tuple[str, float | str | None, bool]] = [
-        ("superior predictive ability (SPA p)", spa, known(spa) and spa <= measured.level),
-        (
-            "calibration on the holdout",
-            None if calibrated is None else ("within noise" if calibrated else "beyond noise"),
-            bool(calibrated),
-        ),
-        ("equity band from prediction sets, 5 %", band, known(band) and band > 1.0),
-        ("champion", measured.champion_remark, True),
-    ]
-    return [
-        GateRow(name, FOR_INFORMATION, value, passed, required=False)
-        for name, value, passed in rows
-        if value is not None
-    ]

@@ -1,7 +1,8 @@
 """Rivals on the same days: which days are whole, and what each strategy made on them.
 
-Belongs here: pairing streams of bar returns for the sequential test.  Does not belong here:
-the test (``sequential.py``), and running a strategy.
+Belongs here: pairing streams of bar returns for the sequential test, and how far their days
+depend on each other.  Does not belong here: the test (``sequential.py``), and running a
+strategy.
 
 The first and the last day of a stretch of bars are seldom whole.  A part of a day counted as a
 day has another spread than the others, so these days are left out of the comparison.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from ares_assets.evidence.performance import DAY_MS, aggregate_returns
+from ares_assets.evidence.sequential import FIRST_LOOK
 
 
 def whole_days(stamps: np.ndarray, *, step_ms: int) -> np.ndarray:
@@ -45,6 +47,18 @@ def daily_on(
     if not inside.any():
         return np.empty(0, dtype=np.int64), np.empty(0)
     return aggregate_returns(np.asarray(returns)[inside], np.asarray(stamps)[inside])
+
+
+def day_dependence(returns: np.ndarray) -> float | None:
+    """Lag-1 autocorrelation of daily returns (days,), in [-1, 1].
+
+    None below ``FIRST_LOOK`` days, where its normal limit does not hold, and where nothing
+    varies.
+    """
+    if returns.size < FIRST_LOOK or np.ptp(returns) == 0.0:
+        return None
+    centred = returns - returns.mean()
+    return float(centred[1:] @ centred[:-1] / (centred @ centred))
 
 
 def at_volatility_of(returns: np.ndarray, model: np.ndarray) -> np.ndarray:

@@ -150,6 +150,26 @@ def minimum_backtest_length(trials: float, *, annual_sharpe: float = 1.0) -> flo
     return (expected_maximum_of_normals(trials) / annual_sharpe) ** 2
 
 
+def observations_for_probability(
+    probability: float, sharpe: float, observations: float, *, wanted: float
+) -> float | None:
+    """Observations at which a PSR or DSR, now ``probability``, will be ``wanted``.
+
+    ``sharpe`` is per observation; both it and the number of tries are taken as staying what
+    they are, and returns as normal.  None where that is reached already, or never is: at a
+    Sharpe ratio not above 0, or a probability of 0.
+
+    The normal score of both is the Sharpe ratio times root of n - 1, less what as many
+    worthless tries are expected to show.  That does not grow with n, so the score that lacks
+    is made up by the first term alone.  Derived from Bailey & López de Prado (2014), The
+    Deflated Sharpe Ratio, eq. 2, with the trials' variance of worthless ones, 1 / (n - 1).
+    """
+    if not (0.0 < probability < wanted and sharpe > 0.0 and observations >= 2):
+        return None
+    lacking = _NORMAL.inv_cdf(_open_share(wanted, "wanted")) - _NORMAL.inv_cdf(probability)
+    return (math.sqrt(observations - 1.0) + lacking / sharpe) ** 2 + 1.0
+
+
 def _open_share(value: float, name: str) -> float:
     if not 0.0 < value < 1.0:
         raise BadInput(f"{name} = {value}; allowed: between 0 and 1")

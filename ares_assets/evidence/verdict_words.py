@@ -12,12 +12,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ares_assets.evidence.gate_evidence import GateEvidence, GateRow, Verdict, known
-from ares_assets.evidence.power import describe_data_needed, spell_days
+from ares_assets.evidence.gate_evidence import (
+    Comparison,
+    GateEvidence,
+    GateRequirements,
+    GateRow,
+    Verdict,
+    known,
+)
+from ares_assets.evidence.performance import DAYS_A_YEAR
+from ares_assets.evidence.power import (
+    days_needed_sequentially,
+    describe_data_needed,
+    spell_days,
+    window_days,
+)
+from ares_assets.evidence.sharpe_tests import observations_for_probability
 
 
 def in_full(
-    rows: Sequence[GateRow], verdict: Verdict, measured: GateEvidence, *, minimum_trades: int
+    rows: Sequence[GateRow], verdict: Verdict, measured: GateEvidence, settings: GateRequirements
 ) -> str:
     """Every failed row with its figures, and the data that is lacking."""
     if verdict == "promote":
@@ -26,7 +40,7 @@ def in_full(
     failed = [row for row in _failed(rows) if row.failure == kind]
     reasons = [f"{row.name}: {_shown(row.measured)}, required {row.requirement}" for row in failed]
     if verdict == "insufficient evidence":
-        reasons += data_needed(measured, minimum_trades)
+        reasons += data_needed(measured, settings)
     return "; ".join(reasons)
 
 
@@ -34,8 +48,8 @@ def in_plain_words(
     rows: Sequence[GateRow],
     verdict: Verdict,
     measured: GateEvidence,
+    settings: GateRequirements,
     *,
-    minimum_trades: int,
     never_trades: bool,
 ) -> str:
     """A sentence or two; the whole table stands in the report."""
@@ -46,44 +60,62 @@ def in_plain_words(
         against = [row.name for row in failed if row.failure == "against"]
         words.append(f"against it: {', '.join(against)}")
     elif verdict == "insufficient evidence":
-        words.append(_lacking(failed, measured, never_trades))
-        words += data_needed(measured, minimum_trades)
+        words += _lacking(failed, measured, never_trades)
+        words += data_needed(measured, settings)
+    if measured.loosened:
+        words.append(f"asked less than by default: {', '.join(measured.loosened)}")
     return "; ".join(words)
 
 
-def data_needed(measured: GateEvidence, minimum_trades: int) -> list[str]:
+def data_needed(measured: GateEvidence, settings: GateRequirements) -> list[str]:
     """How much data each kind of doubt would take; never empty."""
-    told = [_comparisons_need(measured), *_track_record_needs(measured)]
-    return [*told, *_trades_need(measured, minimum_trades)]
+    return [
+        _comparisons_need(measured),
+        *_track_record_needs(measured),
+        *_trades_need(measured, settings.minimum_trades),
+        *_deflated_need(measured, settings.minimum_deflated_sharpe),
+        *_drift_needs(measured),
+    ]
 
 
-def _lacking(failed: Sequence[GateRow], measured: GateEvidence, never_trades: bool) -> str:
+def _lacking(failed: Sequence[GateRow], measured: GateEvidence, never_trades: bool) -> list[str]:
+    """What could not be shown, and the fallback that bars a promotion whatever is shown."""
+    fallback = [
+        f"no release by a fallback: {row.measured}" for row in failed if row.name == "degraded"
+    ]
+    others = [row.name for row in failed if row.name != "degraded"]
     if never_trades:
-        return "no signal paid after costs on development, so the model does not trade"
+        return ["no signal paid after costs on development, so the model does not trade", *fallback]
     if measured.trades == 0:
-        return f"it did not trade in {measured.days:.0f} days, so nothing could be measured"
-    if any(row.name == "trades" or row.name.startswith("better than") for row in failed):
-        return f"{measured.trades} trades in {measured.days:.0f} days are too few to know"
-    return f"not yet shown: {', '.join(row.name for row in failed)}"
+        days = f"{measured.days:.0f} days"
+        return [f"it did not trade in {days}, so nothing could be measured", *fallback]
+    if any(name == "trades" or name.startswith("better than") for name in others):
+        days = f"{measured.days:.0f} days"
+        return [f"{measured.trades} trades in {days} are too few to know", *fallback]
+    return [f"not yet shown: {', '.join(others)}", *fallback] if others else fallback
 
 
 def _comparisons_need(measured: GateEvidence) -> str:
-    """From the least clear comparison that is required."""
+    """From the required comparison that has the longest way to go, at its own level."""
     required = [c for c in measured.comparisons if c.required]
     if required and all(c.decision == "better" for c in required):
         at_hand = spell_days(measured.days, measured.holdout_share)
         return f"the {at_hand} at hand suffice for the comparison itself"
-    sharpes = [
-        c.annual_sharpe for c in required if c.decision == "undecided" and known(c.annual_sharpe)
-    ]
-    if not sharpes and known(measured.annual_sharpe):
-        sharpes = [measured.annual_sharpe]
+    open_still = [c for c in required if c.decision == "undecided" and known(c.annual_sharpe)]
+    if open_still:
+        furthest = max(open_still, key=_way_to_go)
+        sharpe, level = furthest.annual_sharpe, furthest.level
+    else:
+        sharpe = measured.annual_sharpe if known(measured.annual_sharpe) else None
+        level = min((c.level for c in required), default=measured.level)
     return describe_data_needed(
-        min(sharpes, default=None),
-        measured.days,
-        level=measured.level,
-        holdout_share=measured.holdout_share,
+        sharpe, measured.days, level=level, holdout_share=measured.holdout_share
     )
+
+
+def _way_to_go(comparison: Comparison) -> tuple[float, float]:
+    sharpe = comparison.annual_sharpe or 0.0
+    return days_needed_sequentially(sharpe, level=comparison.level), -sharpe
 
 
 def _track_record_needs(measured: GateEvidence) -> list[str]:
@@ -99,6 +131,52 @@ def _trades_need(measured: GateEvidence, minimum: int) -> list[str]:
         return []
     days = math.ceil(minimum * measured.days / measured.trades)
     return [f"at its pace {minimum} trades take about {spell_days(days, measured.holdout_share)}"]
+
+
+def _deflated_need(measured: GateEvidence, wanted: float) -> list[str]:
+    """At the Sharpe ratios that were seen, for as many trials and looks as there were."""
+    told = []
+    days = _days_until(
+        measured.deflated_development,
+        measured.development_sharpe,
+        measured.development_days,
+        wanted,
+    )
+    if days is not None:
+        window = window_days(days, measured.development_share)
+        told.append(
+            f"at its Sharpe ratio there, {measured.trials} trials take about {days} days of "
+            f"development (a window of {window:.0f} days)"
+        )
+    days = _days_until(measured.deflated_holdout, measured.annual_sharpe, measured.days, wanted)
+    if days is not None:
+        spelt = spell_days(days, measured.holdout_share)
+        told.append(f"at its Sharpe ratio there, {measured.looks} looks take about {spelt}")
+    return told
+
+
+def _days_until(
+    probability: float | None, annual_sharpe: float | None, days: float | None, wanted: float
+) -> int | None:
+    if not (known(probability) and known(annual_sharpe) and known(days)):
+        return None
+    sharpe = annual_sharpe / math.sqrt(DAYS_A_YEAR)
+    needed = observations_for_probability(probability, sharpe, days, wanted=wanted)
+    return None if needed is None else math.ceil(needed)
+
+
+def _drift_needs(measured: GateEvidence) -> list[str]:
+    """At the pace of the blocks of losses; a stream that is there and tells nothing needs none."""
+    from ares_assets.evidence.loss_drift import MINIMUM_REFERENCE
+
+    blocks, needed = measured.drift_blocks, MINIMUM_REFERENCE + 1
+    if measured.drift_unjudged is None or blocks is None or blocks >= needed:
+        return []
+    pace = "none could be counted yet"
+    if blocks and measured.days:
+        days = math.ceil(needed * measured.days / blocks)
+        pace = f"at its pace about {spell_days(days, measured.holdout_share)}"
+    return [f"drift can be watched from {needed} blocks of losses on, {pace}"]
 
 
 def _failed(rows: Sequence[GateRow]) -> list[GateRow]:

@@ -30,17 +30,20 @@ from ares_resources.timeframes import timeframe_ms
 _FOLDS = 5
 
 
-def measure_drift(case: HoldoutCase, frozen: FrozenResult, *, seed: int) -> dict[str, Any]:
+def measure_drift(
+    case: HoldoutCase, frozen: FrozenResult, *, seed: int, level: float
+) -> dict[str, Any]:
     """Drift of the features against the past, and of the frozen model's loss over time.
 
     ``loss`` is a ``PrequentialDrift`` of blocks of the holdout, with ``known_at_ms`` for each
-    alarm: the close of the bar by which the labels that raised it were over.
+    alarm: the close of the bar by which the labels that raised it were over.  ``level`` is the
+    largest share of driftless streams that may alarm.
     """
     known = case.holdout
     predicted = probability_at(frozen.decisions, known.rows)
     watched = holdout_losses(case, frozen)
     before = calibration_losses(case.model, case.calibration, base_rate(case.development.own))
-    found = prequential_drift(watched.loss, reference=before.loss, seed=seed)
+    found = prequential_drift(watched.loss, reference=before.loss, seed=seed, level=level)
     stamps = case.frame["timestamp"].to_numpy()
     step = timeframe_ms(case.model.settings.timeframe)
     names = case.model.analyst.feature_names()

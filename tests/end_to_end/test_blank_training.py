@@ -212,7 +212,12 @@ def test_a_registry_made_anew_gets_the_model_again(trained: Trained, tmp_path: P
 def test_a_challenger_faces_the_champion_as_it_is_served(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     # Without costs there is something to trade, so the champion has days to differ by.
-    free = {**REQUEST.overrides, "costs": {"fee_bp": 0.0, "slippage_bp": 0.0}}
+    free = {
+        **REQUEST.overrides,
+        "costs": {"fee_bp": 0.0, "slippage_bp": 0.0},
+        "gate": {"minimum_trades": 5},
+        "validation": {"drift_level": 0.1},
+    }
     request = replace(REQUEST, regimes=("bear",), overrides=free)
     (before,) = train(request, home=home)
     store = ReleaseStore(home.releases, "ETHUSDT.SIM", "bear")
@@ -222,12 +227,18 @@ def test_a_challenger_faces_the_champion_as_it_is_served(tmp_path: Path) -> None
     assert store.promote(champion, identity="an earlier challenger", judged_against=None)
     (outcome,) = train(request, home=home)
     assert outcome.metrics["ab_test_report/champion"] == champion.sha256
+    assert outcome.metrics["ab_test_report/attempt"] == 1
+    assert not [told for told in outcome.warnings if told.startswith("release_gate_holds")]
     assert outcome.metrics["walk_forward_report/trades"] > 0
+    assert outcome.metrics["walk_forward_report/drift_level"] == 0.1
     tested = artifacts(Trained(home, [outcome]), "bear")["ab_test_report"].load()["tests"]
     # The champion is the very model that challenges it: replayed from its files, no day differs.
     assert tested["champion"]["mean_difference"] == 0.0
     assert tested["no trade"]["mean_difference"] != 0.0
     assert outcome.status != "released"
+    assert outcome.release is not None
+    made = store.record(outcome.release["bundle_sha256"])["result"]
+    assert made["loosened"] == ["gate.minimum_trades 5 (default 30)"]
 
 
 def test_asked_for_again_a_result_is_the_latest_again(trained: Trained, tmp_path: Path) -> None:

@@ -138,8 +138,9 @@ def test_the_walk_shows_its_purge_and_what_it_keeps(case: HoldoutCase) -> None:
 
 def test_drift_is_watched_from_calibration_on(case: HoldoutCase) -> None:
     frozen = judge_frozen(case)
-    found = holdout_drift.measure_drift(case, frozen, seed=1)
+    found = holdout_drift.measure_drift(case, frozen, seed=1, level=0.2)
     json.dumps(found, allow_nan=False)
+    assert found["loss"]["level"] == 0.2
     base = holdout_drift.base_rate(case.development.own)
     before = holdout_drift.calibration_losses(case.model, case.calibration, base)
     assert before.known_row.max() < case.first_row
