@@ -32,10 +32,13 @@ _COLUMNS = (
 
 
 def exit_code(outcomes: Sequence[PartitionOutcome]) -> int:
-    """0 all done, 1 one failed, 3 one was skipped or degraded."""
+    """0 all done; 1 one failed; 3 one was skipped, degraded, taken back or not released after all."""
+    from ares_assets.release_standing import UNRELEASED, WITHDRAWN
+
+    partial = ("skipped", WITHDRAWN, UNRELEASED)
     if any(outcome.status == "failed" for outcome in outcomes):
         return EXIT_FAILED
-    if any(outcome.status == "skipped" or outcome.degraded for outcome in outcomes):
+    if any(outcome.status in partial or outcome.degraded for outcome in outcomes):
         return EXIT_PARTIAL
     return EXIT_DONE
 
