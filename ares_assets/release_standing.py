@@ -53,12 +53,9 @@ def standing(store: ReleaseStore, artifact: Artifact) -> tuple[str, str]:
 
 def _not_serving(store: ReleaseStore, sha256: str, told: dict[str, Any]) -> tuple[str, str]:
     against, live = told["judged_against"], store.live()
-    if not store.record(sha256):
-        words = "the verdict is to promote it, but its checks have not all passed"
-        return UNRELEASED, f"{words}; train it again"
     if (live or NO_CHAMPION) == against:
-        words = "the verdict is to promote it, but that was cut off or undone by a later rollback"
-        return UNRELEASED, f"{words}; train it again"
+        words = "the verdict is to promote it, but its checks have not all passed, or a run was cut"
+        return UNRELEASED, f"{words} off, or a later model was rolled back; train it again"
     if _was_live(store, sha256):
         return "superseded", f"{_short(live)} is live by now"
     words = f"judged against {_short(against)}, but {_short(live)} is live by now"

@@ -1,7 +1,7 @@
 """What stands where in a home.
 
-Belongs here: reading catalogue, artifacts, releases and runs into one summary.
-Does not belong here: printing it.
+Belongs here: reading catalogue, artifacts and runs into one summary.  Does not belong here:
+what serves and is to be trained anew (``status_releases.py``), and printing (``cli_status.py``).
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
+from ares_jobs.status_releases import ReleaseStatus, RetrainStatus, releases, retrain_requests
 from ares_resources.errors import BadInput, CorruptArtifact
 from ares_resources.home import Home
 
 if TYPE_CHECKING:
     from ares_jobs.run_endings import Attempt
     from ares_resources.storage.artifacts import Artifact, ArtifactStore
+    from ares_resources.storage.releases import ReleaseStore
     from ares_resources.storage.series_manifest import Source
     from ares_resources.symbols import SymbolKey
 
@@ -104,6 +106,8 @@ class HomeStatus:
     home: str
     series: list[SeriesStatus] = field(default_factory=list)
     partitions: list[PartitionStatus] = field(default_factory=list)
+    releases: list[ReleaseStatus] = field(default_factory=list)
+    retrain_requests: list[RetrainStatus] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -112,7 +116,15 @@ def home_status(home: Home) -> HomeStatus:
     if not home.catalogue.is_dir():
         return HomeStatus(str(home.root))
     notes, attempts = _runs(home)
-    return HomeStatus(str(home.root), _series(home), _partitions(home, attempts), notes)
+    asked, unreadable = retrain_requests(home)
+    return HomeStatus(
+        home=str(home.root),
+        series=_series(home),
+        partitions=_partitions(home, attempts),
+        releases=releases(home),
+        retrain_requests=asked,
+        notes=[*notes, *unreadable],
+    )
 
 
 def _series(home: Home) -> list[SeriesStatus]:
@@ -167,6 +179,7 @@ def _source(entry: Source, step_ms: int) -> SourceStatus:
 def _partitions(home: Home, attempts: _Attempts) -> list[PartitionStatus]:
     from ares_assets.partitions import REGIMES
     from ares_resources.storage.artifacts import ArtifactStore
+    from ares_resources.storage.releases import ReleaseStore
 
     store = ArtifactStore(home.artifacts, home.runs)
     rows = []
@@ -177,7 +190,8 @@ def _partitions(home: Home, attempts: _Attempts) -> list[PartitionStatus]:
                 found = _found(store, symbol, regime, mode)
                 if attempt or _says_something(found):
                     partition = f"{regime}|{symbol}"
-                    rows.append(_partition(store, partition, mode, found, attempt))
+                    released = ReleaseStore(home.releases, symbol.folder, regime)
+                    rows.append(_partition(store, released, partition, mode, found, attempt))
     return rows
 
 
@@ -218,8 +232,15 @@ def _found(store: ArtifactStore, symbol: SymbolKey, regime: str, mode: str) -> l
 
 
 def _partition(
-    store: ArtifactStore, partition: str, mode: str, found: list[Artifact], attempt: Attempt | None
+    store: ArtifactStore,
+    released: ReleaseStore,
+    partition: str,
+    mode: str,
+    found: list[Artifact],
+    attempt: Attempt | None,
 ) -> PartitionStatus:
+    from ares_assets.release_standing import standing
+
     last = found[-1] if found else None
     # What regimes share is found anew by the run of each, and tells nothing of this one's.
     own = last is not None and last.place.regime is not None
@@ -231,7 +252,7 @@ def _partition(
     if last is not None and last.skipped is not None:
         status, reason = "skipped", last.skipped
     elif last is not None and last.place.asset == "model_release":
-        status, reason = last.metadata["status"], last.metadata["reason"]
+        status, reason = standing(released, last)
     elif tried is not None and tried.status != "done":
         status, reason = tried.status, tried.reason
     else:
