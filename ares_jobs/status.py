@@ -1,7 +1,8 @@
 """What stands where in a home.
 
-Belongs here: reading catalogue, artifacts and runs into one summary.  Does not belong here:
-what serves and is to be trained anew (``status_releases.py``), and printing (``cli_status.py``).
+Belongs here: reading artifacts and runs into one summary.  Does not belong here: the catalogue's
+series (``status_series.py``), what serves and is to be trained anew (``status_releases.py``), and
+printing (``cli_status.py``).
 """
 
 from __future__ import annotations
@@ -9,62 +10,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from ares_jobs.status_releases import ReleaseStatus, RetrainStatus, releases, retrain_requests
-from ares_resources.errors import BadInput, CorruptArtifact
+from ares_jobs.status_series import SeriesStatus, moment, series_of
+from ares_resources.errors import BadInput
 from ares_resources.home import Home
 
 if TYPE_CHECKING:
     from ares_jobs.run_endings import Attempt
     from ares_resources.storage.artifacts import Artifact, ArtifactStore
     from ares_resources.storage.releases import ReleaseStore
-    from ares_resources.storage.series_manifest import Source
     from ares_resources.symbols import SymbolKey
 
 _Attempts: TypeAlias = "Mapping[tuple[str, str], Attempt]"
-
-
-@dataclass(frozen=True)
-class GapStatus:
-    """A span without bars between bars; ``after`` it the series goes on."""
-
-    start: str
-    after: str
-    missing_bars: int
-
-
-@dataclass(frozen=True)
-class SourceStatus:
-    """Which file or exchange gave which bars, and when (UTC).
-
-    ``content`` is the XXH3-128 of a file's bytes; ``spans`` are those bars that stand as this
-    source gave them, from the first to the last of each unbroken run.
-    """
-
-    source: str
-    content: str
-    began: str
-    ended: str
-    added: int
-    repeated: int
-    conflicting: int
-    spans: list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class SeriesStatus:
-    """One series of the catalogue, with its two ledgers."""
-
-    series: str
-    bars: int
-    first: str
-    last: str
-    gaps: int
-    stale: str | None
-    gap_ledger: list[GapStatus] = field(default_factory=list)
-    source_ledger: list[SourceStatus] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -119,60 +78,11 @@ def home_status(home: Home) -> HomeStatus:
     asked, unreadable = retrain_requests(home)
     return HomeStatus(
         home=str(home.root),
-        series=_series(home),
+        series=series_of(home),
         partitions=_partitions(home, attempts),
         releases=releases(home),
         retrain_requests=asked,
         notes=[*notes, *unreadable],
-    )
-
-
-def _series(home: Home) -> list[SeriesStatus]:
-    from ares_resources.storage.catalogue import Catalogue
-
-    catalogue = Catalogue(home.catalogue)
-    rows = []
-    for symbol in catalogue.symbols():
-        for series in catalogue.series(symbol):
-            try:
-                coverage = catalogue.coverage(series)
-            except CorruptArtifact as error:
-                rows.append(SeriesStatus(str(series), 0, "", "", 0, f"damaged: {error}"))
-                continue
-            if coverage is None:
-                continue
-            end = coverage.last_ms + 1
-            gaps = catalogue.gap_spans(series, coverage.first_ms, end)
-            rows.append(
-                SeriesStatus(
-                    series=str(series),
-                    bars=coverage.rows,
-                    first=_moment(coverage.first_ms),
-                    last=_moment(coverage.last_ms),
-                    gaps=len(gaps),
-                    stale=catalogue.stale(series),
-                    gap_ledger=[
-                        GapStatus(_moment(start), _moment(after), (after - start) // series.step_ms)
-                        for start, after in gaps
-                    ],
-                    source_ledger=[
-                        _source(entry, series.step_ms or 1) for entry in catalogue.ledger(series)
-                    ],
-                )
-            )
-    return rows
-
-
-def _source(entry: Source, step_ms: int) -> SourceStatus:
-    return SourceStatus(
-        source=entry.source,
-        content=entry.content,
-        began=entry.began,
-        ended=entry.ended,
-        added=entry.added,
-        repeated=entry.repeated,
-        conflicting=entry.conflicting,
-        spans=[(_moment(start), _moment(end - step_ms)) for start, end in entry.spans],
     )
 
 
@@ -262,7 +172,7 @@ def _partition(
 
 
 def _attempt(attempt: Attempt) -> AttemptStatus:
-    ended = "" if attempt.ended is None else _moment(int(attempt.ended * 1000))
+    ended = "" if attempt.ended is None else moment(int(attempt.ended * 1000))
     return AttemptStatus(attempt.run_id, attempt.status, attempt.reason, attempt.steps, ended)
 
 
@@ -271,7 +181,7 @@ def _until(store: ArtifactStore, found: list[Artifact]) -> str:
     bars, wanted = found[0], found[-1].manifest["inputs"].get("market_data")
     if wanted is not None and wanted != bars.sha256:
         bars = store.with_content(bars.place, wanted) or bars
-    return "" if bars.skipped is not None else _moment(bars.metadata["window_end_ms"])
+    return "" if bars.skipped is not None else moment(bars.metadata["window_end_ms"])
 
 
 def _runs(home: Home) -> tuple[list[str], _Attempts]:
@@ -288,7 +198,3 @@ def _runs(home: Home) -> tuple[list[str], _Attempts]:
         symbols = _symbols(home, instance.get_dynamic_partitions(SYMBOLS))
         partitions = [f"{regime}|{symbol}" for symbol in symbols for regime in REGIMES]
         return notes, latest_attempts(instance, partitions, home)
-
-
-def _moment(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ares_jobs.status_series import moment
 from ares_resources.errors import BadInput, CorruptArtifact
 from ares_resources.home import Home
 
@@ -95,12 +95,8 @@ def retrain_requests(home: Home) -> tuple[list[RetrainStatus], list[str]]:
             mode=request.mode,
             kind=request.kind,
             reason=request.reason,
-            after=_moment(request.window_end_ms + request.wait_ms),
+            after=moment(request.window_end_ms + request.wait_ms),
         )
         for request in requests.pending()
     ]
     return sorted(rows, key=lambda row: (row.partition, row.mode, row.after)), requests.unreadable()
-
-
-def _moment(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
