@@ -72,6 +72,8 @@ class StepSpec:
     ``fingerprint`` names state outside the artifacts (the catalogue, the trial ledger, the
     champion) that the result depends on; it runs before the key is made.  ``after`` runs once
     the result stands, found or computed, must be safe to repeat, and returns further figures.
+    ``once_passed`` is as ``after``, but runs only when all blocking checks of this result and of
+    all that it was made from have passed: what others act on belongs there.
     """
 
     number: int
@@ -86,6 +88,7 @@ class StepSpec:
     shared: bool = False
     fingerprint: Callable[[Work, Mapping[str, Artifact]], str] | None = None
     after: Callable[[Work, Artifact], Mapping[str, Any]] | None = None
+    once_passed: Callable[[Work, Artifact], Mapping[str, Any]] | None = None
 
 
 class SettingsView:

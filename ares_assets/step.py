@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from ares_assets import passed_checks
 from ares_assets.column_lineage import column_metadata
 from ares_assets.engine import Request, StepSpec, Work, execute
 from ares_assets.partitions import parse_partition, partitions
@@ -57,6 +58,9 @@ def as_asset(spec: StepSpec) -> dg.AssetsDefinition:
                 metadata={"skipped": artifact.skipped},
             )
             return
+        if spec.once_passed is not None:
+            # What earlier runs found does not count: this one's own checks have to pass.
+            passed_checks.forget(work.workspace.home, artifact)
         extra = spec.after(work, artifact) if spec.after else {}
         metadata = {**artifact.metadata, **extra}
         for weakness in metadata.get("weaknesses", ()):

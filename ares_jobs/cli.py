@@ -221,10 +221,11 @@ def status(
     ] = False,
     as_json: AsJson = False,
 ) -> int:
-    """What stands where: bars, releases, runs."""
+    """What stands where: bars, runs, releases, trainings asked for."""
+    from ares_jobs.cli_status import show_status
     from ares_jobs.status import home_status
 
-    cli_output.show_status(home_status(Home.find()), as_json=as_json, ledgers=ledgers)
+    show_status(home_status(Home.find()), as_json=as_json, ledgers=ledgers)
     return 0
 
 

@@ -1,6 +1,7 @@
 """What the commands print: tables for people, one JSON document for programs.
 
-Belongs here: formatting.  Does not belong here: finding out what to print.
+Belongs here: formatting.  Does not belong here: finding out what to print, and what
+``ares status`` prints (``cli_status.py``).
 """
 
 from __future__ import annotations
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
     from ares_jobs.rollout_view import RolloutView
     from ares_jobs.runner import PartitionOutcome
     from ares_jobs.setup import Initialised
-    from ares_jobs.status import HomeStatus, PartitionStatus
 
-_SHOWN_SPANS, _SHOWN_GAPS = 3, 10
 _COLUMNS = (
     ("AUC", "walk_forward_report/auc", "{:.3f}"),
     ("trades", "walk_forward_report/trades", "{:.0f}"),
@@ -32,10 +31,13 @@ _COLUMNS = (
 
 
 def exit_code(outcomes: Sequence[PartitionOutcome]) -> int:
-    """0 all done, 1 one failed, 3 one was skipped or degraded."""
+    """0 all done; 1 one failed; 3 one was skipped, degraded, taken back or not released."""
+    from ares_assets.release_standing import UNRELEASED, WITHDRAWN
+
+    partial = ("skipped", WITHDRAWN, UNRELEASED)
     if any(outcome.status == "failed" for outcome in outcomes):
         return EXIT_FAILED
-    if any(outcome.status == "skipped" or outcome.degraded for outcome in outcomes):
+    if any(outcome.status in partial or outcome.degraded for outcome in outcomes):
         return EXIT_PARTIAL
     return EXIT_DONE
 
@@ -43,9 +45,9 @@ def exit_code(outcomes: Sequence[PartitionOutcome]) -> int:
 def show_outcomes(outcomes: Sequence[PartitionOutcome], *, as_json: bool) -> None:
     """The results table of a training, and where to look next."""
     if as_json:
-        _print_json({"exit_code": exit_code(outcomes), "partitions": [asdict(o) for o in outcomes]})
+        print_json({"exit_code": exit_code(outcomes), "partitions": [asdict(o) for o in outcomes]})
         return
-    console = _console()
+    console = console_of()
     console.print(_results_table(outcomes))
     for outcome in outcomes:
         console.print()
@@ -110,9 +112,9 @@ def _unmet(gate: Sequence[dict[str, Any]]) -> Any:
 def show_ingest(report: Any, *, as_json: bool) -> None:
     """What came into the catalogue."""
     if as_json:
-        _print_json(asdict(report))
+        print_json(asdict(report))
         return
-    console = _console()
+    console = console_of()
     for line in report.lines():
         console.print(line, soft_wrap=True)
 
@@ -120,9 +122,9 @@ def show_ingest(report: Any, *, as_json: bool) -> None:
 def show_rollouts(views: Sequence[RolloutView], symbol: str, code: int, *, as_json: bool) -> None:
     """Where each partition's rollout stands, and what it waits for."""
     if as_json:
-        _print_json({"exit_code": code, "rollouts": [view.as_dict() for view in views]})
+        print_json({"exit_code": code, "rollouts": [view.as_dict() for view in views]})
         return
-    console = _console()
+    console = console_of()
     if not views:
         console.print(f"nothing was ever released of {symbol}; ares train decides what may be")
     for view in views:
@@ -153,68 +155,9 @@ def _stage_told(view: RolloutView) -> str:
     )
 
 
-def show_status(status: HomeStatus, *, as_json: bool, ledgers: bool = False) -> None:
-    """Bars, partitions and what was reaped; where bars come from and lack, if asked for."""
-    if as_json:
-        _print_json(asdict(status))
-        return
-    from rich.table import Table
-
-    console = _console()
-    console.print(f"home {status.home}", soft_wrap=True)
-    bars = Table("series", "bars", "from", "to (UTC)", "gaps", "state", title="Catalogue")
-    for row in status.series:
-        damaged = (row.stale or "").startswith("damaged")
-        state = (row.stale if damaged else f"stale: {row.stale}") if row.stale else "ok"
-        bars.add_row(row.series, f"{row.bars:,}", row.first, row.last, str(row.gaps), state)
-    console.print(bars if status.series else "catalogue: empty (ares ingest, or train online)")
-    if ledgers:
-        _show_ledgers(console, status)
-    runs = Table("partition", "mode", "step", "bars until", "verdict", "reason", title="Partitions")
-    for part in status.partitions:
-        steps = f"{part.steps}/16"
-        runs.add_row(part.partition, part.mode, steps, part.until, part.status, part.reason)
-        _add_attempt(runs, part)
-    console.print(runs if status.partitions else "partitions: none trained yet (ares blank ...)")
-    for line in status.notes:
-        console.print(line, soft_wrap=True)
-
-
-def _add_attempt(table: Any, part: PartitionStatus) -> None:
-    """Beneath what stands, the run that came after it and to no end."""
-    tried = part.last_attempt
-    stands = (part.status, part.reason)
-    if tried is None or tried.status == "done" or (tried.status, tried.reason) == stands:
-        return
-    when = f"since then, {tried.ended}: {tried.reason}" if tried.ended else tried.reason
-    table.add_row("  last attempt", "", f"{tried.steps}/16", "", tried.status, when)
-
-
-def _show_ledgers(console: Any, status: HomeStatus) -> None:
-    from rich.table import Table
-
-    for row in status.series:
-        sources = Table(
-            *("source", "came (UTC)", "added", "repeated", "conflicting", "bars that stand"),
-            title=f"{row.series}: sources",
-        )
-        for entry in row.source_ledger:
-            counts = (f"{n:,}" for n in (entry.added, entry.repeated, entry.conflicting))
-            spans = [f"{first} to {last}" for first, last in entry.spans[:_SHOWN_SPANS]]
-            more = len(entry.spans) - _SHOWN_SPANS
-            unknown = "none" if entry.began else "not recorded"  # by earlier versions
-            spans += [f"and {more} more"] if more > 0 else []
-            sources.add_row(entry.source, entry.began, *counts, "\n".join(spans) or unknown)
-        console.print(sources)
-        for gap in row.gap_ledger[:_SHOWN_GAPS]:
-            console.print(f"  gap from {gap.start} to {gap.after}: {gap.missing_bars} bars")
-        if len(row.gap_ledger) > _SHOWN_GAPS:
-            console.print(f"  and {len(row.gap_ledger) - _SHOWN_GAPS} more gaps (--json has all)")
-
-
 def show_init(initialised: Initialised) -> None:
     """Where the homes are."""
-    console = _console()
+    console = console_of()
     console.print(f"home          {initialised.home}", soft_wrap=True)
     console.print(f"Dagster home  {initialised.dagster}", soft_wrap=True)
     console.print(f"symbols       {', '.join(initialised.symbols) or 'none registered'}")
@@ -223,9 +166,9 @@ def show_init(initialised: Initialised) -> None:
 def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
     """One line for each thing examined."""
     if as_json:
-        _print_json([asdict(finding) for finding in findings])
+        print_json([asdict(finding) for finding in findings])
         return
-    console = _console()
+    console = console_of()
     for finding in findings:
         mark = "[green]ok[/green]  " if finding.ok else "[red]bad[/red] "
         console.print(f"{mark}{finding.what}: {finding.detail}", soft_wrap=True)
@@ -235,11 +178,13 @@ def _cell(value: Any, shown: str) -> str:
     return "" if value is None else shown.format(value)
 
 
-def _print_json(value: Any) -> None:
+def print_json(value: Any) -> None:
+    """One document for programs."""
     sys.stdout.write(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
-def _console() -> Any:
+def console_of() -> Any:
+    """A console for people."""
     from rich.console import Console
 
     # Output that goes to a file or a log is not folded at a terminal's eighty columns.

@@ -41,9 +41,9 @@ class TrainingRequest:
 class PartitionOutcome:
     """How one partition ended.
 
-    ``status`` is ``released``, ``kept`` (the champion stays), ``insufficient evidence``,
-    ``skipped`` or ``failed``; ``reason`` says why in plain words, ``gate`` row by row;
-    ``warnings`` are what the checks that stop nothing found.
+    ``status`` is as ``release_standing.standing`` tells it of the model now, ``skipped`` or
+    ``failed``; ``reason`` says why in plain words, ``gate`` row by row; ``warnings`` are what the
+    checks that stop nothing found.
     """
 
     partition: str
@@ -265,12 +265,12 @@ def _outcome(
     if not results:
         raise AresError(f"{partition}: the run left no results behind")
     last = list(results.values())[-1]
-    skipped = last.skipped
-    metadata = {} if skipped is not None else last.metadata
+    release = None if last.skipped is not None else _release(request, regime, results, workspace)
+    status, reason = _standing(request, regime, last, workspace)
     return PartitionOutcome(
         partition=partition,
-        status="skipped" if skipped is not None else str(metadata["status"]),
-        reason=skipped if skipped is not None else str(metadata["reason"]),
+        status=status,
+        reason=reason,
         run_id=run_id,
         reused=run_id is None,
         degraded=last.degraded,
@@ -280,7 +280,7 @@ def _outcome(
             for k, v in a.metadata.items()
             if k != "picture"
         },
-        release=None if skipped is not None else _release(request, regime, last, workspace),
+        release=release,
         seconds=round(seconds, 1),
         gate=_gate(results),
         warnings=_warnings(request, regime, results, workspace),
@@ -310,15 +310,35 @@ def _warnings(
     return told
 
 
-def _release(
-    request: TrainingRequest, regime: str, artifact: Artifact, workspace: Workspace
-) -> dict[str, Any]:
-    """Where the bundle stands; one that the registry did not take before is offered again."""
-    from ares_assets.engine import Work
-    from ares_assets.step16_saving import SPEC, register_release
+def _standing(
+    request: TrainingRequest, regime: str, last: Artifact, workspace: Workspace
+) -> tuple[str, str]:
+    from ares_assets.release_standing import standing
+    from ares_resources.storage.releases import ReleaseStore
 
-    work = Work(SPEC, engine_request(request, regime, "planned"), workspace)
-    return {**artifact.metadata, **register_release(work, artifact)}
+    if last.skipped is not None:
+        return "skipped", last.skipped
+    return standing(ReleaseStore(workspace.home.releases, request.symbol.folder, regime), last)
+
+
+def _release(
+    request: TrainingRequest, regime: str, results: Mapping[str, Artifact], workspace: Workspace
+) -> dict[str, Any]:
+    """Where the bundle stands; what a run left undone after its checks had passed is done now.
+
+    That is a promotion that was cut off, or a bundle that the registry did not take.
+    """
+    from ares_assets.engine import Work
+    from ares_assets.passed_checks import hindrance
+    from ares_assets.releasing import held_back, release
+    from ares_assets.step16_saving import SPEC
+
+    artifact = results[SPEC.name]
+    asked = engine_request(request, regime, "planned")
+    work = Work(SPEC, asked, workspace)
+    hindered = hindrance(workspace.home, results, asked.settings)
+    done = release(work, artifact) if hindered is None else held_back(work, artifact, hindered)
+    return {**artifact.metadata, **done}
 
 
 def _gate(results: Mapping[str, Artifact]) -> list[dict[str, Any]]:

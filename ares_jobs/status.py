@@ -1,7 +1,8 @@
 """What stands where in a home.
 
-Belongs here: reading catalogue, artifacts, releases and runs into one summary.
-Does not belong here: printing it.
+Belongs here: reading artifacts and runs into one summary.  Does not belong here: the catalogue's
+series (``status_series.py``), what serves and is to be trained anew (``status_releases.py``), and
+printing (``cli_status.py``).
 """
 
 from __future__ import annotations
@@ -9,60 +10,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from ares_resources.errors import BadInput, CorruptArtifact
+from ares_jobs.status_releases import ReleaseStatus, RetrainStatus, releases, retrain_requests
+from ares_jobs.status_series import SeriesStatus, moment, series_of
+from ares_resources.errors import BadInput
 from ares_resources.home import Home
 
 if TYPE_CHECKING:
     from ares_jobs.run_endings import Attempt
     from ares_resources.storage.artifacts import Artifact, ArtifactStore
-    from ares_resources.storage.series_manifest import Source
+    from ares_resources.storage.releases import ReleaseStore
     from ares_resources.symbols import SymbolKey
 
 _Attempts: TypeAlias = "Mapping[tuple[str, str], Attempt]"
-
-
-@dataclass(frozen=True)
-class GapStatus:
-    """A span without bars between bars; ``after`` it the series goes on."""
-
-    start: str
-    after: str
-    missing_bars: int
-
-
-@dataclass(frozen=True)
-class SourceStatus:
-    """Which file or exchange gave which bars, and when (UTC).
-
-    ``content`` is the XXH3-128 of a file's bytes; ``spans`` are those bars that stand as this
-    source gave them, from the first to the last of each unbroken run.
-    """
-
-    source: str
-    content: str
-    began: str
-    ended: str
-    added: int
-    repeated: int
-    conflicting: int
-    spans: list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class SeriesStatus:
-    """One series of the catalogue, with its two ledgers."""
-
-    series: str
-    bars: int
-    first: str
-    last: str
-    gaps: int
-    stale: str | None
-    gap_ledger: list[GapStatus] = field(default_factory=list)
-    source_ledger: list[SourceStatus] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -104,6 +65,8 @@ class HomeStatus:
     home: str
     series: list[SeriesStatus] = field(default_factory=list)
     partitions: list[PartitionStatus] = field(default_factory=list)
+    releases: list[ReleaseStatus] = field(default_factory=list)
+    retrain_requests: list[RetrainStatus] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -112,61 +75,21 @@ def home_status(home: Home) -> HomeStatus:
     if not home.catalogue.is_dir():
         return HomeStatus(str(home.root))
     notes, attempts = _runs(home)
-    return HomeStatus(str(home.root), _series(home), _partitions(home, attempts), notes)
-
-
-def _series(home: Home) -> list[SeriesStatus]:
-    from ares_resources.storage.catalogue import Catalogue
-
-    catalogue = Catalogue(home.catalogue)
-    rows = []
-    for symbol in catalogue.symbols():
-        for series in catalogue.series(symbol):
-            try:
-                coverage = catalogue.coverage(series)
-            except CorruptArtifact as error:
-                rows.append(SeriesStatus(str(series), 0, "", "", 0, f"damaged: {error}"))
-                continue
-            if coverage is None:
-                continue
-            end = coverage.last_ms + 1
-            gaps = catalogue.gap_spans(series, coverage.first_ms, end)
-            rows.append(
-                SeriesStatus(
-                    series=str(series),
-                    bars=coverage.rows,
-                    first=_moment(coverage.first_ms),
-                    last=_moment(coverage.last_ms),
-                    gaps=len(gaps),
-                    stale=catalogue.stale(series),
-                    gap_ledger=[
-                        GapStatus(_moment(start), _moment(after), (after - start) // series.step_ms)
-                        for start, after in gaps
-                    ],
-                    source_ledger=[
-                        _source(entry, series.step_ms or 1) for entry in catalogue.ledger(series)
-                    ],
-                )
-            )
-    return rows
-
-
-def _source(entry: Source, step_ms: int) -> SourceStatus:
-    return SourceStatus(
-        source=entry.source,
-        content=entry.content,
-        began=entry.began,
-        ended=entry.ended,
-        added=entry.added,
-        repeated=entry.repeated,
-        conflicting=entry.conflicting,
-        spans=[(_moment(start), _moment(end - step_ms)) for start, end in entry.spans],
+    asked, unreadable = retrain_requests(home)
+    return HomeStatus(
+        home=str(home.root),
+        series=series_of(home),
+        partitions=_partitions(home, attempts),
+        releases=releases(home),
+        retrain_requests=asked,
+        notes=[*notes, *unreadable],
     )
 
 
 def _partitions(home: Home, attempts: _Attempts) -> list[PartitionStatus]:
     from ares_assets.partitions import REGIMES
     from ares_resources.storage.artifacts import ArtifactStore
+    from ares_resources.storage.releases import ReleaseStore
 
     store = ArtifactStore(home.artifacts, home.runs)
     rows = []
@@ -177,7 +100,8 @@ def _partitions(home: Home, attempts: _Attempts) -> list[PartitionStatus]:
                 found = _found(store, symbol, regime, mode)
                 if attempt or _says_something(found):
                     partition = f"{regime}|{symbol}"
-                    rows.append(_partition(store, partition, mode, found, attempt))
+                    released = ReleaseStore(home.releases, symbol.folder, regime)
+                    rows.append(_partition(store, released, partition, mode, found, attempt))
     return rows
 
 
@@ -218,8 +142,15 @@ def _found(store: ArtifactStore, symbol: SymbolKey, regime: str, mode: str) -> l
 
 
 def _partition(
-    store: ArtifactStore, partition: str, mode: str, found: list[Artifact], attempt: Attempt | None
+    store: ArtifactStore,
+    released: ReleaseStore,
+    partition: str,
+    mode: str,
+    found: list[Artifact],
+    attempt: Attempt | None,
 ) -> PartitionStatus:
+    from ares_assets.release_standing import standing
+
     last = found[-1] if found else None
     # What regimes share is found anew by the run of each, and tells nothing of this one's.
     own = last is not None and last.place.regime is not None
@@ -231,7 +162,7 @@ def _partition(
     if last is not None and last.skipped is not None:
         status, reason = "skipped", last.skipped
     elif last is not None and last.place.asset == "model_release":
-        status, reason = last.metadata["status"], last.metadata["reason"]
+        status, reason = standing(released, last)
     elif tried is not None and tried.status != "done":
         status, reason = tried.status, tried.reason
     else:
@@ -241,7 +172,7 @@ def _partition(
 
 
 def _attempt(attempt: Attempt) -> AttemptStatus:
-    ended = "" if attempt.ended is None else _moment(int(attempt.ended * 1000))
+    ended = "" if attempt.ended is None else moment(int(attempt.ended * 1000))
     return AttemptStatus(attempt.run_id, attempt.status, attempt.reason, attempt.steps, ended)
 
 
@@ -250,7 +181,7 @@ def _until(store: ArtifactStore, found: list[Artifact]) -> str:
     bars, wanted = found[0], found[-1].manifest["inputs"].get("market_data")
     if wanted is not None and wanted != bars.sha256:
         bars = store.with_content(bars.place, wanted) or bars
-    return "" if bars.skipped is not None else _moment(bars.metadata["window_end_ms"])
+    return "" if bars.skipped is not None else moment(bars.metadata["window_end_ms"])
 
 
 def _runs(home: Home) -> tuple[list[str], _Attempts]:
@@ -267,7 +198,3 @@ def _runs(home: Home) -> tuple[list[str], _Attempts]:
         symbols = _symbols(home, instance.get_dynamic_partitions(SYMBOLS))
         partitions = [f"{regime}|{symbol}" for symbol in symbols for regime in REGIMES]
         return notes, latest_attempts(instance, partitions, home)
-
-
-def _moment(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

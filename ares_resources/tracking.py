@@ -180,6 +180,8 @@ def move_alias(home: Home, settings: Settings, *, name: str, version: str) -> No
 def drop_alias(home: Home, settings: Settings, *, name: str) -> None:
     """Let ``released`` point at nothing, where nothing is live any more.
 
+    A registry that does not know the model, since it was made anew, has nothing to drop.
+
     Raises
     ------
     AresError
@@ -190,6 +192,8 @@ def drop_alias(home: Home, settings: Settings, *, name: str) -> None:
     try:
         _client(home, settings).delete_registered_model_alias(name, RELEASED)
     except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return
         raise AresError(f"the alias of {name} could not be dropped: {error.message}") from error
 
 

@@ -101,7 +101,8 @@ def train_regime(
 ) -> dict[str, Artifact]:
     """Steps 1 to ``last_step`` of one regime, or up to the step that skips it.
 
-    With ``publish`` what a step does after its artifact is done too: step 16 releases.
+    With ``publish`` what a step does after its artifact is done too: step 16 releases, by the
+    verdict alone, since nothing is checked here.
     """
     found: dict[str, Artifact] = {}
     for spec in STEPS[:last_step]:
@@ -109,8 +110,9 @@ def train_regime(
         work = Work(spec, request, workspace)
         artifact, _ = execute(work, inputs)
         found[spec.name] = artifact
-        if publish and spec.after is not None and artifact.skipped is None:
-            spec.after(work, artifact)
+        for act in (spec.after, spec.once_passed):
+            if publish and act is not None and artifact.skipped is None:
+                act(work, artifact)
         if artifact.skipped is not None:
             break
     return found

@@ -52,6 +52,11 @@ class Release:
         return {name: (self.folder / name).read_bytes() for name in manifest["files"]}
 
 
+def content_hash(hashes: Mapping[str, str]) -> str:
+    """The name of a version: a hash of its files' SHA-256 by name."""
+    return hashlib.sha256(json.dumps(dict(hashes), sort_keys=True).encode()).hexdigest()
+
+
 class ReleaseStore:
     """The releases of one partition."""
 
@@ -61,7 +66,7 @@ class ReleaseStore:
     def publish(self, files: Mapping[str, bytes], record: Mapping[str, Any]) -> Release:
         """Store a bundle and its record; the same content is one version."""
         hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
-        sha256 = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
+        sha256 = content_hash(hashes)
         release = Release(self._version(sha256), sha256)
 
         def fill(folder: Path) -> None:
@@ -92,15 +97,20 @@ class ReleaseStore:
         folder = self._version(sha256)
         return Release(folder, sha256) if (folder / MANIFEST).is_file() else None
 
-    def live_version(self) -> str | None:
-        """Content hash of the live version, whether or not its bundle still stands."""
+    def champion(self) -> Release | None:
+        """The live version, if any model was ever promoted."""
+        live = self.live()
+        return None if live is None else self.find(live)
+
+    def live(self) -> str | None:
+        """Content hash of the live version, also where its files are gone; None: none is."""
         live = self._live().get("sha256")
         return None if live is None else str(live)
 
-    def champion(self) -> Release | None:
-        """The live version, if any model was ever promoted."""
-        live = self.live_version()
-        return None if live is None else self.find(live)
+    def replaced(self) -> str | None:
+        """Content hash of the version that the live one was judged against; None: of none."""
+        replaced = self._live().get("replaced")
+        return None if replaced is None else str(replaced)
 
     def champion_against(self, challenger: str) -> str | None:
         """Content hash of what a challenger has to beat; None if nothing was ever promoted.

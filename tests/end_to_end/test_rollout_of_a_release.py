@@ -27,7 +27,7 @@ from ares_resources.storage.rollouts import RolloutStore
 from .conftest import REQUEST, Trained
 
 
-def _lenient(monkeypatch: pytest.MonkeyPatch) -> None:
+def let_every_row_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = gate.release_gate
 
     def lenient(*measured: Any) -> gate.GateReport:
@@ -37,7 +37,7 @@ def _lenient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "release_gate", lenient)
 
 
-def _alias(home: Home) -> list[str]:
+def alias_of(home: Home) -> list[str]:
     with closing(sqlite3.connect(home.mlflow / "mlflow.db")) as database:
         rows = database.execute("select alias, version from registered_model_aliases")
         return [f"{alias} {version}" for alias, version in rows]
@@ -58,7 +58,7 @@ def test_a_promotion_begins_at_one_percent_and_a_rollback_is_for_good(
     home = Home(tmp_path / "home")
     shutil.copytree(trained.home.root, home.root)
     monkeypatch.setenv("ARES_HOME", str(home.root))
-    _lenient(monkeypatch)
+    let_every_row_pass(monkeypatch)
     # Another gate setting gives step 15 another key; all before it stands.
     request = replace(
         REQUEST,
@@ -79,7 +79,7 @@ def test_a_promotion_begins_at_one_percent_and_a_rollback_is_for_good(
     assert store.shares() == {sha256: 0.01}
     state = RolloutStore(store.root, sha256).state()
     assert state is not None
-    assert _alias(home) == ["released 1"]
+    assert alias_of(home) == ["released 1"]
 
     feed = _feed(tmp_path / "live.csv", state["live_from_ms"])
     assert run(["rollout", "ETHUSDT", "SIM", "--feed", str(feed)]) == 0
@@ -91,8 +91,9 @@ def test_a_promotion_begins_at_one_percent_and_a_rollback_is_for_good(
 
     assert run(["rollout", "ETHUSDT", "SIM", "--rollback", "for the test"]) == 3
     assert store.champion() is None
-    assert _alias(home) == []
+    assert alias_of(home) == []
     last = ask()
     assert last.release is not None
+    assert (last.status, last.reason) == ("rolled back", "by hand: for the test")
     assert (last.release["live"], last.release["withdrawn"]) == (False, "by hand: for the test")
     assert store.champion() is None

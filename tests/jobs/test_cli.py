@@ -192,6 +192,9 @@ def outcome(status: str, degraded: list[str] | None = None) -> PartitionOutcome:
         ([outcome("released"), outcome("insufficient evidence")], 0),
         ([outcome("kept"), outcome("skipped")], 3),
         ([outcome("kept", ["stale"])], 3),
+        ([outcome("rolled back")], 3),
+        ([outcome("not released")], 3),
+        ([outcome("superseded")], 0),
         ([outcome("skipped"), outcome("failed")], 1),
     ],
 )

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ares_assets.check_list import CHECKS
-from ares_assets.passed_checks import remember, unpassed
+from ares_assets.check_list import CHECKS, CheckSpec
+from ares_assets.passed_checks import forget, hindrance, remember, unpassed
+from ares_assets.steps import STEPS
 from ares_resources.home import Home
 from ares_resources.settings import load_settings
 from ares_resources.storage.artifacts import Artifact, ArtifactStore, Place
@@ -74,3 +75,72 @@ def test_marks_of_results_that_are_gone_are_removed(home: Home) -> None:
     passed(home, artifact(home, "b2"))
     marks = [path.name for path in (home.checks / "market_regimes").rglob("*-*")]
     assert {name.split("-")[0] for name in marks if name[0] in "ab"} == {"b2"}
+
+
+def chain(home: Home) -> dict[str, Artifact]:
+    """A result of each step, made from those before it, with all its checks passed."""
+    store, found = ArtifactStore(home.artifacts, home.runs), {}
+    for spec in STEPS:
+        found[spec.name] = store.publish(
+            Place(spec.name, "ETHUSDT.SIM", None if spec.shared else "bull"),
+            "a1",
+            {"x.json": {"step": spec.number}},
+            kind="bundle",
+            inputs={name: found[name].sha256 for name in spec.inputs},
+            metadata={},
+            degraded=[],
+        )
+    for check in CHECKS:
+        remember(home, found[check.asset], check, SETTINGS, True)
+    return found
+
+
+def test_nothing_hinders_what_has_passed_all_checks_of_all_steps(home: Home) -> None:
+    assert hindrance(home, chain(home), SETTINGS) is None
+
+
+@pytest.mark.parametrize("check", [c for c in CHECKS if c.blocking], ids=lambda c: c.name)
+def test_each_blocking_check_hinders_what_comes_of_its_asset(home: Home, check: CheckSpec) -> None:
+    found = chain(home)
+    remember(home, found[check.asset], check, SETTINGS, False)
+    told = hindrance(home, found, SETTINGS)
+    assert told == f"{check.asset} has not passed its check {check.name}"
+
+
+def test_a_check_that_only_warns_hinders_nothing(home: Home) -> None:
+    found = chain(home)
+    for check in CHECKS:
+        if not check.blocking:
+            remember(home, found[check.asset], check, SETTINGS, False)
+    assert hindrance(home, found, SETTINGS) is None
+
+
+def test_a_step_that_is_missing_or_of_other_inputs_hinders(home: Home) -> None:
+    found = chain(home)
+    del found["walk_forward_report"]
+    assert hindrance(home, found, SETTINGS) == "there is no walk_forward_report"
+    found = chain(home)
+    other = ArtifactStore(home.artifacts, home.runs).publish(
+        found["market_data"].place,
+        "b2",
+        {"x.json": {"other": "bars"}},
+        kind="bundle",
+        inputs={},
+        metadata={},
+        degraded=[],
+    )
+    for check in CHECKS:
+        if check.asset == "market_data":
+            remember(home, other, check, SETTINGS, True)
+    told = hindrance(home, {**found, "market_data": other}, SETTINGS)
+    assert told == "market_regimes was made from another market_data than the one that stands"
+
+
+def test_a_release_that_is_made_again_has_its_checks_before_it(home: Home) -> None:
+    found = chain(home)
+    forget(home, found["model_release"])
+    of_the_release = [c.name for c in CHECKS if c.asset == "model_release" and c.blocking]
+    assert unpassed(home, found["model_release"], SETTINGS) == of_the_release
+    assert hindrance(home, found, SETTINGS) is not None
+    del found["model_release"]
+    assert [unpassed(home, artifact, SETTINGS) for artifact in found.values()] == [[]] * 15
