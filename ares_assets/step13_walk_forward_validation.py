@@ -203,9 +203,10 @@ def _calibration_numbers(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def ask_for_retraining(work: Work, artifact: Artifact) -> dict[str, Any]:
-    """Keep a request where the report shows drift; older ones of the partition are answered.
+    """Keep a request where the report shows drift that no earlier request has answered.
 
-    Safe to repeat: the same request is kept once, and so is one for the same change.
+    Safe to repeat: the same request is kept once, and so is one for the same change.  What waits
+    is settled by a training that comes to its end, not here (``ares_jobs/retrain.py``).
     """
     from ares_assets.evidence.drift_response import retrain_reason
     from ares_resources.storage.retrain_requests import RetrainRequest, RetrainRequests
@@ -214,10 +215,12 @@ def ask_for_retraining(work: Work, artifact: Artifact) -> dict[str, Any]:
     if not settings.retrain.enabled:
         return {"retrain": "switched off (retrain.enabled)"}
     drift = artifact.load()["report.json"]["drift"]
-    reason = retrain_reason(drift, feature_share=settings.retrain.feature_share)
     requests = RetrainRequests(work.workspace.home)
-    end = int(artifact.metadata["window_end_ms"])
-    requests.settle_older((str(asked.symbol), asked.regime, settings.mode), end)
+    reason = retrain_reason(
+        drift,
+        feature_share=settings.retrain.feature_share,
+        answered_ms=requests.answered_to((str(asked.symbol), asked.regime, settings.mode)),
+    )
     if reason is None:
         return {"retrain": "no drift asks for it"}
     request = RetrainRequest(
@@ -229,7 +232,7 @@ def ask_for_retraining(work: Work, artifact: Artifact) -> dict[str, Any]:
         kind=reason.kind,
         reason=reason.words,
         since_ms=reason.since_ms,
-        window_end_ms=end,
+        window_end_ms=int(artifact.metadata["window_end_ms"]),
         wait_ms=round(settings.retrain.wait_days * 86_400_000),
         model_sha256=artifact.manifest["inputs"]["final_parameters"],
     )
