@@ -30,21 +30,24 @@ def holdout_calibration(
     bins: int,
     seed: int,
     groups: np.ndarray | None = None,
+    known_before: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Calibration and coverage of n labelled events that fitted nothing.
 
     All arrays (n,) in time order; `probability` calibrated, up; `rows` and `t1_rows` the
     events' bars and those at which their labels are known.  `groups` counts what overlaps as
-    one observation; None makes them with `overlap_groups`.
+    one observation; None makes them with `overlap_groups`.  `known_before` (k,) are the scores
+    that the frozen threshold was fitted on, all known before the first event.
 
     Returns
     -------
     Plain values for JSON: those of `reliability_report` (ECE, its noise floor and 95 % limit,
     Brier score and log-loss, Spiegelhalter's z and p, overconfidence, the table); `conformal`,
-    a `banded_report` of the frozen threshold; `adaptive`, the same sets with a level that
-    learns, of `adaptive_report`; and three answers, None where nothing can be said:
-    `probabilities_hold` (ECE within its noise and p at least .05), `coverage_holds` (not under
-    its band), and `holds`, both of them.  Without events: `events` 0 and the answers None.
+    a `banded_report` of the frozen threshold; `adaptive`, of `adaptive_report`: sets that begin
+    with the frozen threshold and whose level then learns; and three answers, None where nothing
+    can be said: `probabilities_hold` (ECE within its noise and p at least .05), `coverage_holds`
+    (not under its band), and `holds`, both of them.  Without events: `events` 0 and the answers
+    None.
 
     Raises
     ------
@@ -68,7 +71,9 @@ def holdout_calibration(
     return {
         **report,
         "conformal": conformal,
-        "adaptive": adaptive_report(scores, rows, t1_rows, coverage=sets.coverage),
+        "adaptive": adaptive_report(
+            scores, rows, t1_rows, coverage=sets.coverage, known_before=known_before
+        ),
         "probabilities_hold": probabilities,
         "coverage_holds": covered,
         "holds": probabilities and covered,

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from ares_assets.evidence.conformal import ConformalSets, fit_conformal
+from ares_assets.evidence.conformal import ConformalSets, fit_conformal, true_scores
 from ares_assets.evidence.coverage import banded_report
 from ares_assets.evidence.holdout_calibration import holdout_calibration
 from ares_assets.evidence.reliability import overlap_groups, reliability_report
@@ -43,6 +43,16 @@ def test_is_made_of_the_measures_it_names():
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     again = holdout_calibration(p, y, w, rows, t1_rows, sets=sets, bins=10, seed=3, groups=groups)
     assert again == report
+
+
+def test_adaptive_sets_begin_with_the_frozen_threshold_at_the_first_event():
+    p, y, w, rows, t1_rows = events(1)
+    before_p, before_y, *_ = events(10_001, 300)
+    known = true_scores("lac", before_p, before_y)
+    where = {"sets": sets_of(1), "bins": 10, "seed": 3}
+    adaptive = holdout_calibration(p, y, w, rows, t1_rows, **where, known_before=known)["adaptive"]
+    assert adaptive["threshold_first"] == sets_of(1).threshold
+    assert (adaptive["known_before"], adaptive["judged"]) == (300, len(p))
 
 
 def test_a_calibrated_model_holds_and_a_bold_or_stale_one_does_not():
