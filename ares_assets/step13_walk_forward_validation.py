@@ -122,6 +122,7 @@ def holdout_case(
     import numpy as np
 
     from ares_assets.analyst.dataset import everything_of
+    from ares_assets.market.pace import longer_window
     from ares_assets.market.roles import first_row, roles_of
     from ares_assets.release.holdout import HoldoutCase
     from ares_assets.release.partition_model import PartitionModel
@@ -146,10 +147,12 @@ def holdout_case(
         served_rows=inside[inside >= history_row],
         history_row=history_row,
     )
-    if len(case.holdout) < settings.validation.refits:
+    found, least = len(case.holdout), settings.validation.refits
+    if found < least:
         raise PartitionSkipped(
-            f"{len(case.holdout)} {work.request.regime} decisions with a known outcome in the "
-            f"holdout; {settings.validation.refits} are the least that can be walked through"
+            f"{found} {work.request.regime} decisions with a known outcome in the holdout; {least} "
+            "are the least that can be walked through; "
+            f"{longer_window(found, least, market_data.metadata['window_days'])}"
         )
     return case
 
@@ -195,6 +198,7 @@ def _calibration_numbers(found: Mapping[str, Any]) -> dict[str, Any]:
         "ece": found.get("ece"),
         "ece_noise_95": found.get("ece_noise_95"),
         "spiegelhalter_p": found.get("spiegelhalter_p"),
+        "spiegelhalter_p_fitted": found.get("spiegelhalter_p_fitted"),
         "coverage": sets.get("coverage"),
         "coverage_low": sets.get("coverage_low"),
         "coverage_high": sets.get("coverage_high"),

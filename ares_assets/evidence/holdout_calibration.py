@@ -13,7 +13,7 @@ import numpy as np
 from ares_assets.evidence.adaptive import adaptive_report
 from ares_assets.evidence.conformal import ConformalSets, true_scores
 from ares_assets.evidence.coverage import banded_report
-from ares_assets.evidence.reliability import overlap_groups, reliability_report
+from ares_assets.evidence.reliability import overlap_groups, reliability_report, spiegelhalter_p
 from ares_resources.errors import BadInput
 
 DOUBTFUL = 0.05
@@ -31,23 +31,25 @@ def holdout_calibration(
     seed: int,
     groups: np.ndarray | None = None,
     known_before: np.ndarray | None = None,
+    fitted_on: int | None = None,
 ) -> dict[str, Any]:
     """Calibration and coverage of n labelled events that fitted nothing.
 
     All arrays (n,) in time order; `probability` calibrated, up; `rows` and `t1_rows` the
     events' bars and those at which their labels are known.  `groups` counts what overlaps as
     one observation; None makes them with `overlap_groups`.  `known_before` (k,) are the scores
-    that the frozen threshold was fitted on, all known before the first event.
+    that the frozen threshold was fitted on, all known before the first event.  `fitted_on` counts
+    the independent events that the calibrator was fitted on, None where it was not fitted.
 
     Returns
     -------
     Plain values for JSON: those of `reliability_report` (ECE, its noise floor and 95 % limit,
-    Brier score and log-loss, Spiegelhalter's z and p, overconfidence, the table); `conformal`,
-    a `banded_report` of the frozen threshold; `adaptive`, of `adaptive_report`: sets that begin
-    with the frozen threshold and whose level then learns; and three answers, None where nothing
-    can be said: `probabilities_hold` (ECE within its noise and p at least .05), `coverage_holds`
-    (not under its band), and `holds`, both of them.  Without events: `events` 0 and the answers
-    None.
+    Brier score and log-loss, Spiegelhalter's z and p, overconfidence, the table);
+    `spiegelhalter_p_fitted`, p with the calibrator's own error allowed for; `conformal`, a
+    `banded_report` of the frozen threshold; `adaptive`, of `adaptive_report`: sets that begin with
+    the frozen threshold and whose level then learns; and three answers, None where nothing can be
+    said: `probabilities_hold` (ECE within its noise and p at least .05), `coverage_holds` (not
+    under its band), and `holds`, both of them.  Without events: `events` 0 and the answers None.
 
     Raises
     ------
@@ -70,6 +72,9 @@ def holdout_calibration(
     covered = bool(conformal["coverage"] >= conformal["coverage_low"])
     return {
         **report,
+        "spiegelhalter_p_fitted": (
+            None if p is None else spiegelhalter_p(probability, labels, shared, fitted_on=fitted_on)
+        ),
         "conformal": conformal,
         "adaptive": adaptive_report(
             scores, rows, t1_rows, coverage=sets.coverage, known_before=known_before

@@ -12,9 +12,11 @@ import numpy as np
 
 from ares_assets.analyst.dataset import Examples
 from ares_assets.evidence.calibration import conformal_probability
+from ares_assets.evidence.calibrators import IdentityCalibrator
 from ares_assets.evidence.conformal import conformal_from_dict, true_scores
 from ares_assets.evidence.holdout_calibration import holdout_calibration
 from ares_assets.evidence.jsonable import jsonable
+from ares_assets.evidence.reliability import overlap_groups
 from ares_assets.release.holdout import FrozenResult, HoldoutCase, probability_at
 from ares_assets.release.partition_model import PartitionModel
 
@@ -34,8 +36,16 @@ def judge_calibration(
         bins=bins,
         seed=seed,
         known_before=threshold_scores(case.model, case.calibration),
+        fitted_on=calibrator_events(case.model, case.calibration),
     )
     return jsonable(found)
+
+
+def calibrator_events(model: PartitionModel, known: Examples) -> int | None:
+    """How many independent events the calibrator was fitted on; None where it was not fitted."""
+    if model.calibrator.method == IdentityCalibrator.method:
+        return None
+    return len(np.unique(overlap_groups(known.rows, known.t1_rows)))
 
 
 def threshold_scores(model: PartitionModel, known: Examples) -> np.ndarray:
