@@ -1,7 +1,8 @@
 """Step 13, Walk Forward Validation: the first look at the holdout, block by block.
 
-Belongs here: reading, calling the evaluation, key numbers, asking for a retraining.  Does not
-belong here: how a holdout is walked (``release/``), the statistics (``evidence/``).
+Belongs here: reading, calling the evaluation, key numbers.  Does not belong here: how a
+holdout is walked (``release/``), the statistics (``evidence/``), asking for a retraining
+(``retraining.py``).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Result, StepSpec, Work
+from ares_assets.retraining import ask_for_retraining
 from ares_resources.errors import PartitionSkipped
 from ares_resources.storage.artifacts import Artifact
 
@@ -204,44 +206,6 @@ def _calibration_numbers(found: Mapping[str, Any]) -> dict[str, Any]:
         "coverage_high": sets.get("coverage_high"),
         "coverage_adaptive": (found.get("adaptive") or {}).get("coverage"),
     }
-
-
-def ask_for_retraining(work: Work, artifact: Artifact) -> dict[str, Any]:
-    """Keep a request where the report shows drift that no earlier request has answered.
-
-    Safe to repeat: the same request is kept once, and so is one for the same change.  What waits
-    is settled by a training that comes to its end, not here (``ares_jobs/retrain.py``).
-    """
-    from ares_assets.evidence.drift_response import retrain_reason
-    from ares_resources.storage.retrain_requests import RetrainRequest, RetrainRequests
-
-    asked, settings = work.request, work.request.settings
-    if not settings.retrain.enabled:
-        return {"retrain": "switched off (retrain.enabled)"}
-    drift = artifact.load()["report.json"]["drift"]
-    requests = RetrainRequests(work.workspace.home)
-    reason = retrain_reason(
-        drift,
-        feature_share=settings.retrain.feature_share,
-        answered_ms=requests.answered_to((str(asked.symbol), asked.regime, settings.mode)),
-    )
-    if reason is None:
-        return {"retrain": "no drift asks for it"}
-    request = RetrainRequest(
-        symbol=str(asked.symbol),
-        regime=asked.regime,
-        mode=settings.mode,
-        settings=settings.model_dump(mode="json", exclude_unset=True),
-        offline=asked.offline,
-        kind=reason.kind,
-        reason=reason.words,
-        since_ms=reason.since_ms,
-        window_end_ms=int(artifact.metadata["window_end_ms"]),
-        wait_ms=round(settings.retrain.wait_days * 86_400_000),
-        model_sha256=artifact.manifest["inputs"]["final_parameters"],
-    )
-    kept = requests.ask(request)
-    return {"retrain": f"{'requested' if kept else 'already requested'}: {reason.words}"}
 
 
 def _refit_numbers(schemes: Mapping[str, Any]) -> dict[str, Any]:

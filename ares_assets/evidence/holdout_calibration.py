@@ -6,6 +6,7 @@ reading the holdout (step 13), the measures (`reliability`, `coverage`, `adaptiv
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from ares_assets.evidence.adaptive import adaptive_report
 from ares_assets.evidence.conformal import ConformalSets, true_scores
 from ares_assets.evidence.coverage import banded_report
-from ares_assets.evidence.reliability import overlap_groups, reliability_report, spiegelhalter_p
+from ares_assets.evidence.reliability import overlap_groups, reliability_report
 from ares_resources.errors import BadInput
 
 DOUBTFUL = 0.05
@@ -73,7 +74,9 @@ def holdout_calibration(
     return {
         **report,
         "spiegelhalter_p_fitted": (
-            None if p is None else spiegelhalter_p(probability, labels, shared, fitted_on=fitted_on)
+            None
+            if p is None
+            else fitted_p(report["spiegelhalter_z"], report["independent_events"], fitted_on)
         ),
         "conformal": conformal,
         "adaptive": adaptive_report(
@@ -83,3 +86,15 @@ def holdout_calibration(
         "coverage_holds": covered,
         "holds": probabilities and covered,
     }
+
+
+def fitted_p(z: float, judged: int, fitted_on: int | None) -> float:
+    """Two-sided p-value of Spiegelhalter's z of `judged` independent events, the fit allowed for.
+
+    A calibrator fitted on `fitted_on` independent events errs by itself: to first order its slope
+    makes the variance of z 1 + judged / fitted_on.  None takes probabilities as exact claims.
+    """
+    if fitted_on is not None and fitted_on < 1:
+        raise BadInput(f"fitted_on = {fitted_on}; allowed: 1 or more, or None")
+    error = 0.0 if fitted_on is None else judged / fitted_on
+    return math.erfc(abs(z) / math.sqrt(2.0 * (1.0 + error)))

@@ -113,24 +113,10 @@ def spiegelhalter_z(
 
 
 def spiegelhalter_p(
-    probability: np.ndarray,
-    labels: np.ndarray,
-    groups: np.ndarray | None = None,
-    *,
-    fitted_on: int | None = None,
+    probability: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None
 ) -> float:
-    """Two-sided p-value of `spiegelhalter_z`: how often chance is as far off; NaN as there.
-
-    `fitted_on` independent events made the calibrator, which therefore errs by itself: to first
-    order its slope adds, to the variance of the z of m independent events, m / fitted_on.  None
-    takes the probabilities as exact claims.
-    """
-    z = abs(spiegelhalter_z(probability, labels, groups))
-    judged = len(probability) if groups is None else len(np.unique(groups))
-    if fitted_on is not None and fitted_on < 1:
-        raise BadInput(f"fitted_on = {fitted_on}; allowed: 1 or more, or None")
-    error = 0.0 if fitted_on is None else judged / fitted_on
-    return math.erfc(z / math.sqrt(2.0 * (1.0 + error)))
+    """Two-sided p-value of `spiegelhalter_z`: how often chance is as far off; NaN as there."""
+    return math.erfc(abs(spiegelhalter_z(probability, labels, groups)) / math.sqrt(2.0))
 
 
 def _shared_draw_variance(p: np.ndarray, c: np.ndarray, members: np.ndarray) -> float:

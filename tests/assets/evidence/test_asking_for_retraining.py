@@ -7,7 +7,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from ares_assets.engine import Request, Work
-from ares_assets.step13_walk_forward_validation import SPEC, ask_for_retraining
+from ares_assets.retraining import ask_for_retraining
+from ares_assets.step13_walk_forward_validation import SPEC
 from ares_resources.home import Home
 from ares_resources.settings import load_settings
 from ares_resources.storage.artifacts import Artifact

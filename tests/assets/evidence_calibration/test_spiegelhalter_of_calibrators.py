@@ -19,7 +19,8 @@ from scipy.special import ndtr
 from ares_assets.analyst.weights import average_uniqueness
 from ares_assets.evidence.calibration import choose_calibrator
 from ares_assets.evidence.calibrators import METHODS, fit_calibrator
-from ares_assets.evidence.reliability import overlap_groups, spiegelhalter_p
+from ares_assets.evidence.holdout_calibration import fitted_p
+from ares_assets.evidence.reliability import overlap_groups, spiegelhalter_z
 
 SEEDS, HORIZON, EVERY = 60, 60, 10
 # A regime's third of a year: the calibration slice has a tenth of it, the holdout a fifth.
@@ -62,9 +63,10 @@ def shares(method, fitted, judged, edge, seeds=SEEDS):
         later = calibrator.predict(raw[fitted:]), y[fitted:]
         groups = overlap_groups(rows[fitted:], t1_rows[fitted:])
         independent = len(np.unique(overlap_groups(rows[kept], t1_rows[kept])))
+        z, found = spiegelhalter_z(*later, groups), len(np.unique(groups))
         # A flat map claims nothing that the statistic could refute: p is NaN.
-        exact.append(not spiegelhalter_p(*later, groups) <= 0.05)
-        allowed.append(not spiegelhalter_p(*later, groups, fitted_on=independent) <= 0.05)
+        exact.append(not fitted_p(z, found, None) <= 0.05)
+        allowed.append(not fitted_p(z, found, independent) <= 0.05)
     return float(np.mean(exact)), float(np.mean(allowed))
 
 
