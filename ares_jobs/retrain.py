@@ -2,7 +2,8 @@
 
 Belongs here: reading requests, when one may be handed over, and when one is settled.  Does not
 belong here: Dagster's skin (``sensors.py``), keeping requests
-(``ares_resources/storage/retrain_requests.py``), and what asks for a retraining (``ares_assets/retraining.py``).
+(``ares_resources/storage/retrain_requests.py``), and what asks for a retraining
+(``ares_assets/retraining.py``).
 
 A request is due once bars have closed since the window of the training that made it, as many as it
 waits for, and no run of its partition is unfinished.  It is settled by a run of its own that
