@@ -138,19 +138,19 @@ def _too_few(
 ) -> str:
     """Why the partition is skipped: what there is, what is needed, and what would help."""
     from ares_assets.market.balance import cell
+    from ares_assets.market.pace import longer_window
 
     collapsed = _collapse(work, cells)
     if collapsed:
         return f"{events} {work.request.regime} decisions: {collapsed}"
     needed, regime = work.settings.regimes.minimum_events, work.request.regime
     days = window["window_days"]
-    wanted = f"about {days * needed / events:.0f} days" if events else "a longer window"
     own = cell(cells, regime, "development")
     held = f"{own.bars} bars in {own.episodes} stays, {own.share:.0%} of development"
     kind, other = ("pooled", "") if pooled else (regime, ", or regimes.when_too_few: pool")
     return (
         f"{events} {kind} decisions in the development part of {days:.0f} days "
-        f"({regime}: {held}), {needed} are needed; try {wanted} (--lookback-days){other}"
+        f"({regime}: {held}), {needed} are needed; {longer_window(events, needed, days)}{other}"
     )
 
 

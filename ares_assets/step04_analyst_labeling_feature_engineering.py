@@ -122,16 +122,19 @@ def label_events(
     events = pd.concat(parts, ignore_index=True)
     events["regime"] = regimes[events["row"].to_numpy()]
     events["member"] = np.isin(events["row"].to_numpy(), own)
-    _check_trainable(work, events[(events["role"] == "development") & events["member"]])
+    learnt = events[(events["role"] == "development") & events["member"]]
+    _check_trainable(work, learnt, market_data.metadata["window_days"])
     return events
 
 
-def _check_trainable(work: Work, development: pd.DataFrame) -> None:
+def _check_trainable(work: Work, development: pd.DataFrame, days: float) -> None:
+    from ares_assets.market.pace import longer_window
+
     needed = work.settings.regimes.minimum_events
     if len(development) < needed:
         raise PartitionSkipped(
             f"{len(development)} labelled {work.request.regime} events in development; "
-            f"{needed} are needed"
+            f"{needed} are needed; {longer_window(len(development), needed, days)}"
         )
     if development["label"].nunique() < 2:
         raise PartitionSkipped(

@@ -39,7 +39,7 @@ def tactician_dataset(
         frame, known["row"].to_numpy(), known["probability"].to_numpy(), settings.labels
     )
     labels, signals = signal_outcomes(frame, signals, context)
-    check_enough(labels)
+    check_enough(labels, days=market_data.metadata["window_days"])
     features = context.features(frame, regimes, signals, context.settled(labels))
     value = {"labels.parquet": labels}
     value |= {f"features-{name}.parquet": part for name, part in features.items()}

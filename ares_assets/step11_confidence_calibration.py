@@ -67,7 +67,7 @@ def _conformal(
     """
     import numpy as np
 
-    from ares_assets.evidence.calibration import forward_calibrated
+    from ares_assets.evidence.calibration import conformal_probability
     from ares_assets.evidence.conformal import ConformalSets, fit_conformal
     from ares_assets.evidence.reliability import overlap_groups
 
@@ -76,13 +76,15 @@ def _conformal(
         nothing = {"judged": 0}
         report = {"conformal": nothing, "conformal_before": nothing, "adaptive": nothing}
         return {"fitted": always_full.to_dict(), "report": report}
-    forward = None
-    if chosen["degraded"] is None:
-        forward = forward_calibrated(
-            chosen["method"], raw, known.labels, known.weights, known.rows, known.t1_rows
-        )
-    if forward is None:
-        forward = raw
+    forward = conformal_probability(
+        chosen["method"],
+        raw,
+        known.labels,
+        known.weights,
+        known.rows,
+        known.t1_rows,
+        forward=chosen["degraded"] is None,
+    )
     tested = np.flatnonzero(~np.isnan(forward))
     groups = overlap_groups(known.rows[tested], known.t1_rows[tested])
     fitted = fit_conformal(forward[tested], known.labels[tested], coverage=coverage, groups=groups)

@@ -1,7 +1,8 @@
 """Step 13, Walk Forward Validation: the first look at the holdout, block by block.
 
-Belongs here: reading, calling the evaluation, key numbers, asking for a retraining.  Does not
-belong here: how a holdout is walked (``release/``), the statistics (``evidence/``).
+Belongs here: reading, calling the evaluation, key numbers.  Does not belong here: how a
+holdout is walked (``release/``), the statistics (``evidence/``), asking for a retraining
+(``retraining.py``).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ares_assets.engine import Result, StepSpec, Work
+from ares_assets.retraining import ask_for_retraining
 from ares_resources.errors import PartitionSkipped
 from ares_resources.storage.artifacts import Artifact
 
@@ -126,6 +128,7 @@ def holdout_case(
     import numpy as np
 
     from ares_assets.analyst.dataset import everything_of
+    from ares_assets.market.pace import longer_window
     from ares_assets.market.roles import first_row, roles_of
     from ares_assets.release.holdout import HoldoutCase
     from ares_assets.release.partition_model import PartitionModel
@@ -150,10 +153,12 @@ def holdout_case(
         served_rows=inside[inside >= history_row],
         history_row=history_row,
     )
-    if len(case.holdout) < settings.validation.refits:
+    found, least = len(case.holdout), settings.validation.refits
+    if found < least:
         raise PartitionSkipped(
-            f"{len(case.holdout)} {work.request.regime} decisions with a known outcome in the "
-            f"holdout; {settings.validation.refits} are the least that can be walked through"
+            f"{found} {work.request.regime} decisions with a known outcome in the holdout; {least} "
+            "are the least that can be walked through; "
+            f"{longer_window(found, least, market_data.metadata['window_days'])}"
         )
     return case
 
@@ -201,46 +206,12 @@ def _calibration_numbers(found: Mapping[str, Any]) -> dict[str, Any]:
         "ece": found.get("ece"),
         "ece_noise_95": found.get("ece_noise_95"),
         "spiegelhalter_p": found.get("spiegelhalter_p"),
+        "spiegelhalter_p_fitted": found.get("spiegelhalter_p_fitted"),
         "coverage": sets.get("coverage"),
         "coverage_low": sets.get("coverage_low"),
         "coverage_high": sets.get("coverage_high"),
         "coverage_adaptive": (found.get("adaptive") or {}).get("coverage"),
     }
-
-
-def ask_for_retraining(work: Work, artifact: Artifact) -> dict[str, Any]:
-    """Keep a request where the report shows drift; older ones of the partition are answered.
-
-    Safe to repeat: the same request is kept once, and so is one for the same change.
-    """
-    from ares_assets.evidence.drift_response import retrain_reason
-    from ares_resources.storage.retrain_requests import RetrainRequest, RetrainRequests
-
-    asked, settings = work.request, work.request.settings
-    if not settings.retrain.enabled:
-        return {"retrain": "switched off (retrain.enabled)"}
-    drift = artifact.load()["report.json"]["drift"]
-    reason = retrain_reason(drift, feature_share=settings.retrain.feature_share)
-    requests = RetrainRequests(work.workspace.home)
-    end = int(artifact.metadata["window_end_ms"])
-    requests.settle_older((str(asked.symbol), asked.regime, settings.mode), end)
-    if reason is None:
-        return {"retrain": "no drift asks for it"}
-    request = RetrainRequest(
-        symbol=str(asked.symbol),
-        regime=asked.regime,
-        mode=settings.mode,
-        settings=settings.model_dump(mode="json", exclude_unset=True),
-        offline=asked.offline,
-        kind=reason.kind,
-        reason=reason.words,
-        since_ms=reason.since_ms,
-        window_end_ms=end,
-        wait_ms=round(settings.retrain.wait_days * 86_400_000),
-        model_sha256=artifact.manifest["inputs"]["final_parameters"],
-    )
-    kept = requests.ask(request)
-    return {"retrain": f"{'requested' if kept else 'already requested'}: {reason.words}"}
 
 
 def _refit_numbers(schemes: Mapping[str, Any]) -> dict[str, Any]:

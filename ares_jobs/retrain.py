@@ -1,19 +1,23 @@
 """Which requests to train anew are due, and what each asks of a run.
 
-Belongs here: reading requests, and when one may be handed over.  Does not belong here: Dagster's
-skin (``sensors.py``), keeping requests (``ares_resources/storage/retrain_requests.py``), and what
-asks for a retraining (step 13).
+Belongs here: reading requests, when one may be handed over, and when one is settled.  Does not
+belong here: Dagster's skin (``sensors.py``), keeping requests
+(``ares_resources/storage/retrain_requests.py``), and what asks for a retraining
+(``ares_assets/retraining.py``).
 
 A request is due once bars have closed since the window of the training that made it, as many as it
-waits for, and no run of its partition is unfinished.  It is settled in the look after the one that
-handed it over, when that one's cursor shows that Dagster took its runs; the run's key is the hash
-of the request, so a look that was cut off between the two asks for nothing twice.
+waits for, and no run of its partition is unfinished.  It is settled by a run of its own that
+succeeded, or by any later training of the partition that came to its end; to hand it over settles
+nothing.  Dagster's runs, tagged with the request's name, are the only memory of attempts: a run
+that failed is followed by another under a key of its own, later each time, and after the last the
+request waits, said loudly, for the next training.  The key of an attempt is the same until its run
+exists, so a look that was cut off asks for nothing twice.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -24,8 +28,10 @@ from ares_jobs.schedules import NewBars, new_bars
 from ares_resources.errors import AresError, BadInput
 from ares_resources.home import Home
 from ares_resources.settings import load_settings
+from ares_resources.storage.artifacts import ArtifactStore, Place
 from ares_resources.storage.retrain_requests import RetrainRequest, RetrainRequests
 
+REQUEST_TAG = "ares/retrain_request"
 _UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
@@ -33,13 +39,36 @@ _UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+_WITHOUT_A_MODEL = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+# An exchange that is down is back within minutes or hours; what fails three times needs a person.
+_SECONDS_AFTER_FAILURE = (3_600.0, 6 * 3_600.0)
+ATTEMPTS = len(_SECONDS_AFTER_FAILURE) + 1
+
+
+@dataclass(frozen=True)
+class DueRequest:
+    """A request that may be handed over now, what is new for it, and which attempt it is."""
+
+    request: RetrainRequest
+    found: NewBars
+    attempt: int
+
+    @property
+    def run_key(self) -> str:
+        """One for each attempt; the first is the request's name."""
+        return self.request.name + (f"#{self.attempt}" if self.attempt > 1 else "")
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """What tells the request's runs from all others."""
+        return {REQUEST_TAG: self.request.name}
 
 
 @dataclass
 class RetrainReading:
-    """What one look brought: requests with their new bars, and lines on the others."""
+    """What one look brought: requests that are due, and lines on the others."""
 
-    due: list[tuple[RetrainRequest, NewBars]] = field(default_factory=list)
+    due: list[DueRequest] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
 
@@ -48,63 +77,112 @@ def read_requests(
     home: Home,
     instance: dg.DagsterInstance,
     *,
-    handed_over: Iterable[str],
+    now: float | None = None,
     budget_seconds: float = 40.0,
 ) -> RetrainReading:
-    """Settle what was handed over before and tell which requests are due now.
+    """Settle what has been answered and tell which requests are due.
 
     Parameters
     ----------
-    handed_over
-        Names of requests whose runs have certainly been asked for.
+    now
+        Seconds since 1970, against which the distance from a failed run counts; None: the clock.
     budget_seconds
         After this long no further request is looked at; another comes first next minute.
     """
     requests, deadline = RetrainRequests(home), time.monotonic() + budget_seconds
-    requests.settle(handed_over)
+    _settle_answered(requests, home, instance)
     reading = RetrainReading(troubles=requests.unreadable())
+    now = time.time() if now is None else now
     taken: set[str] = set()
     for request in _rotated(requests.pending()):
         partition = f"{request.regime}|{request.symbol}"
         try:
-            found = _found(request, home, instance, taken, deadline)
+            if time.monotonic() > deadline:
+                found: DueRequest | str = "left for the next look"
+            elif partition in taken:
+                found = "another request of the partition goes first"
+            else:
+                found = _found(request, home, instance, now)
         except AresError as error:
             reading.troubles.append(f"{partition}: {' '.join(str(error).split())}")
             continue
-        if isinstance(found, NewBars):
+        if isinstance(found, DueRequest):
             taken.add(partition)
-            reading.due.append((request, found))
+            reading.due.append(found)
         else:
             reading.waiting.append(f"{partition}: {found}")
     return reading
 
 
+def _settle_answered(requests: RetrainRequests, home: Home, instance: dg.DagsterInstance) -> None:
+    """Move aside what a run of its own, or a later training, has answered."""
+    succeeded = [dg.DagsterRunStatus.SUCCESS]
+    for request in requests.pending():
+        own = dg.RunsFilter(tags={REQUEST_TAG: request.name}, statuses=succeeded)
+        trained_to = _trained_to(request, home)
+        if instance.get_runs(own, limit=1):
+            requests.settle([request.name])
+        elif trained_to is not None and trained_to > request.window_end_ms:
+            requests.settle_older(request.partition, trained_to)
+
+
+def _trained_to(request: RetrainRequest, home: Home) -> int | None:
+    """Where the window ended of the partition's latest training that came to its end, ms.
+
+    Step 13's report alone is not enough: what fails after it leaves no model.
+    """
+    store, folder = ArtifactStore(home.artifacts, home.runs), request.key.folder
+    place = Place("model_release", folder, request.regime)
+    release = store.pointed(place, run_id=None, mode=request.mode)
+    if release is None or release.skipped:
+        return None
+    walked = store.with_content(
+        Place("walk_forward_report", folder, request.regime),
+        release.manifest["inputs"]["walk_forward_report"],
+    )
+    return None if walked is None else int(walked.metadata["window_end_ms"])
+
+
 def _found(
-    request: RetrainRequest,
-    home: Home,
-    instance: dg.DagsterInstance,
-    taken: set[str],
-    deadline: float,
-) -> NewBars | str:
-    """The new bars to train on, or why the request waits.
+    request: RetrainRequest, home: Home, instance: dg.DagsterInstance, now: float
+) -> DueRequest | str:
+    """The attempt that is due with its new bars, or why the request waits.
 
     Raises
     ------
     BadInput
         If the request names what this Ares does not know.
+    AresError
+        If every attempt has failed.
     """
-    if time.monotonic() > deadline:
-        return "left for the next look"
     tags = partition_tags(check_regime(request.regime), request.key)
-    if tags["dagster/partition"] in taken:
-        return "another request of the partition goes first"
     if instance.get_runs(dg.RunsFilter(tags=tags, statuses=_UNFINISHED), limit=1):
         return "still in training"
     if request.mode not in JOBS:
         raise BadInput(f"mode {request.mode!r} of a retrain request; allowed: {', '.join(JOBS)}")
+    failed = _failed(request, instance)
+    if len(failed) >= ATTEMPTS:
+        raise AresError(
+            f"{len(failed)} retrainings failed, the last {failed[-1][1]}; the request "
+            f"{request.name[:8]} is tried no more and waits for the next training"
+        )
+    if failed:
+        passed, wanted = now - failed[-1][0], _SECONDS_AFTER_FAILURE[len(failed) - 1]
+        if passed < wanted:
+            return f"retraining {failed[-1][1]} failed; again in {(wanted - passed) / 60:.0f} min"
     settings = load_settings(request.settings, mode=request.mode)
     after = request.window_end_ms + request.wait_ms
-    return new_bars(request.symbol, settings, home, after_ms=after, offline=request.offline)
+    found = new_bars(request.symbol, settings, home, after_ms=after, offline=request.offline)
+    return found if isinstance(found, str) else DueRequest(request, found, len(failed) + 1)
+
+
+def _failed(request: RetrainRequest, instance: dg.DagsterInstance) -> list[tuple[float, str]]:
+    """When each of the request's runs ended without a model, seconds, with its id; ascending."""
+    of_request = dg.RunsFilter(tags={REQUEST_TAG: request.name}, statuses=_WITHOUT_A_MODEL)
+    return sorted(
+        (record.end_time or record.update_timestamp.timestamp(), record.dagster_run.run_id)
+        for record in instance.get_run_records(of_request)
+    )
 
 
 def _rotated(requests: list[RetrainRequest]) -> list[RetrainRequest]:

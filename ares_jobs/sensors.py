@@ -17,13 +17,11 @@ from ares_assets.partitions import REGIMES, partition_tags, symbol_partitions
 from ares_jobs.inbox import Due, InboxBusy, Reading, read_inbox
 from ares_jobs.jobs import JOBS
 from ares_jobs.reaper import reap
-from ares_jobs.retrain import RetrainReading, read_requests
-from ares_jobs.schedules import NewBars
+from ares_jobs.retrain import ATTEMPTS, DueRequest, RetrainReading, read_requests
 from ares_resources.dagster_resources import AS_OF_TAG, CONFIG_TAG, MODE_TAG, OFFLINE_TAG
 from ares_resources.errors import BadInput
 from ares_resources.home import Home
 from ares_resources.settings import DataSettings
-from ares_resources.storage.retrain_requests import RetrainRequest
 
 MODE_VARIABLE = "ARES_INBOX_MODE"
 RETRAIN_TAG = "ares/retrain"
@@ -68,23 +66,22 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     minimum_interval_seconds=_SECONDS_BETWEEN_REQUESTS,
     default_status=dg.DefaultSensorStatus.STOPPED,
     description=(
-        "Trains a partition anew whose walk-forward found drift, once for each request, as soon "
-        "as new bars have closed (retrain.wait_days). Asks exchanges. Stopped until you start it."
+        "Trains a partition anew whose walk-forward found drift, as soon as new bars have closed "
+        f"(retrain.wait_days), until a run succeeds, {ATTEMPTS} times at most. Asks exchanges. "
+        "Stopped until you start it."
     ),
 )
 def retrain_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """One look at the requests; the cursor holds those whose runs were asked for last."""
-    handed_over = json.loads(context.cursor) if context.cursor else []
-    reading = read_requests(Home.find(), context.instance, handed_over=handed_over)
+    """One look at the requests; what was asked for before is known by Dagster's own runs."""
+    reading = read_requests(Home.find(), context.instance)
     for line in reading.troubles:
         context.log.warning(line)
     if not reading.due:
         return dg.SkipReason(_told(reading))
-    symbols = sorted({request.symbol for request, _ in reading.due})
+    symbols = sorted({due.request.symbol for due in reading.due})
     return dg.SensorResult(
-        run_requests=[_retraining(request, found) for request, found in reading.due],
+        run_requests=[_retraining(due) for due in reading.due],
         dynamic_partitions_requests=[symbol_partitions.build_add_request(symbols)],
-        cursor=json.dumps(sorted(request.name for request, _ in reading.due)),
     )
 
 
@@ -137,11 +134,13 @@ def _requests(due: Due, mode: str) -> Iterator[dg.RunRequest]:
         )
 
 
-def _retraining(request: RetrainRequest, found: NewBars) -> dg.RunRequest:
+def _retraining(due: DueRequest) -> dg.RunRequest:
     """The run of a request, under the settings of the training that made it."""
     from ares_resources.storage.frames import utc
 
+    request, found = due.request, due.found
     tags = {
+        **due.tags,
         MODE_TAG: request.mode,
         OFFLINE_TAG: "true" if found.offline else "false",
         RETRAIN_TAG: request.reason,
@@ -151,11 +150,11 @@ def _retraining(request: RetrainRequest, found: NewBars) -> dg.RunRequest:
         tags[AS_OF_TAG] = utc(found.as_of_ms)
     if request.settings:
         tags[CONFIG_TAG] = json.dumps(request.settings, sort_keys=True)
-    return dg.RunRequest(run_key=request.name, job_name=JOBS[request.mode].name, tags=tags)
+    return dg.RunRequest(run_key=due.run_key, job_name=JOBS[request.mode].name, tags=tags)
 
 
 def _told(reading: RetrainReading) -> str:
-    lines = [*reading.waiting, *(f"unreadable: {line}" for line in reading.troubles)]
+    lines = [*reading.waiting, *(f"trouble: {line}" for line in reading.troubles)]
     return "; ".join(lines) or "nothing asks for a retraining"
 
 

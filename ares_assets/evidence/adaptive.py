@@ -26,6 +26,7 @@ def adaptive_levels(
     coverage: float,
     rate: float = RATE,
     warmup: int = WARMUP,
+    known_before: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Adaptive conformal inference with delayed labels: thresholds and hits, each (n,).
 
@@ -37,11 +38,15 @@ def adaptive_levels(
     ----------
     scores
         `conformal.true_scores` of the events, (n,).
+    known_before
+        Scores (k,) whose labels were known before the first event.  They count as known, so that
+        the first threshold is the one that `fit_conformal` makes of them; the level learns from
+        the n events alone.
     """
     _check(coverage, rate)
     thresholds, hits = np.full(len(scores), np.nan), np.zeros(len(scores), dtype=bool)
     pending = sorted(range(len(scores)), key=lambda index: (t1_rows[index], index))
-    known: list[float] = []
+    known = sorted(float(score) for score in (() if known_before is None else known_before))
     miss, position = 1.0 - coverage, 0
     for now in range(len(scores)):
         while position < len(pending) and t1_rows[pending[position]] <= rows[now]:
@@ -88,24 +93,43 @@ def adaptive_report(
     coverage: float,
     rate: float = RATE,
     warmup: int = WARMUP,
+    known_before: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Coverage of `adaptive_levels` after its warm-up, and the `bound` on its error.
 
-    Plain values; `judged` 0 and nothing else where no event came after the warm-up.
+    Plain values: `known_before`, how many scores were known at the start, `judged`, and, unless
+    no event came after the warm-up, `coverage`, `bound`, `within_bound`, and `threshold_first` and
+    `threshold_last`, how wide the sets were and had to become (None: beyond every score).
     """
     thresholds, hits = adaptive_levels(
-        scores, rows, t1_rows, coverage=coverage, rate=rate, warmup=warmup
+        scores,
+        rows,
+        t1_rows,
+        coverage=coverage,
+        rate=rate,
+        warmup=warmup,
+        known_before=known_before,
     )
+    before = {"known_before": 0 if known_before is None else len(known_before)}
     judged = ~np.isnan(thresholds)
     count = int(judged.sum())
     if not count:
-        return {"judged": 0}
+        return {**before, "judged": 0}
     delay = most_waiting(rows, t1_rows)
     bound = adaptive_bound(count, coverage=coverage, rate=rate, delay=delay)
     found = float(hits[judged].mean())
     # A hair of room: the bound is attained where every label is known at once.
     within = abs(found - coverage) <= bound + 1e-12
-    return {"judged": count, "coverage": found, "bound": bound, "within_bound": within}
+    ends = [float(value) if math.isfinite(value) else None for value in thresholds[judged][[0, -1]]]
+    return {
+        **before,
+        "judged": count,
+        "coverage": found,
+        "bound": bound,
+        "within_bound": within,
+        "threshold_first": ends[0],
+        "threshold_last": ends[1],
+    }
 
 
 def _check(coverage: float, rate: float) -> None:

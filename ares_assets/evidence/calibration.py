@@ -119,6 +119,26 @@ def forward_calibrated(
     return calibrated
 
 
+def conformal_probability(
+    method: str,
+    probability: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    rows: np.ndarray,
+    t1_rows: np.ndarray,
+    *,
+    forward: bool,
+) -> np.ndarray:
+    """The slice's probabilities on which a threshold is fitted, float64 (n,): NaN fits nothing.
+
+    Those of `forward_calibrated`; as they are where `forward` is False, since nothing could be
+    judged on the slice, or where some fold cannot be fitted.
+    """
+    arrays = (probability, labels, weights, rows, t1_rows)
+    found = forward_calibrated(method, *arrays) if forward else None
+    return probability if found is None else found
+
+
 def cross_calibrated(
     probability: np.ndarray,
     labels: np.ndarray,

@@ -29,22 +29,33 @@ def population_stability_index(reference: Floats, current: Floats, *, bins: int 
     not infinity.  Rules of thumb: below .1 stable, above .25 changed; but see ``psi_floor``.
     """
     before, after = _sample(reference, "reference"), _sample(current, "current")
-    if bins < 2:
-        raise BadInput(f"bins = {bins}; needed: 2 or more")
-    known = before[~np.isnan(before)]
-    inner = np.unique(np.quantile(known, np.arange(1, bins) / bins)) if known.size else known
-    p, q = _shares(before, inner), _shares(after, inner)
+    inner = _inner_edges(before, bins)
+    p, q = (_shares(_counts(values, inner)) for values in (before, after))
     return float(np.sum((q - p) * np.log(q / p)))
+
+
+def occupied_bins(reference: Floats, current: Floats, *, bins: int = 10) -> int:
+    """How many of the bins of `population_stability_index` hold a value of either sample.
+
+    Ties leave fewer than ``bins``; missing values, where there are some, fill one more.
+    """
+    before, after = _sample(reference, "reference"), _sample(current, "current")
+    inner = _inner_edges(before, bins)
+    return int(np.count_nonzero(_counts(before, inner) + _counts(after, inner)))
 
 
 def psi_floor(reference: int, current: int, *, bins: int = 10, confidence: float = 0.95) -> float:
     """PSI that independent samples of these sizes stay below without any drift.
 
-    PSI / (1/n + 1/m) is about chi-squared with bins - 1 degrees of freedom (Yurdakul 2018).
-    Neighbouring bars are not independent: ``feature_drift`` measures its own floor.
+    PSI / (1/n + 1/m) is about chi-squared with bins - 1 degrees of freedom (Yurdakul 2018), where
+    ``bins`` are those that hold something (``occupied_bins``); with one of them there is no PSI
+    and the floor is 0.  Neighbouring bars are not independent: ``feature_drift`` measures its own
+    floor.
     """
     from scipy.stats import chi2
 
+    if bins < 2:
+        return 0.0
     return float(chi2.ppf(confidence, bins - 1) * (1.0 / reference + 1.0 / current))
 
 
@@ -106,7 +117,8 @@ def _compared(
     measured = count >= _LEAST_STRETCHES
     psi_least, ks_least = _wandering(before, count, bins, confidence) if measured else (0.0, 0.0)
     sizes = before.size, after.size
-    floor = max(0.1, psi_floor(*sizes, bins=bins, confidence=confidence), psi_least)
+    held = occupied_bins(before, after, bins=bins)
+    floor = max(0.1, psi_floor(*sizes, bins=held, confidence=confidence), psi_least)
     ks_floor = max(kolmogorov_smirnov_floor(*sizes, confidence=confidence), ks_least)
     return {
         "psi": psi,
@@ -165,11 +177,23 @@ def _largest_distance(values: np.ndarray, second: np.ndarray, *, ascending: bool
     return float(np.abs(ahead[last]).max())
 
 
-def _shares(values: np.ndarray, inner: np.ndarray) -> np.ndarray:
+def _inner_edges(reference: np.ndarray, bins: int) -> np.ndarray:
+    """What parts equal-mass bins of the reference, ascending; fewer than bins - 1 with ties."""
+    if bins < 2:
+        raise BadInput(f"bins = {bins}; needed: 2 or more")
+    known = reference[~np.isnan(reference)]
+    return np.unique(np.quantile(known, np.arange(1, bins) / bins)) if known.size else known
+
+
+def _counts(values: np.ndarray, inner: np.ndarray) -> np.ndarray:
+    """How many values each bin holds, missing ones in the last, (edges + 2,)."""
     known = values[~np.isnan(values)]
     place = np.searchsorted(inner, known, side="left")
-    counts = np.r_[np.bincount(place, minlength=inner.size + 1), values.size - known.size] + 0.5
-    return counts / counts.sum()
+    return np.r_[np.bincount(place, minlength=inner.size + 1), values.size - known.size]
+
+
+def _shares(counts: np.ndarray) -> np.ndarray:
+    return (counts + 0.5) / (counts + 0.5).sum()
 
 
 def _sample(values: Floats, name: str) -> np.ndarray:

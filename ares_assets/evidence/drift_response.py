@@ -7,7 +7,7 @@ starting runs (``ares_jobs``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,14 +17,16 @@ from ares_resources.errors import BadInput
 
 @dataclass(frozen=True)
 class RetrainReason:
-    """Why to train anew; ``since_ms`` is the earliest time at which the change was known."""
+    """Why to train anew; ``since_ms`` is when the change was known that no request answered."""
 
     kind: str
     words: str
     since_ms: int
 
 
-def retrain_reason(drift: Mapping[str, Any], *, feature_share: float) -> RetrainReason | None:
+def retrain_reason(
+    drift: Mapping[str, Any], *, feature_share: float, answered_ms: int | None = None
+) -> RetrainReason | None:
     """The reason to train anew in a report of ``measure_drift``; None where there is none.
 
     Parameters
@@ -34,13 +36,18 @@ def retrain_reason(drift: Mapping[str, Any], *, feature_share: float) -> Retrain
         ``drifted``; ``holdout_start_ms``.
     feature_share
         Share of the features that must have drifted, in (0, 1].
+    answered_ms
+        Latest window end of the requests that there were, None without one: alarms known by then
+        are answered.  The first later one counts; without one the last, so that it is told that
+        nothing new has happened.
 
     A loss that rose comes first: it has a time, and it is what costs.  Any alarm is a reason:
     the detector is only as loud as keeps driftless streams from alarming (``loss_drift.py``).
     """
     if not 0.0 < feature_share <= 1.0:
         raise BadInput(f"feature_share = {feature_share}; allowed: above 0, to 1")
-    loss, features = drift["loss"], drift["features"]
+    known = _unanswered(drift["loss"]["known_at_ms"], answered_ms)
+    loss, features = {**drift["loss"], "known_at_ms": known}, drift["features"]
     if loss["alarms"]:
         since = int(loss["known_at_ms"][0])
         at = datetime.fromtimestamp(since / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -57,3 +64,9 @@ def retrain_reason(drift: Mapping[str, Any], *, feature_share: float) -> Retrain
         )
         return RetrainReason("features", words, int(drift["holdout_start_ms"]))
     return None
+
+
+def _unanswered(known_at_ms: Sequence[int], answered_ms: int | None) -> list[int]:
+    """The alarms, ascending, that came after what was answered; the last where none did."""
+    known = sorted(known_at_ms)
+    return [at for at in known if answered_ms is None or at > answered_ms] or known[-1:]

@@ -6,6 +6,7 @@ reading the holdout (step 13), the measures (`reliability`, `coverage`, `adaptiv
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -30,21 +31,26 @@ def holdout_calibration(
     bins: int,
     seed: int,
     groups: np.ndarray | None = None,
+    known_before: np.ndarray | None = None,
+    fitted_on: int | None = None,
 ) -> dict[str, Any]:
     """Calibration and coverage of n labelled events that fitted nothing.
 
     All arrays (n,) in time order; `probability` calibrated, up; `rows` and `t1_rows` the
     events' bars and those at which their labels are known.  `groups` counts what overlaps as
-    one observation; None makes them with `overlap_groups`.
+    one observation; None makes them with `overlap_groups`.  `known_before` (k,) are the scores
+    that the frozen threshold was fitted on, all known before the first event.  `fitted_on` counts
+    the independent events that the calibrator was fitted on, None where it was not fitted.
 
     Returns
     -------
     Plain values for JSON: those of `reliability_report` (ECE, its noise floor and 95 % limit,
-    Brier score and log-loss, Spiegelhalter's z and p, overconfidence, the table); `conformal`,
-    a `banded_report` of the frozen threshold; `adaptive`, the same sets with a level that
-    learns, of `adaptive_report`; and three answers, None where nothing can be said:
-    `probabilities_hold` (ECE within its noise and p at least .05), `coverage_holds` (not under
-    its band), and `holds`, both of them.  Without events: `events` 0 and the answers None.
+    Brier score and log-loss, Spiegelhalter's z and p, overconfidence, the table);
+    `spiegelhalter_p_fitted`, p with the calibrator's own error allowed for; `conformal`, a
+    `banded_report` of the frozen threshold; `adaptive`, of `adaptive_report`: sets that begin with
+    the frozen threshold and whose level then learns; and three answers, None where nothing can be
+    said: `probabilities_hold` (ECE within its noise and p at least .05), `coverage_holds` (not
+    under its band), and `holds`, both of them.  Without events: `events` 0 and the answers None.
 
     Raises
     ------
@@ -67,9 +73,28 @@ def holdout_calibration(
     covered = bool(conformal["coverage"] >= conformal["coverage_low"])
     return {
         **report,
+        "spiegelhalter_p_fitted": (
+            None
+            if p is None
+            else fitted_p(report["spiegelhalter_z"], report["independent_events"], fitted_on)
+        ),
         "conformal": conformal,
-        "adaptive": adaptive_report(scores, rows, t1_rows, coverage=sets.coverage),
+        "adaptive": adaptive_report(
+            scores, rows, t1_rows, coverage=sets.coverage, known_before=known_before
+        ),
         "probabilities_hold": probabilities,
         "coverage_holds": covered,
         "holds": probabilities and covered,
     }
+
+
+def fitted_p(z: float, judged: int, fitted_on: int | None) -> float:
+    """Two-sided p-value of Spiegelhalter's z of `judged` independent events, the fit allowed for.
+
+    A calibrator fitted on `fitted_on` independent events errs by itself: to first order its slope
+    makes the variance of z 1 + judged / fitted_on.  None takes probabilities as exact claims.
+    """
+    if fitted_on is not None and fitted_on < 1:
+        raise BadInput(f"fitted_on = {fitted_on}; allowed: 1 or more, or None")
+    error = 0.0 if fitted_on is None else judged / fitted_on
+    return math.erfc(abs(z) / math.sqrt(2.0 * (1.0 + error)))

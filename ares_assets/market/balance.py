@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ares_assets.market.pace import longer_window
 from ares_assets.market.regimes.base import REGIMES
 from ares_assets.market.splits import WINDOW_ROLES
 from ares_resources.errors import BadInput
@@ -197,5 +198,4 @@ def weaknesses(cells: Sequence[Cell], regime: str, *, days: float) -> list[str]:
 def _advice(thin: Cell, days: float) -> str:
     if not thin.effective_sample:
         return "a longer window (--lookback-days) or another --as-of may hold some"
-    needed = days * FEW_HORIZONS / thin.effective_sample
-    return f"about {needed:.0f} days would do at this rate (--lookback-days)"
+    return longer_window(thin.effective_sample, FEW_HORIZONS, days)

@@ -19,6 +19,7 @@ from ares_assets.analyst.experts.base import get_expert
 from ares_assets.analyst.experts.training_data import MINIMUM_ROWS_PER_CLASS
 from ares_assets.analyst.out_of_fold import fold_seed
 from ares_assets.analyst.scores import event_log_loss
+from ares_assets.market.pace import longer_window
 from ares_assets.tactician.constant_expert import constant_expert
 from ares_resources.errors import BadInput, PartitionSkipped
 
@@ -79,11 +80,16 @@ def purged_splits(
     return list(PurgedKFold(folds, embargo_bars).split(decided, known))
 
 
-def check_enough(labels: Sized) -> None:
-    """Raise PartitionSkipped, with both numbers, where a tactician cannot be trained."""
+def check_enough(labels: Sized, *, days: float | None = None) -> None:
+    """Raise PartitionSkipped, with both numbers, where a tactician cannot be trained.
+
+    ``days``, the length of the window that they come from, adds how long one would do.
+    """
     if len(labels) < MINIMUM_EVENTS:
+        longer = "" if days is None else f"; {longer_window(len(labels), MINIMUM_EVENTS, days)}"
         raise PartitionSkipped(
-            f"{len(labels)} signals with an outcome; a tactician needs at least {MINIMUM_EVENTS}"
+            f"{len(labels)} signals with an outcome; a tactician needs at least "
+            f"{MINIMUM_EVENTS}{longer}"
         )
 
 

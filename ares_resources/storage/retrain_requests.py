@@ -1,11 +1,11 @@
-"""Requests to train a partition anew, kept as files until a run was asked for.
+"""Requests to train a partition anew, kept as files until a training has answered them.
 
 Belongs here: writing, reading and settling requests, each exactly once.  Does not belong here:
 when a partition should be trained anew (``ares_assets``), and asking for runs (``ares_jobs``).
 
 ``retrain/pending/<name>.json`` waits, ``retrain/done/<name>.json`` has been settled; the name
 is the SHA-256 of the content.  A request that stands in either place is not written again, and
-neither is one for a change that an earlier request of the partition has already answered:
+neither is one for a change that an earlier request of the partition asks for or has answered:
 its window ended after the change was known.  So the trainings that follow from a request, which
 still see the change in their holdout, ask for no further one.
 """
@@ -33,8 +33,8 @@ _LOCK_SECONDS = 60.0
 class RetrainRequest:
     """What a training found and with what it was asked for.
 
-    ``settings`` is the tree that differs from the defaults; ``since_ms`` the earliest time at
-    which the change was known, ``window_end_ms`` the close of the last bar of the training.
+    ``settings`` is the tree that differs from the defaults; ``since_ms`` when the change was known
+    that no earlier request answers, ``window_end_ms`` the close of the last bar of the training.
     """
 
     symbol: str
@@ -79,12 +79,17 @@ class RetrainRequests:
     def ask(self, request: RetrainRequest) -> bool:
         """Keep a request, unless it or one that answers it was kept before; whether it was."""
         with file_lock(self._lock, _LOCK_SECONDS):
-            known = _read(self._pending)[0] + _read(self._done)[0]
-            earlier = [r for r in known if r.partition == request.partition]
-            if any(r.window_end_ms >= request.since_ms for r in earlier):
+            answered = self.answered_to(request.partition)
+            if answered is not None and answered >= request.since_ms:
                 return False
             write_bytes(self._pending / f"{request.name}.json", request.content())
         return True
+
+    def answered_to(self, partition: tuple[str, str, str]) -> int | None:
+        """Up to when changes have their request: the latest window end; None without any."""
+        # Pending first: what is settled in between is then read twice and not missed.
+        known = _read(self._pending)[0] + _read(self._done)[0]
+        return max((r.window_end_ms for r in known if r.partition == partition), default=None)
 
     def pending(self) -> list[RetrainRequest]:
         """Those that wait and can be read, in the order of their names."""

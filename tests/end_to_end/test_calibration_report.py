@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ares_assets.evidence.adaptive import WARMUP
 from ares_assets.evidence.calibrators import METHODS
 from ares_assets.pictures import LIMIT
 from ares_assets.release.partition_model import PartitionModel
@@ -53,6 +54,22 @@ def test_its_report_judges_before_and_after(calibrated: Artifact) -> None:
     assert adaptive["judged"] == 0 or adaptive["within_bound"]
     released = calibrated.load()["conformal.json"]
     assert released["independent"] < released["events"] == report["forward_events"]
+
+
+@pytest.mark.parametrize("regime", ["bull", "bear", "sideways"])
+def test_step_13_begins_its_adaptive_sets_with_the_threshold_of_step_11(
+    trained: Trained, regime: str
+) -> None:
+    store = ArtifactStore(trained.home.artifacts, trained.home.runs)
+    place = Place("walk_forward_report", "ETHUSDT.SIM", regime)
+    walked = store.pointed(place, run_id=None, mode="blank")
+    assert walked is not None
+    adaptive = walked.load()["report.json"]["calibration"]["adaptive"]
+    released = step_11(trained, regime).load()["conformal.json"]
+    assert adaptive["known_before"] == released["events"]
+    if released["events"] >= WARMUP:
+        assert adaptive["judged"] == walked.metadata["events"]
+        assert adaptive["threshold_first"] == released["threshold"]
 
 
 def test_its_metadata_shows_the_diagram_and_the_band(calibrated: Artifact) -> None:

@@ -1,8 +1,10 @@
-"""The retrain sensor asks for exactly one run a request, and only once there are new bars."""
+"""The retrain sensor asks for runs of a request until one succeeds, and only once there are new
+bars."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +17,11 @@ from dagster._core.test_utils import create_run_for_test
 
 from ares_assets.partitions import SYMBOLS, partition_tags, partitions
 from ares_jobs.jobs import JOBS
-from ares_jobs.retrain import read_requests
+from ares_jobs.retrain import ATTEMPTS, REQUEST_TAG, read_requests
 from ares_jobs.sensors import retrain_sensor
 from ares_resources.exchanges.simulated.exchange import CLOCK_MS
 from ares_resources.home import Home
+from ares_resources.storage.artifacts import Artifact, ArtifactStore, Place
 from ares_resources.storage.catalogue import Catalogue, Series
 from ares_resources.storage.retrain_requests import RetrainRequest, RetrainRequests
 from ares_resources.symbols import SymbolKey
@@ -27,6 +30,7 @@ from ares_resources.symbols import SymbolKey
 pytestmark = pytest.mark.filterwarnings("ignore:Non-compliant tag keys:DeprecationWarning")
 
 MINUTE, DAY_MS = 60_000, 86_400_000
+HOUR = 3_600.0
 END_MS = CLOCK_MS - 10 * DAY_MS
 BEAR = RetrainRequest(
     symbol="DRIFTUSDT.SIM",
@@ -66,16 +70,28 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield made
 
 
-def tick(
-    instance: dg.DagsterInstance, cursor: str | None = None
-) -> tuple[list[dg.RunRequest], str | None, str]:
-    """Requests, the cursor that stands afterwards, and the skip message."""
+def tick(instance: dg.DagsterInstance) -> tuple[list[dg.RunRequest], str]:
+    """Requests, and the skip message."""
     context = dg.build_sensor_context(
-        instance=instance, definitions=DEFINITIONS, cursor=cursor, sensor_name="retrain_sensor"
+        instance=instance, definitions=DEFINITIONS, sensor_name="retrain_sensor"
     )
     data = retrain_sensor.evaluate_tick(context)
-    kept = data.cursor if data.run_requests else cursor
-    return list(data.run_requests or []), kept, data.skip_message or ""
+    return list(data.run_requests or []), data.skip_message or ""
+
+
+def ran(instance: dg.DagsterInstance, request: dg.RunRequest, *, well: bool) -> dg.DagsterRun:
+    """What Dagster makes of a run request, ended."""
+    run = create_run_for_test(instance, tags=dict(request.tags), status=dg.DagsterRunStatus.STARTED)
+    if well:
+        instance.report_dagster_event(
+            dg.DagsterEvent(
+                event_type_value=dg.DagsterEventType.PIPELINE_SUCCESS.value, job_name=run.job_name
+            ),
+            run.run_id,
+        )
+    else:
+        instance.report_run_failed(run)
+    return run
 
 
 def asked(home: Home, *requests: RetrainRequest) -> None:
@@ -87,7 +103,7 @@ def test_a_request_becomes_one_run_under_its_settings(
     home: Home, instance: dg.DagsterInstance
 ) -> None:
     asked(home, BEAR)
-    (request,), cursor, _ = tick(instance)
+    (request,), _ = tick(instance)
     assert request.run_key == BEAR.name
     assert request.job_name == "blank_training"
     tags = dict(request.tags)
@@ -97,7 +113,9 @@ def test_a_request_becomes_one_run_under_its_settings(
     assert tags["ares/retrain"] == "the loss rose"
     assert json.loads(tags["ares/config"]) == BEAR.settings
     assert "ares/as_of" not in tags  # SIM's own clock decides
-    requests, cursor, message = tick(instance, cursor)
+    assert tags[REQUEST_TAG] == BEAR.name
+    ran(instance, request, well=True)
+    requests, message = tick(instance)
     assert requests == []
     assert message == "nothing asks for a retraining"
     assert RetrainRequests(home).pending() == []
@@ -105,10 +123,11 @@ def test_a_request_becomes_one_run_under_its_settings(
 
 def test_a_then_b_then_a_again_trains_each_once(home: Home, instance: dg.DagsterInstance) -> None:
     keys: list[str | None] = []
-    cursor = None
     for request in (BEAR, BULL, BEAR, BULL):
         asked(home, request)
-        found, cursor, _ = tick(instance, cursor)
+        found, _ = tick(instance)
+        for one in found:
+            ran(instance, one, well=True)
         keys += [one.run_key for one in found]
     assert keys == [BEAR.name, BULL.name]
 
@@ -117,17 +136,114 @@ def test_a_look_that_was_cut_off_before_its_runs_were_taken_is_repeated(
     home: Home, instance: dg.DagsterInstance
 ) -> None:
     asked(home, BEAR)
-    lost, _, _ = tick(instance)
-    (again,), cursor, _ = tick(instance)
+    lost, _ = tick(instance)
+    (again,), _ = tick(instance)
     assert [again.run_key] == [one.run_key for one in lost]
-    assert tick(instance, cursor)[0] == []
+    ran(instance, again, well=True)
+    assert tick(instance)[0] == []
+
+
+def failed(home: Home, instance: dg.DagsterInstance, times: int, now: float) -> float:
+    """As many runs of the one request fail, each as soon as it may begin; when the last ended."""
+    for _ in range(times):
+        (due,) = read_requests(home, instance, now=now).due
+        run = ran(
+            instance,
+            dg.RunRequest(tags={**due.tags, **partition_tags("bear", due.request.key)}),
+            well=False,
+        )
+        record = instance.get_run_record_by_id(run.run_id)
+        assert record is not None
+        assert record.end_time is not None
+        now = record.end_time + 6 * HOUR + 1
+    return now - 6 * HOUR - 1
+
+
+def test_a_run_that_failed_settles_nothing_and_is_followed_by_another(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
+    asked(home, BEAR)
+    (request,), _ = tick(instance)
+    ran(instance, request, well=False)
+    requests, message = tick(instance)
+    assert requests == []
+    assert "failed; again in 60 min" in message
+    assert RetrainRequests(home).pending() == [BEAR]
+    assert read_requests(home, instance, now=time.time() + HOUR - 60).due == []
+    (due,) = read_requests(home, instance, now=time.time() + HOUR + 60).due
+    # Dagster takes a key once: the first attempt's would start nothing.
+    assert (due.attempt, due.run_key) == (2, f"{BEAR.name}#2")
+    assert not RetrainRequests(home).ask(BEAR)
+
+
+def test_the_distance_grows_and_after_the_last_attempt_it_is_said_and_left(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
+    asked(home, BEAR)
+    ended = failed(home, instance, 2, time.time())
+    assert read_requests(home, instance, now=ended + 6 * HOUR - 60).due == []
+    assert failed(home, instance, ATTEMPTS - 2, ended + 6 * HOUR + 60) >= ended
+    reading = read_requests(home, instance, now=ended + 10_000 * HOUR)
+    assert reading.due == []
+    assert reading.waiting == []
+    (line,) = reading.troubles
+    assert line.startswith("bear|DRIFTUSDT.SIM: 3 retrainings failed, the last ")
+    assert line.endswith("is tried no more and waits for the next training")
+    assert RetrainRequests(home).pending() == [BEAR]
+    assert "trouble: bear|DRIFTUSDT.SIM: 3 retrainings failed" in tick(instance)[1]
+
+
+def test_a_canceled_run_has_answered_nothing_and_a_repeated_one_that_succeeds_has(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
+    asked(home, BEAR)
+    (request,), _ = tick(instance)
+    run = ran(instance, request, well=False)
+    instance.report_run_canceled(run)
+    assert tick(instance)[0] == []
+    assert RetrainRequests(home).pending() == [BEAR]
+    ran(instance, request, well=True)  # re-executed by hand, with the tags of the first
+    tick(instance)
+    assert RetrainRequests(home).pending() == []
+
+
+def stored(home: Home, asset: str, inputs: dict[str, str], **metadata: int) -> Artifact:
+    store = ArtifactStore(home.artifacts, home.runs)
+    place = Place(asset, BEAR.key.folder, "bear")
+    key = f"{len(inputs)}{metadata.get('window_end_ms', 0)}"
+    artifact = store.publish(
+        place,
+        key,
+        {"x.json": metadata},
+        kind="bundle",
+        inputs=inputs,
+        metadata=metadata,
+        degraded=[],
+    )
+    store.point(artifact, run_id=None, mode="blank")
+    return artifact
+
+
+def test_a_later_training_settles_the_request_once_its_model_is_stored(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
+    asked(home, BEAR, BULL)
+    same = stored(home, "walk_forward_report", {}, window_end_ms=END_MS)
+    stored(home, "model_release", {"walk_forward_report": same.sha256})
+    assert len(tick(instance)[0]) == 2
+    later = stored(home, "walk_forward_report", {}, window_end_ms=END_MS + 1)
+    # It has passed step 13 and failed in step 14: there is no model yet.
+    assert len(tick(instance)[0]) == 2
+    stored(home, "model_release", {"walk_forward_report": later.sha256}, window_end_ms=1)
+    assert [one.run_key for one in tick(instance)[0]] == [BULL.name]
+    assert RetrainRequests(home).pending() == [BULL]
 
 
 def test_a_partition_in_training_waits(home: Home, instance: dg.DagsterInstance) -> None:
     asked(home, BEAR)
     tags = partition_tags("bear", SymbolKey.parse(BEAR.symbol))
     run = create_run_for_test(instance, tags=tags, status=dg.DagsterRunStatus.STARTED)
-    requests, _, message = tick(instance)
+    requests, message = tick(instance)
     assert requests == []
     assert message == "bear|DRIFTUSDT.SIM: still in training"
     instance.report_run_failed(run)
@@ -147,7 +263,7 @@ def test_it_waits_for_bars_after_the_window(home: Home, instance: dg.DagsterInst
     at_the_clock = replace(BEAR, window_end_ms=CLOCK_MS, since_ms=CLOCK_MS - 1)
     almost = replace(BULL, window_end_ms=CLOCK_MS - DAY_MS, since_ms=CLOCK_MS - 2 * DAY_MS)
     asked(home, at_the_clock, almost)
-    requests, _, message = tick(instance)
+    requests, message = tick(instance)
     assert requests == []
     assert message.count("no new bars") == 2
     assert len(RetrainRequests(home).pending()) == 2
@@ -175,11 +291,11 @@ def test_an_offline_training_s_request_looks_at_the_catalogue_alone(
     monkeypatch.setattr(registry, "open_exchange", refuse)
     asked(home, replace(BEAR, symbol="ETHUSDT.BINANCE", offline=True, wait_ms=0))
     hold_bars_to(home, END_MS)
-    requests, _, message = tick(instance)
+    requests, message = tick(instance)
     assert requests == []
     assert "offline: the catalogue has none" in message
     hold_bars_to(home, END_MS + 50 * MINUTE)
-    (request,), _, _ = tick(instance)
+    (request,), _ = tick(instance)
     assert request.tags["ares/offline"] == "true"
     assert request.tags["ares/as_of"] == "2023-12-22T00:50:00Z"
 
@@ -187,11 +303,13 @@ def test_an_offline_training_s_request_looks_at_the_catalogue_alone(
 def test_one_run_a_partition_and_look(home: Home, instance: dg.DagsterInstance) -> None:
     newer = replace(BEAR, since_ms=END_MS + 1, window_end_ms=END_MS + DAY_MS)
     asked(home, BEAR, newer)
-    first, cursor, _ = tick(instance)
-    second, cursor, _ = tick(instance, cursor)
-    assert [len(first), len(second)] == [1, 1]
-    assert {first[0].run_key, second[0].run_key} == {BEAR.name, newer.name}
-    assert tick(instance, cursor)[0] == []
+    keys = []
+    for _ in range(2):
+        (request,), _ = tick(instance)
+        ran(instance, request, well=True)
+        keys.append(request.run_key)
+    assert set(keys) == {BEAR.name, newer.name}
+    assert tick(instance)[0] == []
 
 
 def test_what_cannot_be_read_or_is_not_known_is_told_and_stops_no_other(
@@ -199,8 +317,8 @@ def test_what_cannot_be_read_or_is_not_known_is_told_and_stops_no_other(
 ) -> None:
     asked(home, BEAR, replace(BULL, settings={"sed": 3}))
     (home.root / "retrain" / "pending" / "torn.json").write_text("{")
-    reading = read_requests(home, instance, handed_over=[])
-    assert [request for request, _ in reading.due] == [BEAR]
+    reading = read_requests(home, instance)
+    assert [due.request for due in reading.due] == [BEAR]
     assert any("torn.json is no retrain request" in line for line in reading.troubles)
     assert any("sed" in line for line in reading.troubles)
 
@@ -209,14 +327,14 @@ def test_time_that_is_up_leaves_the_rest_for_the_next_look(
     home: Home, instance: dg.DagsterInstance
 ) -> None:
     asked(home, BEAR)
-    reading = read_requests(home, instance, handed_over=[], budget_seconds=-1.0)
+    reading = read_requests(home, instance, budget_seconds=-1.0)
     assert reading.due == []
     assert reading.waiting == ["bear|DRIFTUSDT.SIM: left for the next look"]
 
 
 def test_the_requested_run_can_be_run(home: Home, instance: dg.DagsterInstance) -> None:
     asked(home, BEAR)
-    (request,), _, _ = tick(instance)
+    (request,), _ = tick(instance)
     instance.add_dynamic_partitions(SYMBOLS, [BEAR.symbol])
     job = DEFINITIONS.resolve_job_def(request.job_name or "")
     assert job.execute_in_process(instance=instance, tags=dict(request.tags)).success

@@ -11,7 +11,7 @@ import pytest
 from helpers.partition_runs import QUIET, carried_out
 
 from ares_assets.engine import Request, Work
-from ares_assets.partitions import partitions
+from ares_assets.partitions import SYMBOLS, partitions
 from ares_assets.step13_walk_forward_validation import SPEC
 from ares_assets.stored import Stored
 from ares_jobs.jobs import JOBS
@@ -68,12 +68,11 @@ def told(found: Stored) -> str:
     return str(SPEC.after(work, found["walk_forward_report"])["retrain"])
 
 
-def looked(instance: dg.DagsterInstance, cursor: str | None) -> tuple[list[Any], str | None]:
+def looked(instance: dg.DagsterInstance) -> list[dg.RunRequest]:
     context = dg.build_sensor_context(
-        instance=instance, definitions=DEFINITIONS, cursor=cursor, sensor_name="retrain_sensor"
+        instance=instance, definitions=DEFINITIONS, sensor_name="retrain_sensor"
     )
-    data = retrain_sensor.evaluate_tick(context)
-    return list(data.run_requests or []), data.cursor if data.run_requests else cursor
+    return list(retrain_sensor.evaluate_tick(context).run_requests or [])
 
 
 def test_an_edge_that_dies_gives_exactly_one_retraining(
@@ -95,10 +94,13 @@ def test_an_edge_that_dies_gives_exactly_one_retraining(
     assert told(broken).startswith("already requested")
 
     with dg.instance_for_test() as instance:
-        (first,), cursor = looked(instance, None)
+        (first,) = looked(instance)
         assert (first.run_key, first.job_name) == (request.name, "blank_training")
         assert first.tags["dagster/partition"] == "sideways|DRIFTUSDT.SIM"
-        assert looked(instance, cursor) == ([], cursor)
+        instance.add_dynamic_partitions(SYMBOLS, [str(DRIFT)])
+        job = DEFINITIONS.resolve_job_def(first.job_name or "")
+        assert job.execute_in_process(instance=instance, tags=dict(first.tags)).success
+        assert looked(instance) == []
         assert requests.pending() == []
         # The retraining still has the change in its holdout.
         again = walked(tmp_path, NEXT)
@@ -107,7 +109,7 @@ def test_an_edge_that_dies_gives_exactly_one_retraining(
             "no drift asks for it",
             f"already requested: {_words(report)}",
         )
-        assert looked(instance, cursor) == ([], cursor)
+        assert looked(instance) == []
 
 
 def _words(report: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,10 @@ from ares_assets.release.combinatorial import judge_combinatorial
 from ares_assets.release.holdout import HoldoutCase, judge_frozen
 from ares_assets.release.holdout_refits import judge_refits
 from ares_assets.step13_walk_forward_validation import SPEC, holdout_case
+from ares_assets.stored import Stored
+from ares_resources.errors import PartitionSkipped
 from ares_resources.exchanges.simulated import symbols
+from ares_resources.settings import load_settings
 
 FIT = {"embargo_bars": 60, "seed": 1, "threads": 1}
 SETTINGS: dict[str, Any] = {
@@ -31,19 +35,39 @@ SETTINGS: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def case(tmp_path_factory: pytest.TempPathFactory) -> HoldoutCase:
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
     # Three times the edge, or a month's tactician would sit every signal out.
     recipe, seed = symbols.REALISTIC["ETHUSDT"]
     with pytest.MonkeyPatch.context() as patch:
         strong = dataclasses.replace(recipe, edge=3 * recipe.edge)
         patch.setitem(symbols.REALISTIC, "ETHUSDT", (strong, seed))
-        stored = trained(tmp_path_factory.mktemp("case"), regime="sideways", last=12, **SETTINGS)
+        return trained(tmp_path_factory.mktemp("case"), regime="sideways", last=12, **SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def case(stored: Stored) -> HoldoutCase:
     work = Work(SPEC, stored.request, stored.workspace)
     found = holdout_case(work, **{name: stored[name] for name in SPEC.inputs})
     eager = dataclasses.replace(
         found.model, parameters={**found.model.parameters, "enter_margin": 0.0}
     )
     return dataclasses.replace(found, model=eager)
+
+
+def test_a_holdout_of_too_few_decisions_names_the_window_that_would_do(
+    stored: Stored, case: HoldoutCase
+) -> None:
+    settings = load_settings({**SETTINGS, "validation": {"refits": 1000}}, mode="blank")
+    work = Work(SPEC, dataclasses.replace(stored.request, settings=settings), stored.workspace)
+    with pytest.raises(PartitionSkipped) as skipped:
+        holdout_case(work, **{name: stored[name] for name in SPEC.inputs})
+    found = len(case.holdout)
+    days = math.ceil(stored["market_data"].metadata["window_days"] * 1000 / found)
+    assert str(skipped.value) == (
+        f"{found} sideways decisions with a known outcome in the holdout; 1000 are the least that "
+        f"can be walked through; about {days} days of window would do at this pace "
+        "(--lookback-days)"
+    )
 
 
 @pytest.fixture(scope="module")

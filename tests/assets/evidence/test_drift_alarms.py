@@ -40,6 +40,40 @@ def test_psi_floor_is_passed_as_rarely_as_it_says() -> None:
     assert np.mean(hits) == pytest.approx(0.05, abs=0.03)
 
 
+@pytest.mark.parametrize("values", [2, 3, 5])
+def test_psi_floor_counts_the_bins_that_ties_leave(values: int) -> None:
+    """Of few values few bins: the floor of ten would be passed almost never."""
+    hits, of_ten = [], []
+    for seed in range(500):
+        rng = np.random.default_rng(seed)
+        samples = [rng.integers(0, values, size).astype(float) for size in (1000, 300)]
+        psi = d.population_stability_index(*samples)
+        held = d.occupied_bins(*samples)
+        assert held == values
+        hits.append(psi > d.psi_floor(1000, 300, bins=held))
+        of_ten.append(psi > d.psi_floor(1000, 300))
+    assert np.mean(hits) == pytest.approx(0.05, abs=0.03)
+    assert np.mean(of_ten) < 0.01
+
+
+def test_missing_values_fill_a_bin_of_their_own_and_a_constant_has_no_floor() -> None:
+    rng = np.random.default_rng(0)
+    before, after = rng.normal(size=500), rng.normal(size=100)
+    assert d.occupied_bins(before, after) == 10
+    after[:5] = np.nan
+    assert d.occupied_bins(before, after) == 11
+    assert d.occupied_bins([1.0] * 9, [1.0] * 4) == 1
+    assert d.psi_floor(9, 4, bins=1) == 0.0
+
+
+def test_a_feature_of_two_values_has_the_floor_of_two_bins() -> None:
+    rng = np.random.default_rng(2)
+    before, after = (pd.DataFrame({"x": rng.integers(0, 2, n) * 1.0}) for n in (120, 60))
+    row = d.feature_drift(before, after, bins=10)[0]
+    assert row["stretches"] < 3
+    assert row["floor"] == pytest.approx(max(0.1, d.psi_floor(120, 60, bins=2)))
+
+
 def test_ks_agrees_with_scipy() -> None:
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=300).round(1), rng.normal(0.3, 1, 200).round(1)

@@ -110,6 +110,31 @@ def test_the_retraining_that_still_sees_the_change_asks_for_no_further_one(tmp_p
     assert len(requests.pending()) == 2
 
 
+def test_a_second_alarm_is_not_hidden_by_one_that_was_answered(tmp_path: Path) -> None:
+    """The later training still has the first alarm in its holdout, and a new one after it."""
+    requests = RetrainRequests(Home(tmp_path))
+    requests.ask(REQUEST)
+    requests.settle([REQUEST.name])
+    answered = requests.answered_to(REQUEST.partition)
+    assert answered == REQUEST.window_end_ms
+    two = report(2, 0.01)
+    two["loss"]["known_at_ms"] = [ALARM_MS, answered + DAY_MS]
+    reason = retrain_reason(two, feature_share=0.5, answered_ms=answered)
+    assert reason is not None
+    assert reason.since_ms == answered + DAY_MS
+    assert "known by 2023-11-26" in reason.words
+    later = replace(REQUEST, since_ms=reason.since_ms, window_end_ms=answered + 2 * DAY_MS)
+    assert requests.ask(later)
+    # Both are answered now: the last alarm is told, and asks for nothing.
+    again = retrain_reason(two, feature_share=0.5, answered_ms=later.window_end_ms)
+    assert again is not None
+    assert again.since_ms == answered + DAY_MS
+    assert not requests.ask(replace(later, window_end_ms=answered + 9 * DAY_MS))
+    first = retrain_reason(two, feature_share=0.5)
+    assert first is not None
+    assert first.since_ms == ALARM_MS
+
+
 def test_another_partition_or_mode_answers_for_nobody(tmp_path: Path) -> None:
     requests = RetrainRequests(Home(tmp_path))
     assert requests.ask(REQUEST)

@@ -47,7 +47,7 @@ def drift_market(seed):
 
 
 def test_miss_rate_on_the_drift_market_is_within_its_bound_and_the_fixed_one_is_not():
-    adaptive, fixed = [], []
+    adaptive, fixed, continued = [], [], []
     for seed in range(1, 21):
         p, y, rows, t1_rows = drift_market(seed)
         scores, known = true_scores("lac", p, y), t1_rows < BREAK
@@ -60,8 +60,16 @@ def test_miss_rate_on_the_drift_market_is_within_its_bound_and_the_fixed_one_is_
         adaptive.append(hits[later].mean())
         threshold = fit_conformal(p[known], y[known], coverage=COVERAGE).threshold
         fixed.append((scores[later] <= threshold).mean())
+        after = scores[later], rows[later], t1_rows[later]
+        continued.append(
+            adaptive_report(*after, coverage=COVERAGE, rate=RATE, known_before=scores[known])
+        )
+        assert continued[-1]["threshold_first"] == threshold
+        assert continued[-1]["judged"] == later.sum()
     bound = adaptive_bound(int(later.sum()), coverage=COVERAGE, rate=RATE, delay=6)
     assert max(abs(np.array(adaptive) - COVERAGE)) <= bound
+    assert all(report["within_bound"] for report in continued)
+    assert max(report["bound"] for report in continued) <= bound
     # The same sets with the threshold of the days before the break.
     assert np.mean(fixed) < COVERAGE - 2 * bound
     assert (abs(np.array(fixed) - COVERAGE) > bound).mean() >= 0.6
@@ -77,15 +85,16 @@ def test_bound_by_hand():
     assert adaptive_bound(50, coverage=0.9, rate=0.1) <= (0.9 + 0.1) / (0.1 * 50)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.integers(0, 9999),
     st.sampled_from(["up", "down", "jumps", "worst"]),
     st.integers(0, 8),
     st.sampled_from([0.02, 0.1, 0.5]),
     st.sampled_from([0.6, 0.8, 0.95]),
+    st.sampled_from([0, 20, 200]),
 )
-def test_bound_holds_for_any_sequence(seed, kind, delay, rate, coverage):
+def test_bound_holds_for_any_sequence(seed, kind, delay, rate, coverage, before):
     draw = np.random.default_rng(seed)
     count = 400
     scores = {
@@ -95,9 +104,17 @@ def test_bound_holds_for_any_sequence(seed, kind, delay, rate, coverage):
         "worst": np.where(np.arange(count) // 37 % 2, 1.0, 0.0) + draw.uniform(0, 1e-3, count),
     }[kind]
     rows = np.arange(count)
-    report = adaptive_report(scores, rows, rows + delay, coverage=coverage, rate=rate, warmup=20)
+    report = adaptive_report(
+        scores,
+        rows,
+        rows + delay,
+        coverage=coverage,
+        rate=rate,
+        warmup=20,
+        known_before=draw.uniform(0, 2, before),
+    )
     # No label is known at its own decision, whatever its t1 says.
-    assert report["judged"] == count - 19 - max(delay, 1)
+    assert report["judged"] == (count if before else count - 19 - max(delay, 1))
     assert abs(report["coverage"] - coverage) <= report["bound"] + 1e-12
     assert report["within_bound"]
 
@@ -122,7 +139,7 @@ def test_waiting_by_hand():
     assert most_waiting(rows[:0], rows[:0]) == 0
 
 
-def plain_levels(scores, rows, t1_rows, coverage, rate, warmup):
+def plain_levels(scores, rows, t1_rows, coverage, rate, warmup, before=()):
     """The definition, all anew at each event, in the order in which labels become known."""
     order = sorted(range(len(scores)), key=lambda i: (t1_rows[i], i))
     thresholds, hits = [], []
@@ -132,7 +149,7 @@ def plain_levels(scores, rows, t1_rows, coverage, rate, warmup):
         for i in known:
             if not np.isnan(thresholds[i]):
                 miss = miss + rate * ((1 - coverage) - (scores[i] > thresholds[i]))
-        values = sorted(scores[i] for i in known)
+        values = sorted([*before, *(scores[i] for i in known)])
         rank = int(np.ceil(round((len(values) + 1) * (1 - miss), 9)))
         if len(values) < warmup:
             thresholds.append(np.nan)
@@ -152,6 +169,13 @@ def test_levels_by_plain_code(rate):
     t1_rows = rows + draw.integers(1, 40, 300)
     found = adaptive_levels(scores, rows, t1_rows, coverage=0.8, rate=rate, warmup=15)
     expected = plain_levels(scores, rows, t1_rows, 0.8, rate, 15)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+    before = draw.uniform(0, 2, 10).round(2)
+    found = adaptive_levels(
+        scores, rows, t1_rows, coverage=0.8, rate=rate, warmup=15, known_before=before
+    )
+    expected = plain_levels(scores, rows, t1_rows, 0.8, rate, 15, before)
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_array_equal(found[1], expected[1])
 
@@ -183,9 +207,40 @@ def test_adaptation_uses_known_labels_only():
     assert not np.array_equal(again[201:], thresholds[201:])
 
 
+def test_a_model_that_is_stale_from_the_first_event_is_not_taken_for_a_healthy_one():
+    """Judged against the days before, it misses more and needs wider sets; alone it looks well."""
+    told, alone = {}, {}
+    for state in ("healthy", "stale"):
+        told[state], alone[state] = [], []
+        for seed in range(40):
+            p, y = drawn(400, seed)
+            before = true_scores("lac", p[:300], y[:300])
+            if state == "stale":
+                y = np.random.default_rng(seed).integers(0, 2, 400).astype(float)
+            later = true_scores("lac", p[300:], y[300:])
+            rows = np.arange(100) * 10
+            where = {"coverage": 0.8}
+            told[state].append(
+                adaptive_report(later, rows, rows + 25, **where, known_before=before)
+            )
+            alone[state].append(adaptive_report(later, rows, rows + 25, **where)["coverage"])
+    assert abs(np.mean(alone["healthy"]) - np.mean(alone["stale"])) < 0.03
+    coverage = {state: np.array([r["coverage"] for r in told[state]]) for state in told}
+    assert (coverage["healthy"] > coverage["stale"]).mean() >= 0.95
+    assert coverage["healthy"].mean() == pytest.approx(0.8, abs=0.02)
+    assert coverage["stale"].mean() < 0.75
+    wider = {
+        s: np.mean([r["threshold_last"] - r["threshold_first"] for r in told[s]]) for s in told
+    }
+    assert abs(wider["healthy"]) < 0.02
+    assert wider["stale"] > 0.05
+    assert all(report["within_bound"] for state in told for report in told[state])
+
+
 def test_too_few_events_judge_nothing():
     rows = np.arange(30)
-    assert adaptive_report(rows / 30, rows, rows, coverage=0.9) == {"judged": 0}
+    found = adaptive_report(rows / 30, rows, rows, coverage=0.9)
+    assert found == {"known_before": 0, "judged": 0}
 
 
 def test_faults_are_named():

@@ -6,8 +6,9 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from ares_assets.evidence.conformal import ConformalSets, fit_conformal
+from ares_assets.evidence.conformal import ConformalSets, fit_conformal, true_scores
 from ares_assets.evidence.coverage import banded_report
 from ares_assets.evidence.holdout_calibration import holdout_calibration
 from ares_assets.evidence.reliability import overlap_groups, reliability_report
@@ -45,6 +46,16 @@ def test_is_made_of_the_measures_it_names():
     assert again == report
 
 
+def test_adaptive_sets_begin_with_the_frozen_threshold_at_the_first_event():
+    p, y, w, rows, t1_rows = events(1)
+    before_p, before_y, *_ = events(10_001, 300)
+    known = true_scores("lac", before_p, before_y)
+    where = {"sets": sets_of(1), "bins": 10, "seed": 3}
+    adaptive = holdout_calibration(p, y, w, rows, t1_rows, **where, known_before=known)["adaptive"]
+    assert adaptive["threshold_first"] == sets_of(1).threshold
+    assert (adaptive["known_before"], adaptive["judged"]) == (300, len(p))
+
+
 def test_a_calibrated_model_holds_and_a_bold_or_stale_one_does_not():
     good, loud, stale = [], [], []
     for seed in range(40):
@@ -59,6 +70,20 @@ def test_a_calibrated_model_holds_and_a_bold_or_stale_one_does_not():
     assert not any(report["probabilities_hold"] for report in loud + stale)
     assert min(report["spiegelhalter_z"] for report in loud) > 2
     assert not any(report["coverage_holds"] or report["holds"] for report in stale)
+
+
+def test_the_calibrator_s_own_error_is_allowed_for_in_a_p_of_its_own():
+    p, y, w, rows, t1_rows = events(5)
+    where = {"sets": sets_of(1), "bins": 10, "seed": 1}
+    exact = holdout_calibration(bold(p), y, w, rows, t1_rows, **where)
+    assert exact["spiegelhalter_p_fitted"] == exact["spiegelhalter_p"]
+    fitted = holdout_calibration(bold(p), y, w, rows, t1_rows, **where, fitted_on=100)
+    assert fitted["independent_events"] == 400
+    z = fitted["spiegelhalter_z"] / np.sqrt(1 + 400 / 100)
+    assert fitted["spiegelhalter_p_fitted"] == pytest.approx(2 * norm.sf(z))
+    assert fitted["probabilities_hold"] == exact["probabilities_hold"]
+    with pytest.raises(BadInput, match="fitted_on = 0"):
+        holdout_calibration(p, y, w, rows, t1_rows, **where, fitted_on=0)
 
 
 def test_both_answers_are_needed():

@@ -86,6 +86,8 @@ def test_too_few_decisions_skip_with_numbers_or_pool_with_numbers(
     assert skipped is not None
     assert skipped.startswith(f"{own} bear decisions in the development part of 8 days")
     assert f"{own + 1} are needed" in skipped
+    # 8.01 days would round to the 8 that were too few.
+    assert "about 9 days of window would do at this pace (--lookback-days)" in skipped
     assert "regimes.when_too_few: pool" in skipped
     pooled = steps(home, minimum_events=own + 1, when_too_few="pool")["regime_dataset"]
     learnt = pooled.metadata["development_events"]

@@ -95,7 +95,7 @@ def test_a_regime_that_is_missing_later_is_told_with_what_would_help():
     assert calibration.startswith("step 11 calibrates on calibration, which holds 0 sideways bars")
     assert "longer window (--lookback-days)" in calibration
     assert "holds 50 sideways bars, 5 independent label horizons" in holdout
-    assert "about 180 days would do" in holdout
+    assert "about 180 days of window would do" in holdout
 
 
 def test_a_thin_development_and_a_fading_regime_are_told():

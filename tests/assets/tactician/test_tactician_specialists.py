@@ -9,6 +9,7 @@ import pytest
 from ares_assets.analyst.scores import event_log_loss
 from ares_assets.tactician.constant_expert import constant_expert, load_tactician_expert
 from ares_assets.tactician.specialists import (
+    check_enough,
     purged_splits,
     train_binary,
     train_take_specialists,
@@ -94,6 +95,22 @@ def test_too_few_signals_are_skipped_with_the_numbers(n: int) -> None:
         purged_splits(labels["row"], labels["t1_row"], folds=4, embargo_bars=20)
     with pytest.raises(PartitionSkipped, match=f"{n} signals"):
         train_take_specialists(labels, {"1m": features}, weights, splits=[], seed=1)
+
+
+@pytest.mark.parametrize(
+    ("n", "words"),
+    [
+        (0, "none in 30 days of window gives no pace; try 60 days or more (--lookback-days)"),
+        (12, "about 150 days of window would do at this pace (--lookback-days)"),
+        (59, "about 31 days of window would do at this pace (--lookback-days)"),
+    ],
+)
+def test_too_few_signals_name_the_window_that_would_do(n: int, words: str) -> None:
+    with pytest.raises(PartitionSkipped) as skipped:
+        check_enough(range(n), days=30.0)
+    needs = "a tactician needs at least 60"
+    assert str(skipped.value) == f"{n} signals with an outcome; {needs}; {words}"
+    check_enough(range(60), days=30.0)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0, 1 / 202), (1, 201 / 202)])
