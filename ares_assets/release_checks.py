@@ -64,18 +64,18 @@ def probabilities_are_calibrated(stored: Stored) -> Finding:
     found = stored["walk_forward_report"].load()["report.json"]["calibration"]
     if found["holds"] is None:
         return Finding(False, "the holdout has no labelled event to judge by")
-    sets, p = found["conformal"], found["spiegelhalter_p"]
+    sets, p = found["conformal"], found["spiegelhalter_p_fitted"]
     figures = {
         "events": found["events"],
         "ece": found["ece"],
-        "ece_noise_95": found["ece_noise_95"],
-        "spiegelhalter_p": p,
+        "ece_noise_95_fitted": found["ece_noise_95_fitted"],
+        "spiegelhalter_p_fitted": p,
         "coverage": sets["coverage"],
         "coverage_low": sets["coverage_low"],
     }
     words = (
-        f"calibration error {found['ece']:.4f} (noise alone stays under "
-        f"{found['ece_noise_95']:.4f} in 95 %), "
+        f"calibration error {found['ece']:.4f} (a sound calibrator stays under "
+        f"{found['ece_noise_95_fitted']:.4f} in 95 %), "
         f"Spiegelhalter's p {'not measurable' if p is None else f'{p:.3f}'}, "
         f"coverage {sets['coverage']:.3f} (at least {sets['coverage_low']:.3f})"
     )

@@ -46,11 +46,12 @@ def holdout_calibration(
     -------
     Plain values for JSON: those of `reliability_report` (ECE, its noise floor and 95 % limit,
     Brier score and log-loss, Spiegelhalter's z and p, overconfidence, the table);
-    `spiegelhalter_p_fitted`, p with the calibrator's own error allowed for; `conformal`, a
-    `banded_report` of the frozen threshold; `adaptive`, of `adaptive_report`: sets that begin with
-    the frozen threshold and whose level then learns; and three answers, None where nothing can be
-    said: `probabilities_hold` (ECE within its noise and p at least .05), `coverage_holds` (not
-    under its band), and `holds`, both of them.  Without events: `events` 0 and the answers None.
+    `spiegelhalter_p_fitted` and `ece_noise_95_fitted`, p and limit with the calibrator's own error
+    allowed for; `conformal`, a `banded_report` of the frozen threshold; `adaptive`, of
+    `adaptive_report`: sets that begin with the frozen threshold and whose level then learns; and
+    three answers, None where nothing can be said: `probabilities_hold` (ECE within that limit and
+    that p at least .05), `coverage_holds` (not under its band), and `holds`, both of them.
+    Without events: `events` 0 and the answers None.
 
     Raises
     ------
@@ -67,17 +68,16 @@ def holdout_calibration(
     report = reliability_report(probability, labels, weights, bins=bins, seed=seed, groups=shared)
     conformal = banded_report(sets, probability, labels, shared)
     scores = true_scores(sets.method, probability, labels)
-    p = report["spiegelhalter_p"]
-    probabilities = bool(report["ece_within_noise"]) and (p is None or p >= DOUBTFUL)
+    z, error = report["spiegelhalter_z"], fit_error(report["independent_events"], fitted_on)
+    p = None if report["spiegelhalter_p"] is None else fitted_p(z, error)
+    limit = report["ece_noise_95"] * math.sqrt(1.0 + error)
+    probabilities = bool(report["ece"] <= limit) and (p is None or p >= DOUBTFUL)
     # Sets that are wider than they need be are no false claim.
     covered = bool(conformal["coverage"] >= conformal["coverage_low"])
     return {
         **report,
-        "spiegelhalter_p_fitted": (
-            None
-            if p is None
-            else fitted_p(report["spiegelhalter_z"], report["independent_events"], fitted_on)
-        ),
+        "spiegelhalter_p_fitted": p,
+        "ece_noise_95_fitted": limit,
         "conformal": conformal,
         "adaptive": adaptive_report(
             scores, rows, t1_rows, coverage=sets.coverage, known_before=known_before
@@ -88,13 +88,17 @@ def holdout_calibration(
     }
 
 
-def fitted_p(z: float, judged: int, fitted_on: int | None) -> float:
-    """Two-sided p-value of Spiegelhalter's z of `judged` independent events, the fit allowed for.
+def fit_error(judged: int, fitted_on: int | None) -> float:
+    """What fitting on `fitted_on` independent events adds to the variance 1 of judging `judged`.
 
-    A calibrator fitted on `fitted_on` independent events errs by itself: to first order its slope
-    makes the variance of z 1 + judged / fitted_on.  None takes probabilities as exact claims.
+    A calibrator errs by itself: to first order its slope makes the variance of Spiegelhalter's z
+    1 + judged / fitted_on.  None takes probabilities as exact claims.
     """
     if fitted_on is not None and fitted_on < 1:
         raise BadInput(f"fitted_on = {fitted_on}; allowed: 1 or more, or None")
-    error = 0.0 if fitted_on is None else judged / fitted_on
+    return 0.0 if fitted_on is None else judged / fitted_on
+
+
+def fitted_p(z: float, error: float) -> float:
+    """Two-sided p-value of a z whose variance under calibration is 1 + `error`."""
     return math.erfc(abs(z) / math.sqrt(2.0 * (1.0 + error)))

@@ -72,7 +72,7 @@ def test_a_calibrated_model_holds_and_a_bold_or_stale_one_does_not():
     assert not any(report["coverage_holds"] or report["holds"] for report in stale)
 
 
-def test_the_calibrator_s_own_error_is_allowed_for_in_a_p_of_its_own():
+def test_the_calibrator_s_own_error_is_allowed_for():
     p, y, w, rows, t1_rows = events(5)
     where = {"sets": sets_of(1), "bins": 10, "seed": 1}
     exact = holdout_calibration(bold(p), y, w, rows, t1_rows, **where)
@@ -81,7 +81,16 @@ def test_the_calibrator_s_own_error_is_allowed_for_in_a_p_of_its_own():
     assert fitted["independent_events"] == 400
     z = fitted["spiegelhalter_z"] / np.sqrt(1 + 400 / 100)
     assert fitted["spiegelhalter_p_fitted"] == pytest.approx(2 * norm.sf(z))
-    assert fitted["probabilities_hold"] == exact["probabilities_hold"]
+    assert fitted["ece_noise_95_fitted"] == pytest.approx(exact["ece_noise_95"] * np.sqrt(5))
+    assert fitted["probabilities_hold"] is False, "no slice of a hundred explains this much"
+    mild = np.clip(0.5 + 1.2 * (p - 0.5), 0.01, 0.99)
+    answers = [
+        holdout_calibration(mild, y, w, rows, t1_rows, **where, fitted_on=events)[
+            "probabilities_hold"
+        ]
+        for events in (None, 100)
+    ]
+    assert answers == [False, True]
     with pytest.raises(BadInput, match="fitted_on = 0"):
         holdout_calibration(p, y, w, rows, t1_rows, **where, fitted_on=0)
 

@@ -19,7 +19,7 @@ from scipy.special import ndtr
 from ares_assets.analyst.weights import average_uniqueness
 from ares_assets.evidence.calibration import choose_calibrator
 from ares_assets.evidence.calibrators import METHODS, fit_calibrator
-from ares_assets.evidence.holdout_calibration import fitted_p
+from ares_assets.evidence.holdout_calibration import fit_error, fitted_p
 from ares_assets.evidence.reliability import overlap_groups, spiegelhalter_z
 
 SEEDS, HORIZON, EVERY = 60, 60, 10
@@ -65,8 +65,8 @@ def shares(method, fitted, judged, edge, seeds=SEEDS):
         independent = len(np.unique(overlap_groups(rows[kept], t1_rows[kept])))
         z, found = spiegelhalter_z(*later, groups), len(np.unique(groups))
         # A flat map claims nothing that the statistic could refute: p is NaN.
-        exact.append(not fitted_p(z, found, None) <= 0.05)
-        allowed.append(not fitted_p(z, found, independent) <= 0.05)
+        exact.append(not fitted_p(z, fit_error(found, None)) <= 0.05)
+        allowed.append(not fitted_p(z, fit_error(found, independent)) <= 0.05)
     return float(np.mean(exact)), float(np.mean(allowed))
 
 

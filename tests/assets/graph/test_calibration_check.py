@@ -51,7 +51,7 @@ def test_true_probabilities_pass_and_overconfident_ones_are_told() -> None:
     assert true.figures["events"] == EVENTS // 2
     wrong = _finding(_calibration(3.0))
     assert not wrong.passed
-    assert wrong.figures["ece"] > wrong.figures["ece_noise_95"]
+    assert wrong.figures["ece"] > wrong.figures["ece_noise_95_fitted"]
     assert "calibration error" in wrong.words
 
 
