@@ -43,7 +43,7 @@ def standing(store: ReleaseStore, artifact: Artifact) -> tuple[str, str]:
     withdrawn = store.withdrawn(sha256)
     if withdrawn is not None:
         return WITHDRAWN, withdrawn
-    share, live = store.shares().get(sha256, 0.0), store.live()
+    share, live = store.shares().get(sha256, 0.0), store.live_version()
     if live == sha256:
         return "released", str(told["reason"])
     if share > 0.0:
@@ -52,7 +52,7 @@ def standing(store: ReleaseStore, artifact: Artifact) -> tuple[str, str]:
 
 
 def _not_serving(store: ReleaseStore, sha256: str, told: dict[str, Any]) -> tuple[str, str]:
-    against, live = told["judged_against"], store.live()
+    against, live = told["judged_against"], store.live_version()
     if (live or NO_CHAMPION) == against:
         words = "the verdict is to promote it, but its checks have not all passed, or a run was cut"
         return UNRELEASED, f"{words} off, or a later model was rolled back; train it again"

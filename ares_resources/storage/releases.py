@@ -97,20 +97,15 @@ class ReleaseStore:
         folder = self._version(sha256)
         return Release(folder, sha256) if (folder / MANIFEST).is_file() else None
 
-    def champion(self) -> Release | None:
-        """The live version, if any model was ever promoted."""
-        live = self.live()
-        return None if live is None else self.find(live)
-
-    def live(self) -> str | None:
-        """Content hash of the live version, also where its files are gone; None: none is."""
+    def live_version(self) -> str | None:
+        """Content hash of the live version, whether or not its bundle still stands."""
         live = self._live().get("sha256")
         return None if live is None else str(live)
 
-    def replaced(self) -> str | None:
-        """Content hash of the version that the live one was judged against; None: of none."""
-        replaced = self._live().get("replaced")
-        return None if replaced is None else str(replaced)
+    def champion(self) -> Release | None:
+        """The live version, if any model was ever promoted."""
+        live = self.live_version()
+        return None if live is None else self.find(live)
 
     def champion_against(self, challenger: str) -> str | None:
         """Content hash of what a challenger has to beat; None if nothing was ever promoted.
@@ -222,6 +217,11 @@ class ReleaseStore:
         live = self._live()
         wanted = live.get("rollout", live.get("sha256"))
         return None if wanted is None else str(wanted)
+
+    def replaced(self) -> str | None:
+        """Content hash of the version that the live one was judged against; None: of none."""
+        replaced = self._live().get("replaced")
+        return None if replaced is None else str(replaced)
 
     def alias(self) -> str:
         """Which version the registry's alias was last moved to, and where; empty if never."""

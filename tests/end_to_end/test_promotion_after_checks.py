@@ -127,7 +127,7 @@ def test_a_promotion_that_was_cut_off_after_the_checks_is_made_by_the_next_run(
 def test_what_was_taken_back_or_replaced_since_is_not_called_released(asked: Asked) -> None:
     first = asked.train()
     assert (first.status, exit_code([replace(first, degraded=[])])) == ("released", 0)
-    sha256 = str(asked.store.live())
+    sha256 = str(asked.store.live_version())
     other = asked.store.publish({"model.json": b"another"}, {})
     asked.store.promote(other, identity="another", judged_against=sha256)
     assert asked.row().status == "superseded"
@@ -136,7 +136,7 @@ def test_what_was_taken_back_or_replaced_since_is_not_called_released(asked: Ask
     assert row.status == "not released"
 
     asked.train()
-    assert asked.store.live() == sha256
+    assert asked.store.live_version() == sha256
     asked.store.roll_back(sha256, "by hand: worse than nothing")
     again = asked.train()
     assert (again.status, again.reason) == ("rolled back", "by hand: worse than nothing")

@@ -40,7 +40,7 @@ def store(home: Home) -> ReleaseStore:
 
 def _live(store: ReleaseStore, content: bytes = b"new") -> Release:
     release = store.publish({"model.json": content}, {"run_id": "a test"})
-    assert store.promote(release, identity="it", judged_against=store.live())
+    assert store.promote(release, identity="it", judged_against=store.live_version())
     return release
 
 
@@ -97,7 +97,7 @@ def test_a_training_does_not_bring_the_alias_back_to_what_was_rolled_back_meanwh
     monkeypatch.setattr(tracking, "move_alias", slow)
     register_release(home, SETTINGS, store, new, None)
     others[0].join()
-    assert store.live() == old.sha256
+    assert store.live_version() == old.sha256
     assert _alias_at(home) == old.sha256
     assert store.alias().endswith(old.sha256)
 
