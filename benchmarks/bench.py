@@ -184,9 +184,8 @@ def _numbers(figure: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in figure.get("result", {}).items()
         if isinstance(value, int | float | str)
     }
-    if plain:
-        return {**figure, "result": plain}
-    return {k: v for k, v in figure.items() if k != "result"}
+    kept = {name: value for name, value in figure.items() if name not in ("result", "results")}
+    return {**kept, "result": plain} if plain else kept
 
 
 def _versions(row: Row) -> dict[str, Any]:

@@ -141,19 +141,43 @@ NOT_COMPARED = "not compared"
 def agreement(case: Case, figures: Figures) -> str:
     """In words how the results agree, and which programs did not run and so agree with nothing.
 
-    Ares alone is checked against itself, which is no agreement and is not told as one.
+    Every round is compared: a program that took fewer turns stands with its last one in the
+    rounds after.  The words are the last round's; who told something else in another round is
+    named.  Ares alone is checked against itself, which is no agreement and is not told as one.
 
     Raises
     ------
     Differs
-        Where they do not, or a program that ran told no result.
+        Where they do not, naming the round, or a program that ran told no result.
     """
-    results = {name: one["result"] for name, one in figures.items() if "result" in one}
-    words = case.same(results)
-    absent = [one.shown for one in case.programs if one.shown not in results]
-    if not any(one.is_peer and one.shown in results for one in case.programs):
+    told = {
+        name: one.get("results", [one["result"]])
+        for name, one in figures.items()
+        if "result" in one
+    }
+    rounds, words = max(len(each) for each in told.values()), ""
+    for turn in range(rounds):
+        results = {name: each[min(turn, len(each) - 1)] for name, each in told.items()}
+        try:
+            words = case.same(results)
+        except Differs as error:
+            raise Differs(f"round {turn + 1}: {error}") from error
+    absent = [one.shown for one in case.programs if one.shown not in told]
+    if not any(one.is_peer and one.shown in told for one in case.programs):
         return f"{NOT_COMPARED}: no peer ran"
-    return words + (f"; {NOT_COMPARED}, as they did not run: {', '.join(absent)}" if absent else "")
+    unsteady = [name for name, each in told.items() if len(set(map(_comparable, each))) > 1]
+    return "; ".join(
+        [
+            words + (f" (each of {rounds} rounds)" if rounds > 1 else ""),
+            *([f"not the same in every round: {', '.join(unsteady)}"] if unsteady else []),
+            *([f"{NOT_COMPARED}, as they did not run: {', '.join(absent)}"] if absent else []),
+        ]
+    )
+
+
+def _comparable(result: Mapping[str, Any]) -> str:
+    # As text, since NaN is not equal to itself; what took how long may differ.
+    return json.dumps({k: v for k, v in result.items() if not k.endswith("_seconds")})
 
 
 def peers_in(results: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
@@ -281,7 +305,9 @@ def _summed(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             name: round(statistics.median(line[name] for line in lines), 2)
             for name in ("cores", "elsewhere")
         },
+        "imported": max(line["imported"] for line in lines),
         "result": lines[-1]["result"],
+        "results": [line["result"] for line in lines],
     }
 
 
