@@ -12,8 +12,12 @@ the held-back part and before the block begins (purged); a calibrator chosen and
 held-back part of each window; reliability and its noise floor; drift of losses and features;
 10,000 bootstrap paths of the daily returns, the probabilistic Sharpe ratio, the always-valid
 test against no trade.  Not in it: regimes, other experts, ensembles, the tactician, the search,
-Dagster and artifacts: those are in `benchmarks.whole`.  FreqAI also: its files of
-predictions, and its report of the backtest on the screen.
+Dagster and artifacts: those are in `benchmarks.whole`.
+
+FreqAI also: reading candles from feather files (Ares has them as arrays; the files are written before
+the time), checking its settings, a file of predictions and one of metadata for each refit, and its
+report of the backtest on the screen.  It makes 71 features, Ares 40; both run a last block alone
+before the time, so that everything is imported and compiled.
 """
 
 from __future__ import annotations
@@ -76,8 +80,10 @@ def write(folder: Path, data: Mapping[str, Any]) -> None:
 
 
 def ares(folder: Path, options: dict[str, Any]) -> Made:
-    """Features, labels, the walk forward, calibration, the backtest and its tests."""
-    import lightgbm  # noqa: F401
+    """Features, labels, the walk forward, calibration, the backtest and its tests.
+
+    A last block alone has been run before, so that everything is imported and compiled.
+    """
     import pandas as pd
 
     from ares_assets.analyst.dataset import from_events
@@ -89,23 +95,25 @@ def ares(folder: Path, options: dict[str, Any]) -> Made:
     columns = arrays(folder)
     labels = LabelSettings(horizon_bars=AHEAD, event_every_bars=1)
     settings = FeatureSettings(timeframes=("15m", "1h"))
-    last_days = BARS_A_DAY * (options["days"] + TRAIN_DAYS)
 
-    def work() -> Any:
+    def walked(days: int, refits: int) -> Any:
         frame = pd.DataFrame(columns)
         features = compute_features(frame, timeframe="5m", settings=settings)
         rows = np.arange(len(frame))
         events = labelled_events(
-            frame, rows[len(frame) - last_days :], settings=labels, timeframe_ms=STEP_MS
+            frame,
+            rows[len(frame) - BARS_A_DAY * (days + TRAIN_DAYS) :],
+            settings=labels,
+            timeframe_ms=STEP_MS,
         )
-        first = len(frame) - BARS_A_DAY * options["days"]
+        first = len(frame) - BARS_A_DAY * days
         known = from_events(events, features.iloc[events["row"].to_numpy()])
         names, _ = usable_features(known.features, known.rows < first, 0.2)
         blocks = walk_forward_blocks(
             known.rows,
             known.t1_rows,
             known.rows[known.rows >= first],
-            refits=options["refits"],
+            refits=refits,
             scheme="rolling",
         )
         methods: list[str] = []
@@ -133,7 +141,8 @@ def ares(folder: Path, options: dict[str, Any]) -> Made:
             "sharpe_is_positive": report["sharpe_is_positive"],
         }
 
-    return work, tell
+    walked(options["block_days"], 1)
+    return lambda: walked(options["days"], options["refits"]), tell
 
 
 def _fitted(known: Any, names: list[str], methods: list[str]) -> Any:
