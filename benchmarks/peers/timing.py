@@ -31,7 +31,8 @@ def main(programs: Mapping[str, Callable[[Path, dict[str, Any]], Made]]) -> None
     A program is given the folder of the row's data and the case's options, and returns its work
     and how the work's value is told, as plain numbers.  The options ``repeats`` and ``warmups``
     are read here.  ``per`` of what is told divides the seconds, where the work did so many of
-    the thing that the row counts.  ``cores`` is processor time of all threads over wall time,
+    the thing that the row counts; ``less`` are seconds that a smaller work of the same kind took,
+    subtracted before, so that both together give the slope without the fixed cost.  ``cores`` is processor time of all threads over wall time,
     ``elsewhere`` the share of processor time that other threads than the calling one had.
     ``imported`` is how many modules were imported within the time: a program that loads its
     libraries there is charged for what the others did before.
@@ -55,9 +56,9 @@ def main(programs: Mapping[str, Callable[[Path, dict[str, Any]], Made]]) -> None
     peak = _status("VmHWM")
     added = peak - before
     told = dict(tell(value))
-    count = told.pop("per", 1)
+    count, less = told.pop("per", 1), told.pop("less", 0.0)
     line = {
-        "seconds": [one / count for one in seconds],
+        "seconds": [(one - less) / count for one in seconds],
         "warm_up_seconds": warmed,
         "cores": processor / sum(seconds),
         "elsewhere": max(1 - own / processor, 0.0) if processor > 0 else 0.0,
