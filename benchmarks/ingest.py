@@ -1,7 +1,7 @@
 """Ingest beside polars, DuckDB, pandas and pyarrow: ``python -m benchmarks.ingest``.
 
-Belongs here: the file, the turns, the check of each that all kept the same rows, the table.  Does not
-belong here: what the peers do (``peers/ingest.py``).
+Belongs here: the file, the turns, the check of each that all kept the same rows, the table.  Does
+not belong here: what the peers do (``peers/ingest.py``).
 
 Ares does more than the others: every bar is checked, months are merged, hashed and published
 with ledgers of gaps and sources.  All are timed as whole processes, start included, in turn.

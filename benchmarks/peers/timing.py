@@ -30,12 +30,12 @@ def main(programs: Mapping[str, Callable[[Path, dict[str, Any]], Made]]) -> None
 
     A program is given the folder of the row's data and the case's options, and returns its work
     and how the work's value is told, as plain numbers.  The options ``repeats`` and ``warmups``
-    are read here.  ``per`` of what is told divides the seconds, where the work did so many of
-    the thing that the row counts; ``less`` are seconds that a smaller work of the same kind took,
-    subtracted before, so that both together give the slope without the fixed cost.  ``cores`` is processor time of all threads over wall time,
-    ``elsewhere`` the share of processor time that other threads than the calling one had.
-    ``imported`` is how many modules were imported within the time: a program that loads its
-    libraries there is charged for what the others did before.
+    are read here.  ``per`` of what is told divides the seconds, where the work did so many of the
+    thing that the row counts; ``less`` are seconds that a smaller work of the same kind took,
+    subtracted before, so that both together give the slope without the fixed cost.  ``cores`` is
+    processor time of all threads over wall time, ``elsewhere`` the share of processor time that
+    other threads than the calling one had. ``imported`` is how many modules were imported within
+    the time: a program that loads its libraries there is charged for what the others did before.
     """
     name, folder, options = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
     work, tell = programs[name](folder, options)

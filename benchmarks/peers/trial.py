@@ -48,7 +48,11 @@ def search(folder: Path, options: dict[str, Any]) -> Made:
 
     def tell(study: Any) -> Mapping[str, Any]:
         point = dict(zip(options["space"], options["point"], strict=True))
-        return {"per": len(study.trials), "trials": len(study.trials), **judged(Market(columns), point)}
+        return {
+            "per": len(study.trials),
+            "trials": len(study.trials),
+            **judged(Market(columns), point),
+        }
 
     return work, tell
 

@@ -10,9 +10,10 @@ fraction of equity; no time stop, no funding.  vectorbt checks stops from the ba
 on, so it is told to order at a bar's close for the next bar's open.
 
 Before the time stands, on either side, what all backtests of a signal share: Ares checks bars and
-signal and makes the extremes by which it leaves out blocks; for vectorbt the frame, the next opens
-and the ATR as a share of them are made.  The goals are of a backtest after that, as step 12 runs it;
-"ares, once only" does all of Ares' within the time, as a single backtest of new arrays costs.
+signal and makes the extremes by which it leaves out blocks; for vectorbt the frame, the next
+opens and the ATR as a share of them are made.  The goals are of a backtest after that, as step 12
+runs it; "ares, once only" does all of Ares' within the time, as a single backtest of new arrays
+costs.
 """
 
 from __future__ import annotations

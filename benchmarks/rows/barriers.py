@@ -4,10 +4,10 @@ Belongs here: the work, the turns, the goals and Ares' side.  Does not belong he
 ways (``peers/barriers.py``).  mlfinpy reads closes only and enters at the event's close; each bar
 here opens at the close before and has no wicks, so that all must give the same labels.
 
-Seconds are those of one event.  Ares and numpy label every event, and what a call costs once is in
-that.  mlfinpy labels the first ten and the first 4,000 of the same closes, and its seconds are the slope
-between the two, so that what a call over so many closes costs once is left out in its favour: about
-ten milliseconds over a million closes, where an event takes half of one.
+Seconds are those of one event.  Ares and numpy label every event, and what a call costs once is
+in that.  mlfinpy labels the first ten and the first 4,000 of the same closes, and its seconds are
+the slope between the two, so that what a call over so many closes costs once is left out in its
+favour: about ten milliseconds over a million closes, where an event takes half of one.
 """
 
 from __future__ import annotations

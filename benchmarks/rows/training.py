@@ -2,10 +2,10 @@
 
 Belongs here: the work, the turns, the goals and Ares' side.  Does not belong here: the peers'
 ways (``peers/training.py``).  All grow as many trees at the same rate, in two threads.  Trees of
-both CatBoosts are six levels deep, with the same question throughout a level; those of LightGBM and
-HistGB have up to as many leaves, 64, wherever they gain most, at any depth.  Results are not equal
-but as good: the AUC on rows held back stands beside.  Every program has imported its libraries and
-fitted a few trees to a few rows before its time begins.
+both CatBoosts are six levels deep, with the same question throughout a level; those of LightGBM
+and HistGB have up to as many leaves, 64, wherever they gain most, at any depth.  Results are not
+equal but as good: the AUC on rows held back stands beside.  Every program has imported its
+libraries and fitted a few trees to a few rows before its time begins.
 """
 
 from __future__ import annotations

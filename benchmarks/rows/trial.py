@@ -4,11 +4,11 @@ Belongs here: the work, the turns, the goals and Ares' side.  Does not belong he
 way (``peers/trial.py``), what step 12 keeps (``step12.py``).  Freqtrade's hyperopt is the row
 "hyperopt".
 
-All searches have as many trials, and their start is in the time: for Ares checking the bars, hashing
-them, making the block extremes, the cache, the ledger and the journal, for the peer making the study
-and its database.  Compiling and reading the bars are not.  "ares" is what step 12 does at its default settings; the others say
-what the batch costs and what the stores do.  Each search draws its own trials; the check is that
-one and the same point is backtested alike by both.
+All searches have as many trials, and their start is in the time: for Ares checking the bars,
+hashing them, making the block extremes, the cache, the ledger and the journal, for the peer
+making the study and its database.  Compiling and reading the bars are not.  "ares" is what step
+12 does at its default settings; the others say what the batch costs and what the stores do.  Each
+search draws its own trials; the check is that one and the same point is backtested alike by both.
 """
 
 from __future__ import annotations

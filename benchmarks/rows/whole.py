@@ -14,9 +14,9 @@ held-back part of each window; reliability and its noise floor; drift of losses 
 test against no trade.  Not in it: regimes, other experts, ensembles, the tactician, the search,
 Dagster and artifacts: those are in `benchmarks.whole`.
 
-FreqAI also: reading candles from feather files (Ares has them as arrays; the files are written before
-the time), checking its settings, a file of predictions and one of metadata for each refit, and its
-report of the backtest on the screen.  It makes 71 features, Ares 40; both run a last block alone
+FreqAI also: reading candles from feather files (Ares has arrays; the files are written before the
+time), checking its settings, a file of predictions and one of metadata for each refit, and its
+report of the backtest on the screen.  It makes 71 features, Ares 40.  Both run a last block alone
 before the time, so that everything is imported and compiled.
 """
 
@@ -62,6 +62,7 @@ LIGHTGBM = {
     "verbosity": -1,
 }
 LEAF_SHARE, LEAF_PENALTY = 0.01, 1.0
+ENTER, ALWAYS = 0.55, 0.0
 PEER = "FreqAI"
 FEWER, ERRORS = 0.02, 3
 
@@ -96,7 +97,7 @@ def ares(folder: Path, options: dict[str, Any]) -> Made:
     labels = LabelSettings(horizon_bars=AHEAD, event_every_bars=1)
     settings = FeatureSettings(timeframes=("15m", "1h"))
 
-    def walked(days: int, refits: int) -> Any:
+    def walked(days: int, refits: int, enter: float) -> Any:
         frame = pd.DataFrame(columns)
         features = compute_features(frame, timeframe="5m", settings=settings)
         rows = np.arange(len(frame))
@@ -125,7 +126,8 @@ def ares(folder: Path, options: dict[str, Any]) -> Made:
             ),
         )
         tested = known.part(found.position)
-        report = _judged(frame, known.part(blocks[0].train), tested, found.prediction, names)
+        path = _traded(frame, tested, found.prediction, enter)
+        report = _judged(path, frame, known.part(blocks[0].train), tested, found.prediction, names)
         return tested, found, report | {"methods": methods, "features": len(names)}
 
     def tell(value: Any) -> Mapping[str, Any]:
@@ -141,8 +143,8 @@ def ares(folder: Path, options: dict[str, Any]) -> Made:
             "sharpe_is_positive": report["sharpe_is_positive"],
         }
 
-    walked(options["block_days"], 1)
-    return lambda: walked(options["days"], options["refits"]), tell
+    walked(options["block_days"], 1, ALWAYS)  # few trades in a block alone, or none
+    return lambda: walked(options["days"], options["refits"], ENTER), tell
 
 
 def _fitted(known: Any, names: list[str], methods: list[str]) -> Any:
@@ -175,8 +177,10 @@ def _fitted(known: Any, names: list[str], methods: list[str]) -> Any:
     return model, calibrator
 
 
-def _judged(frame: Any, past: Any, tested: Any, predicted: Any, names: list[str]) -> dict[str, Any]:
-    """The backtest of the predictions, and what is asked of it."""
+def _judged(
+    path: Any, frame: Any, past: Any, tested: Any, predicted: Any, names: list[str]
+) -> dict[str, Any]:
+    """What is asked of the predictions and of their backtest."""
     from ares_assets.evidence import (
         bootstrap,
         drift,
@@ -188,7 +192,6 @@ def _judged(frame: Any, past: Any, tested: Any, predicted: Any, names: list[str]
     from ares_assets.evidence.sharpe_tests import probabilistic_sharpe_ratio, sharpe_moments
 
     first = int(tested.rows[0])
-    path = _traded(frame, tested, predicted)
     stamps = frame["timestamp"].to_numpy()[first:]
     returns = path.net_return[first:]
     _, daily = performance.aggregate_returns(returns, stamps)
@@ -211,7 +214,7 @@ def _judged(frame: Any, past: Any, tested: Any, predicted: Any, names: list[str]
     }
 
 
-def _traded(frame: Any, tested: Any, predicted: np.ndarray) -> Any:
+def _traded(frame: Any, tested: Any, predicted: np.ndarray, enter: float) -> Any:
     import talib
 
     from ares_resources.backtesting import MarketArrays, StrategyParameters, backtest_path
@@ -226,7 +229,7 @@ def _traded(frame: Any, tested: Any, predicted: np.ndarray) -> Any:
     )
     probability = np.full(len(frame), np.nan)
     probability[tested.rows] = predicted
-    rules = StrategyParameters(0.55, -np.inf, np.inf, np.inf, AHEAD, 0.0004, 0.0001)
+    rules = StrategyParameters(enter, -np.inf, np.inf, np.inf, AHEAD, 0.0004, 0.0001)
     return backtest_path(market, probability, np.full(len(frame), 0.1), rules)
 
 

@@ -184,9 +184,13 @@ ROWS: dict[str, tuple[Callable[..., str], str, Result, Result, dict[str, Result]
     "cache": (
         cache.same,
         "joblib",
-        {"same": True, "computed_again": False},
-        {"same": True, "computed_again": False},
-        {"joblib": {"same": True, "computed_again": True}},
+        {"same": True, "asked": 5, "computed": 5},
+        {"same": True, "asked": 5, "computed": 5},
+        {
+            "computed 6": {"same": True, "asked": 5, "computed": 6},
+            "nothing computed 0": {"same": True, "asked": 5, "computed": 0},
+            "False": {"same": False, "asked": 5, "computed": 5},
+        },
     ),
     "fingerprint": (
         fingerprint.same,
