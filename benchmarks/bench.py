@@ -25,21 +25,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.agreeing import NOT_COMPARED, agreement
 from benchmarks.arguments import page
 from benchmarks.arguments import results as results_file
 from benchmarks.bench_table import table
 from benchmarks.measuring import machine, versions
 from benchmarks.pages import put_table, write_results
-from benchmarks.turns import (
-    NOT_COMPARED,
-    ROOT,
-    Case,
-    Differs,
-    Figures,
-    Row,
-    agreement,
-    take_turns,
-)
+from benchmarks.turns import ROOT, Case, Differs, Figures, Row, take_turns
 
 ROWS = (
     "backtest",

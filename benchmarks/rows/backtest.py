@@ -22,9 +22,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.agreeing import off_by, peers_in
 from benchmarks.peers.timing import Made, arrays, main
 from benchmarks.rows import markets
-from benchmarks.turns import ARES, Case, Differs, Program, Row, faster, off_by, peers_in
+from benchmarks.turns import ARES, Case, Differs, Program, Row, faster
 
 SEED = 11
 PEERS = "benchmarks.peers.backtest"

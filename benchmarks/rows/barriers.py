@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.agreeing import peers_in
 from benchmarks.peers.timing import Made, arrays, main
-from benchmarks.turns import ARES, Case, Differs, Figures, Goal, Program, Row, faster, peers_in
+from benchmarks.turns import ARES, Case, Differs, Figures, Goal, Program, Row, faster
 
 HERE, PEERS = "benchmarks.rows.barriers", "benchmarks.peers.barriers"
 SEED, HORIZON = 15, 240

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import ingest
-from benchmarks.turns import ARES, Case, Differs, Figures, Goal, Program, Row, peers_in
+from benchmarks.agreeing import peers_in
+from benchmarks.turns import ARES, Case, Differs, Figures, Goal, Program, Row
 
 SEED = ingest.SEED
 PEERS = "benchmarks.peers.ingest"

@@ -28,10 +28,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.agreeing import off_by, peers_in
 from benchmarks.peers.hyperopt import FEE, SPACE
 from benchmarks.peers.timing import Made, arrays, main
 from benchmarks.rows import markets, step12
-from benchmarks.turns import ARES, Case, Differs, Program, Row, faster, off_by, peers_in
+from benchmarks.turns import ARES, Case, Differs, Program, Row, faster
 
 HERE, PEERS = "benchmarks.rows.hyperopt", "benchmarks.peers.hyperopt"
 SEED = 23

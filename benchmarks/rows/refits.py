@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.agreeing import off_by, peers_in
 from benchmarks.peers.timing import Made, arrays, main
 from benchmarks.peers.training import FEW_ROWS, FEW_TREES, told
 from benchmarks.rows import training
-from benchmarks.turns import ARES, Case, Program, Row, faster, off_by, peers_in
+from benchmarks.turns import ARES, Case, Program, Row, faster
 
 HERE, PEERS = "benchmarks.rows.refits", "benchmarks.peers.refits"
 REFITS = 20

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.agreeing import off_by, peers_in
 from benchmarks.peers.timing import Made, arrays, main
 from benchmarks.peers.training import FEW_ROWS, FEW_TREES, told
-from benchmarks.turns import ARES, Case, Differs, Program, Row, faster, off_by, peers_in
+from benchmarks.turns import ARES, Case, Differs, Program, Row, faster
 
 HERE, PEERS = "benchmarks.rows.training", "benchmarks.peers.training"
 SEED, FEATURES, RATE, DEPTH = 18, 60, 0.05, 6

@@ -14,21 +14,11 @@ import numpy as np
 import pytest
 
 from benchmarks import bench
+from benchmarks.agreeing import agreement
 from benchmarks.peers import timing
 from benchmarks.rows import barriers, markets
 from benchmarks.scale import exponent
-from benchmarks.turns import (
-    Case,
-    Differs,
-    Goal,
-    Program,
-    Row,
-    agreement,
-    faster,
-    ratio,
-    take_turns,
-    within,
-)
+from benchmarks.turns import Case, Differs, Goal, Program, Row, faster, ratio, take_turns, within
 
 FIGURES = {
     "ares": {"seconds": 0.002, "rounds": [1.0, 2.0, 4.0], "result": {}},
@@ -230,6 +220,7 @@ def test_every_row_has_ares_goals_and_both_sizes(name: str) -> None:
             assert any(program.is_peer for program in case.programs)
             assert all(1 <= case.threads_of(program) <= case.threads for program in case.programs)
             assert "seed" in case.data
+            assert set(case.reasons) <= {goal.text for goal in case.goals}, "a reason of no goal"
 
 
 def test_the_market_is_one_that_a_backtest_takes(tmp_path: Path) -> None:

@@ -243,6 +243,17 @@ def test_figures_that_a_peer_cannot_tell_are_named() -> None:
         backtest.same({"ares": BACKTEST, "nautilus": without_fees}, loose, lacking)
 
 
+def test_the_goals_of_csv_that_are_missed_have_a_reason() -> None:
+    (case,) = csv.cases(False)
+    figures = {
+        "ares": {"seconds": 2.4, "peak_mib": 231},
+        "polars": {"seconds": 2.3, "peak_mib": 358},
+    }
+    judged = [goal.judged(figures, case.reasons) for goal in case.goals]
+    assert [one["met"] for one in judged] == [False, False]
+    assert all(one["reason"] for one in judged)
+
+
 def test_a_program_that_fails_while_bars_are_read_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
