@@ -1,7 +1,7 @@
 """Boosted trees by CatBoost's defaults, LightGBM and scikit-learn.
 
 Belongs here: these libraries' ways.  Does not belong here: Ares.  Each has fitted a few trees
-before its time begins, as Ares' side has (``few``): importing CatBoost takes pandas and polars
+before its time begins, as Ares' side has (``warmed``): importing CatBoost takes pandas and polars
 along.
 """
 

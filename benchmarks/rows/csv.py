@@ -89,9 +89,8 @@ def cases(quick: bool) -> Sequence[Case]:
             reasons={
                 "at least polars' speed": "Ares also checks every bar, merges months, hashes and"
                 " publishes them; half of its processor time is pyarrow's parser",
-                "half of polars' memory": "about two thirds: 108 MiB of Ares' are there for a"
-                " thousand rows, too (polars' 70), which leaves too little for what is read and"
-                " merged at a time",
+                "half of polars' memory": "108 MiB of Ares' are there for a thousand rows, too"
+                " (polars' 70), which leaves too little for what is read and merged at a time",
             },
         )
     ]
