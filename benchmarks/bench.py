@@ -24,23 +24,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.agreeing import NOT_COMPARED, agreement
 from benchmarks.arguments import folder, holding, page
 from benchmarks.arguments import results as results_file
 from benchmarks.bench_table import table
 from benchmarks.measuring import machine, peer_versions, versions
 from benchmarks.pages import put_table, write_results
 from benchmarks.recorded import code_hash, commit
-from benchmarks.turns import (
-    ARES,
-    NOT_COMPARED,
-    ROOT,
-    Case,
-    Differs,
-    Figures,
-    Row,
-    agreement,
-    take_turns,
-)
+from benchmarks.turns import ARES, ROOT, Case, Differs, Figures, Row, take_turns
 
 ROWS = (
     "backtest",
@@ -225,9 +216,8 @@ def _numbers(figure: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in figure.get("result", {}).items()
         if isinstance(value, int | float | str)
     }
-    if plain:
-        return {**figure, "result": plain}
-    return {k: v for k, v in figure.items() if k != "result"}
+    kept = {name: value for name, value in figure.items() if name not in ("result", "results")}
+    return {**kept, "result": plain} if plain else kept
 
 
 def _versions(row: Row) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Ingest beside polars, DuckDB, pandas and pyarrow: ``python -m benchmarks.ingest``.
 
-Belongs here: the file, the turns, the check that all kept the same rows, the table.  Does not
-belong here: what the peers do (``peers/ingest.py``).
+Belongs here: the file, the turns, the check of each that all kept the same rows, the table.  Does
+not belong here: what the peers do (``peers/ingest.py``).
 
 Ares does more than the others: every bar is checked, months are merged, hashed and published
 with ledgers of gaps and sources.  All are timed as whole processes, start included, in turn.
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,13 +74,16 @@ def measured(rows: int, repeats: int, folder: Path, peers: str) -> dict[str, Any
     source = folder / "dump.csv"
     write_dump(source, rows)
     runs: dict[str, list[Run]] = {name: [] for name in ("ares", *PEERS)}
+    kept: dict[str, list[tuple[int, str]]] = {name: [] for name in runs}
     for turn in range(repeats + 1):  # the first turn warms caches and is not counted
         for name in runs:
             done = _take_turn(name, source, folder, peers)
             say(f"turn {turn} {name}: {done.wall:.2f} s, {done.peak_mib:.0f} MiB")
             if turn:
                 runs[name].append(done)
-    return _summary(rows, repeats, folder, peers, runs)
+        for name, one in compared(folder).items():
+            kept[name].append(one)
+    return _summary(rows, repeats, folder, peers, runs, kept)
 
 
 def write_dump(path: Path, rows: int) -> None:
@@ -118,6 +122,7 @@ def _take_turn(name: str, source: Path, folder: Path, peers: str) -> Run:
     threads = thread_settings(THREADS)
     if name != "ares":
         target = folder / f"{name}.parquet"
+        target.unlink(missing_ok=True)  # a file of the turn before is no result
         program = str(_HERE / "peers" / "ingest.py")
         return run([peers, program, name, str(source), str(target)], threads)
     home = folder / "home"
@@ -127,33 +132,58 @@ def _take_turn(name: str, source: Path, folder: Path, peers: str) -> Run:
     return run(command, {**threads, "ARES_HOME": str(home)})
 
 
-def compared(folder: Path) -> tuple[dict[str, int], dict[str, str]]:
-    """Each program's number of rows, and in what a peer's are not the catalogue's, bit for bit."""
-    import pyarrow.parquet as pq
+def compared(folder: Path) -> dict[str, tuple[int, str]]:
+    """By program: its rows that are the catalogue's in all seven columns, and what is not.
 
+    Bit for bit; of the taker's volume, which the catalogue keeps as a share, the quotient.
+    """
     from ares_resources.storage.catalogue import Catalogue, Series
     from ares_resources.symbols import SymbolKey
 
     held = Catalogue(folder / "home" / "catalogue").rows(
         Series(SymbolKey("ETHUSDT", "BINANCE"), "bars", "1s"), 0, 2**60
     )
-    counts, differs = {"ares": len(held["timestamp"])}, {"ares": ""}
-    for name in PEERS:
-        rows = pq.read_table(folder / f"{name}.parquet")
-        counts[name] = rows.num_rows
-        off = [
-            theirs
-            for mine, theirs in (("timestamp", "open_time"), *((c, c) for c in list(held)[1:6]))
-            if not np.array_equal(held[mine], rows[theirs].to_numpy())
-        ]
-        differs[name] = f"{name}: {', '.join(off)} not the catalogue's" if off else ""
-    return counts, differs
+    found = {"ares": (len(held["timestamp"]), "")}
+    return found | {name: _beside(held, folder / f"{name}.parquet", name) for name in PEERS}
+
+
+def _beside(held: Mapping[str, np.ndarray], path: Path, name: str) -> tuple[int, str]:
+    from pyarrow.parquet import ParquetFile
+
+    rows = len(held["timestamp"])
+    with ParquetFile(path) as file:
+        if file.metadata.num_rows != rows:
+            return 0, f"{name}: {file.metadata.num_rows} rows, the catalogue's are {rows}"
+
+        def column(one: str) -> np.ndarray:
+            # One at a time: ten million rows of all would be half a gigabyte more.
+            values: np.ndarray = file.read([one]).column(0).to_numpy()
+            return values
+
+        equal, off = np.ones(rows, bool), []
+        for mine, own in held.items():
+            if mine == "taker_buy_share":
+                theirs = _share(column("taker_buy_volume"), column("volume"))
+            else:
+                theirs = column("open_time" if mine == "timestamp" else mine)
+            same = (own == theirs) | ((own != own) & (theirs != theirs))
+            equal &= same
+            off += [] if same.all() else [mine]
+    return int(equal.sum()), f"{name}: {', '.join(off)} not the catalogue's" if off else ""
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
 
 
 def _summary(
-    rows: int, repeats: int, folder: Path, peers: str, runs: dict[str, list[Run]]
+    rows: int,
+    repeats: int,
+    folder: Path,
+    peers: str,
+    runs: dict[str, list[Run]],
+    kept: Mapping[str, Sequence[tuple[int, str]]],
 ) -> dict[str, Any]:
-    counts, differs = compared(folder)
     sizes = {name: (folder / f"{name}.parquet").stat().st_size / 1e6 for name in PEERS}
     files = (folder / "home" / "catalogue").rglob("*.parquet")
     sizes["ares"] = sum(file.stat().st_size for file in files) / 1e6
@@ -168,8 +198,9 @@ def _summary(
             "peak_mib": round(middle.peak_mib),
             "stored_mb": round(sizes[name]),
             "ares_wall_over_this": round(float(np.median(ratios)), 2),
-            "equal_rows": counts[name],
-            "differs": differs[name],
+            # The worst turn's, and the first that differs.
+            "equal_rows": min(equal for equal, _ in kept[name]),
+            "differs": next((off for _, off in kept[name] if off), ""),
         }
     listed = "import importlib.metadata as m; print(*(m.version(n) for n in "
     listed += f"{list(PEERS)}), sep=',')"

@@ -1,7 +1,8 @@
 """Rows of the table of speed: what is measured, in turn, and what the goal says of it.
 
 Belongs here: a row's parts, the turns of its programs, medians and ratios.  Does not belong
-here: the rows themselves (``rows/``), the command and the table (``bench.py``).
+here: whether results agree (``agreeing.py``), the rows themselves (``rows/``), the command and the
+table (``bench.py``).
 """
 
 from __future__ import annotations
@@ -135,46 +136,6 @@ class Differs(Exception):
     """Two programs gave results that are not the same."""
 
 
-NOT_COMPARED = "not compared"
-
-
-def agreement(case: Case, figures: Figures) -> str:
-    """In words how the results agree, and which programs did not run and so agree with nothing.
-
-    Ares alone is checked against itself, which is no agreement and is not told as one.
-
-    Raises
-    ------
-    Differs
-        Where they do not, or a program that ran told no result.
-    """
-    results = {name: one["result"] for name, one in figures.items() if "result" in one}
-    words = case.same(results)
-    absent = [one.shown for one in case.programs if one.shown not in results]
-    if not any(one.is_peer and one.shown in results for one in case.programs):
-        return f"{NOT_COMPARED}: no peer ran"
-    return words + (f"; {NOT_COMPARED}, as they did not run: {', '.join(absent)}" if absent else "")
-
-
-def peers_in(results: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """The results other than Ares'."""
-    return {name: one for name, one in results.items() if name != ARES}
-
-
-def off_by(name: str, figure: str, theirs: float, own: float, allowed: float) -> float:
-    """How far a figure is from Ares'.
-
-    Raises
-    ------
-    Differs
-        Where that is more than allowed, or no number.
-    """
-    off = abs(theirs - own)
-    if not off <= allowed:
-        raise Differs(f"{name}: {figure} {theirs:.6g}, Ares {own:.6g}, allowed {allowed:.2g}")
-    return off
-
-
 def faster(peers: Sequence[str], times: float, ares: str = ARES, what: str = "") -> Goal:
     """Ares takes so many times less than the fastest of the peers, in the same turns."""
     named = what or " or ".join(peers)
@@ -281,7 +242,9 @@ def _summed(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             name: round(statistics.median(line[name] for line in lines), 2)
             for name in ("cores", "elsewhere")
         },
+        "imported": max(line["imported"] for line in lines),
         "result": lines[-1]["result"],
+        "results": [line["result"] for line in lines],
     }
 
 

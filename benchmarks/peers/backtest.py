@@ -19,8 +19,7 @@ def vectorbt(engine: str) -> Any:
     """``Portfolio.from_signals`` and the same figures from it, by one of its engines."""
 
     def program(folder: Path, options: dict[str, Any]) -> Made:
-        columns = arrays(folder)
-        frame = _frame(columns)
+        market = Market(arrays(folder))
         points = options.get("points")
         names = ("margin", "stop", "target")
         sets = [dict(zip(names, point, strict=True)) for point in points] if points else [options]
@@ -31,7 +30,7 @@ def vectorbt(engine: str) -> Any:
             found = []
             for first in range(0, len(made), columns_at_once):
                 part = made[first : first + columns_at_once]
-                found += figures(portfolio(frame, columns["probability"], part, engine), len(part))
+                found += figures(portfolio(market, part, engine), len(part))
             return found
 
         def tell(found: list[dict[str, float]]) -> Mapping[str, Any]:
@@ -44,31 +43,36 @@ def vectorbt(engine: str) -> Any:
     return program
 
 
-def _frame(columns: Mapping[str, Any]) -> Any:
-    import pandas as pd
+class Market:
+    """What any number of vectorbt's backtests of the same bars and signal can share."""
 
-    index = pd.to_datetime(
-        columns["timestamp"], unit="ms"
-    )  # with a time zone vectorbt takes 20 times as long
-    names = ("open", "high", "low", "close", "atr")
-    return pd.DataFrame({name: columns[name] for name in names}, index=index)
+    def __init__(self, columns: Mapping[str, Any]) -> None:
+        import numpy as np
+        import pandas as pd
+
+        # With a time zone vectorbt takes 20 times as long.
+        index = pd.to_datetime(columns["timestamp"], unit="ms")
+        names = ("open", "high", "low", "close")
+        self.frame = pd.DataFrame({name: columns[name] for name in names}, index=index)
+        self.probability, atr = columns["probability"], columns["atr"]
+        following = np.append(columns["open"][1:], np.nan)
+        self.known = atr > 0
+        self.known[-1] = False  # no bar is left to enter in
+        self.width = np.where(self.known, atr / following, 1.0)
+        self.price = np.where(np.isnan(following), columns["close"], following)[:, None]
 
 
-def portfolio(frame: Any, probability: Any, sets: Sequence[Mapping[str, Any]], engine: str) -> Any:
+def portfolio(market: Market, sets: Sequence[Mapping[str, Any]], engine: str) -> Any:
     """Orders at a bar's close for the next bar's open, one column a parameter set."""
     import numpy as np
     import vectorbt as vbt
 
-    opens, atr = frame["open"].to_numpy(), frame["atr"].to_numpy()
-    following = np.append(opens[1:], np.nan)
-    known = atr > 0
-    known[-1] = False  # no bar is left to enter in
-    safe = np.where(known, atr / following, 1.0)
+    frame, known, probability = market.frame, market.known, market.probability
     side = {
         "entries": [known & (probability >= 0.5 + one["margin"]) for one in sets],
         "short_entries": [known & (probability <= 0.5 - one["margin"]) for one in sets],
-        "sl_stop": [one["stop"] * safe for one in sets],
-        "tp_stop": [one["target"] * safe for one in sets],
+        "sl_stop": [one["stop"] * market.width for one in sets],
+        "tp_stop": [one["target"] * market.width for one in sets],
     }
     wide = {name: np.column_stack(values) for name, values in side.items()}
     return vbt.Portfolio.from_signals(
@@ -76,7 +80,7 @@ def portfolio(frame: Any, probability: Any, sets: Sequence[Mapping[str, Any]], e
         open=frame["open"],
         high=frame["high"],
         low=frame["low"],
-        price=np.where(np.isnan(following), frame["close"].to_numpy(), following)[:, None],
+        price=market.price,
         **wide,
         size=sets[0]["size"],
         size_type="percent",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.timing import Made, arrays, main
-from benchmarks.peers.training import _catboost, told
+from benchmarks.peers.training import catboost, told, warmed
 
 
 def scratch(folder: Path, options: dict[str, Any]) -> Made:
@@ -22,10 +22,11 @@ def scratch(folder: Path, options: dict[str, Any]) -> Made:
     def work() -> Any:
         found = []
         for first, stop in blocks:
-            model = _catboost(options).fit(x[:first], y[:first])
+            model = catboost(options).fit(x[:first], y[:first])
             found.append(model.predict_proba(x[first:stop])[:, 1])
         return np.concatenate(found)
 
+    warmed(catboost, options, x, y)
     return work, lambda probability: told(y[blocks[0][0] :], probability)
 
 

@@ -30,9 +30,12 @@ def main(programs: Mapping[str, Callable[[Path, dict[str, Any]], Made]]) -> None
 
     A program is given the folder of the row's data and the case's options, and returns its work
     and how the work's value is told, as plain numbers.  The options ``repeats`` and ``warmups``
-    are read here.  ``per`` of what is told divides the seconds, where the work did so many of
-    the thing that the row counts.  ``cores`` is processor time of all threads over wall time,
-    ``elsewhere`` the share of processor time that other threads than the calling one had.
+    are read here.  ``per`` of what is told divides the seconds, where the work did so many of the
+    thing that the row counts; ``less`` are seconds that a smaller work of the same kind took,
+    subtracted before, so that both together give the slope without the fixed cost.  ``cores`` is
+    processor time of all threads over wall time, ``elsewhere`` the share of processor time that
+    other threads than the calling one had. ``imported`` is how many modules were imported within
+    the time: a program that loads its libraries there is charged for what the others did before.
     """
     name, folder, options = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
     work, tell = programs[name](folder, options)
@@ -42,24 +45,27 @@ def main(programs: Mapping[str, Callable[[Path, dict[str, Any]], Made]]) -> None
         value = work()
     warmed = time.perf_counter() - begun
     first_peak, before = _status("VmHWM"), _forget_peak()
+    known = set(sys.modules)
     seconds, processor, own = [], time.process_time(), time.thread_time()
     for _ in range(options.get("repeats", 5)):
         begun = time.perf_counter()
         value = work()
         seconds.append(time.perf_counter() - begun)
     processor, own = time.process_time() - processor, time.thread_time() - own
+    imported = len(set(sys.modules) - known)
     peak = _status("VmHWM")
     added = peak - before
     told = dict(tell(value))
-    count = told.pop("per", 1)
+    count, less = told.pop("per", 1), told.pop("less", 0.0)
     line = {
-        "seconds": [one / count for one in seconds],
+        "seconds": [(one - less) / count for one in seconds],
         "warm_up_seconds": warmed,
         "cores": processor / sum(seconds),
         "elsewhere": max(1 - own / processor, 0.0) if processor > 0 else 0.0,
         # Not getrusage, whose peak begins with that of whoever started this process.
         "peak_mib": max(first_peak, peak),
         "added_mib": max(added, 0.0),
+        "imported": imported,
         "result": told,
     }
     print(json.dumps(line))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.backtest import _frame, figures, portfolio
+from benchmarks.peers.backtest import Market, figures, portfolio
 from benchmarks.peers.timing import Made, arrays, main
 
 
@@ -20,17 +20,18 @@ def search(folder: Path, options: dict[str, Any]) -> Made:
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     columns = arrays(folder)
-    frame, chance = _frame(columns), columns["probability"]
 
-    def judged(point: Mapping[str, float]) -> dict[str, float]:
-        return figures(portfolio(frame, chance, [{**options, **point}], "auto"), 1)[0]
-
-    def objective(trial: Any) -> tuple[float, float, float]:
-        point = {name: trial.suggest_float(name, *ends) for name, ends in options["space"].items()}
-        found = judged(point)
-        return found["sharpe"], found["max_drawdown"], found["turnover"]
+    def judged(market: Market, point: Mapping[str, float]) -> dict[str, float]:
+        return figures(portfolio(market, [{**options, **point}], "auto"), 1)[0]
 
     def studied(trials: int) -> Any:
+        market = Market(columns)  # once a search, as Ares makes its own
+
+        def objective(trial: Any) -> tuple[float, float, float]:
+            space = options["space"].items()
+            found = judged(market, {name: trial.suggest_float(name, *ends) for name, ends in space})
+            return found["sharpe"], found["max_drawdown"], found["turnover"]
+
         path = Path(tempfile.mkdtemp(dir=folder)) / "study.db"
         study = optuna.create_study(
             storage=f"sqlite:///{path}",
@@ -47,7 +48,11 @@ def search(folder: Path, options: dict[str, Any]) -> Made:
 
     def tell(study: Any) -> Mapping[str, Any]:
         point = dict(zip(options["space"], options["point"], strict=True))
-        return {"per": len(study.trials), "trials": len(study.trials), **judged(point)}
+        return {
+            "per": len(study.trials),
+            "trials": len(study.trials),
+            **judged(Market(columns), point),
+        }
 
     return work, tell
 

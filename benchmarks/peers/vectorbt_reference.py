@@ -1,15 +1,17 @@
-"""What vectorbt makes of ``oracle_bars``: ``python -m benchmarks.peers.vectorbt_reference FILE``.
+"""What vectorbt makes of ``oracle_bars``: ``python -m benchmarks.peers.vectorbt_reference [FILE]``.
 
 Belongs here: vectorbt's call, and writing its trades and equity down.  Does not belong here:
 comparing (``tests/resources/toolkit/test_kernel_vectorbt.py``).  Runs in the peers' environment,
-from the repository's root, and imports nothing of Ares.
+from the repository's root, and imports nothing of Ares.  Without FILE it replaces the reference
+that the test reads.
 """
 
 from __future__ import annotations
 
+import argparse
+import importlib.util
 import json
 import platform
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers.oracle_bars import CASES, ROWS, SEED, fingerprint, oracle_bars
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "tests" / "resources" / "toolkit" / "vectorbt_reference.json"
 
 CASH = 1_000_000.0
 """vectorbt rounds away cash below 1e-12: start far above it, and report shares."""
@@ -94,8 +99,23 @@ def result(bars: dict[str, np.ndarray], case: dict[str, float]) -> dict[str, Any
     }
 
 
-def main(target: Path) -> None:
-    """Write the reference file."""
+def main(arguments: list[str] | None = None) -> int:
+    """Write the reference file; exit code 2 and one line where it cannot be written."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.peers.vectorbt_reference", description=__doc__
+    )
+    parser.add_argument("file", nargs="?", type=Path, default=REFERENCE, metavar="FILE")
+    target: Path = parser.parse_args(arguments).file
+    if target.is_dir() or not target.parent.is_dir():
+        parser.error(f"{target} is no file in a folder that exists")
+    if importlib.util.find_spec("vectorbt") is None:
+        parser.error("no vectorbt in this Python; .venv-peers-vectorbt has it (make bench-peers)")
+    write(target)
+    return 0
+
+
+def write(target: Path) -> None:
+    """The reference as JSON, a key a line; what each case came to is printed."""
     bars = oracle_bars()
     packages = ("vectorbt", "numba", "numpy", "pandas")
     content = {
@@ -116,4 +136,4 @@ def main(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    raise SystemExit(main())

@@ -49,8 +49,11 @@ MARKET = {
 
 
 def freqai(folder: Path, options: dict[str, Any]) -> Made:
-    """A whole `freqtrade backtesting --freqaimodel LightGBMClassifier`, from configuration on."""
-    import lightgbm  # noqa: F401
+    """A whole `freqtrade backtesting --freqaimodel LightGBMClassifier`, from configuration on.
+
+    The files of candles and settings are made before; a last block alone has been run, so that
+    everything is imported.
+    """
     from freqtrade.configuration import Configuration
     from freqtrade.enums import RunMode
     from freqtrade.optimize.backtesting import Backtesting
@@ -59,24 +62,29 @@ def freqai(folder: Path, options: dict[str, Any]) -> Made:
     without_exchange()
     columns = arrays(folder)
 
-    def work() -> Any:
+    def prepared(days: int) -> tuple[Path, dict[str, Any]]:
         # A folder of its own: FreqAI keeps its predictions and would read them back.
         home = Path(tempfile.mkdtemp(dir=folder))
         settings = write_files(home, columns, options["timeframes"], _freqai(options))
-        arguments = {
+        return home, {
             "config": [str(settings)],
             "user_data_dir": str(home),
             "datadir": str(home / "data"),
             "strategy": "WholeStrategy",
             "strategy_path": str(Path(__file__).parent),
             "freqaimodel": "LightGBMClassifier",
-            "timerange": _timerange(columns, options),
+            "timerange": _timerange(columns, days),
             "backtest_cache": "none",
             "export": "none",
         }
+
+    def run(home: Path, arguments: dict[str, Any]) -> Any:
         tester = Backtesting(Configuration(arguments, RunMode.BACKTEST).get_config())
         tester.start()
         return home, tester
+
+    run(*prepared(options["block_days"]))
+    homes = [prepared(options["days"]) for _ in range(options["repeats"])]
 
     def tell(value: Any) -> Mapping[str, Any]:
         home, tester = value
@@ -92,7 +100,7 @@ def freqai(folder: Path, options: dict[str, Any]) -> Made:
             "trades": int(tester.results["strategy"]["WholeStrategy"]["total_trades"]),
         }
 
-    return work, tell
+    return lambda: run(*homes.pop()), tell
 
 
 def auc_ahead(columns: Mapping[str, Any], stamps: Any, probability: Any, ahead: int) -> float:
@@ -112,9 +120,9 @@ def _unit(dates: Any) -> int:
     return {"ns": 1_000_000, "us": 1_000, "ms": 1}[dates.dt.unit]
 
 
-def _timerange(columns: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+def _timerange(columns: Mapping[str, Any], days: int) -> str:
     last = int(columns["timestamp"][-1]) + 300_000
-    first = last - options["days"] * 86_400_000
+    first = last - days * 86_400_000
     return "-".join(
         datetime.fromtimestamp(one / 1000, UTC).strftime("%Y%m%d") for one in (first, last)
     )

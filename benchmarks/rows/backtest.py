@@ -9,9 +9,11 @@ the open, fees, slippage (not backtesting.py and nautilus, whose slippage is of 
 fraction of equity; no time stop, no funding.  vectorbt checks stops from the bar after the order
 on, so it is told to order at a bar's close for the next bar's open.
 
-Ares checks bars and signal, and makes the extremes by which it leaves out blocks, once for all
-backtests of a signal.  The goals are of a backtest after that, as step 12 runs it; "ares, once
-only" does it all within the time, as a single backtest of new arrays costs.
+Before the time stands, on either side, what all backtests of a signal share: Ares checks bars and
+signal and makes the extremes by which it leaves out blocks; for vectorbt the frame, the next
+opens and the ATR as a share of them are made.  The goals are of a backtest after that, as step 12
+runs it; "ares, once only" does all of Ares' within the time, as a single backtest of new arrays
+costs.
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.agreeing import off_by, peers_in
 from benchmarks.peers.timing import Made, arrays, main
 from benchmarks.rows import markets
-from benchmarks.turns import ARES, Case, Differs, Program, Row, faster, off_by, peers_in
+from benchmarks.turns import ARES, Case, Differs, Program, Row, faster
 
 SEED = 11
 PEERS = "benchmarks.peers.backtest"

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.agreeing import off_by, peers_in
 from benchmarks.peers.bootstrap import FIGURES, summary
 from benchmarks.peers.timing import Made, arrays, main
-from benchmarks.turns import ARES, Case, Differs, Program, Row, faster, off_by, peers_in
+from benchmarks.turns import ARES, Case, Differs, Program, Row, faster
 
 HERE, PEERS = "benchmarks.rows.bootstrap", "benchmarks.peers.bootstrap"
 SEED = 16

@@ -6,9 +6,9 @@ way (``peers/hyperopt.py``).  TPE with vectorbt is the row "trial".
 The same: bars without gaps between them, the probability, long at the next open where it
 reaches a threshold, stop and target as shares of the entry price (Ares is given the close in
 place of the ATR), stop first, fees, the share of the account that is staked, the ranges of the
-three searched parameters, the number of trials, a file that keeps every trial.  Both load the
-bars once, outside the time.  Ares makes its stores and block extremes within it, and has all that
-step 12 keeps at its default settings.
+three searched parameters, the number of trials, a file that keeps every trial.  Both read the
+bars once, outside the time.  Ares checks and hashes them within it, makes its stores and block
+extremes there, and has all that step 12 keeps at its default settings.
 
 Not the same: freqtrade proposes with NSGA-III and looks for the Sharpe ratio alone, of closed
 trades; it draws from steps of a ten-thousandth; an epoch's row has all of its report.  Ares has
@@ -28,10 +28,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.agreeing import off_by, peers_in
 from benchmarks.peers.hyperopt import FEE, SPACE
 from benchmarks.peers.timing import Made, arrays, main
 from benchmarks.rows import markets, step12
-from benchmarks.turns import ARES, Case, Differs, Program, Row, faster, off_by, peers_in
+from benchmarks.turns import ARES, Case, Differs, Program, Row, faster
 
 HERE, PEERS = "benchmarks.rows.hyperopt", "benchmarks.peers.hyperopt"
 SEED = 23
@@ -50,11 +51,12 @@ def ares(folder: Path, options: dict[str, Any]) -> Made:
     from ares_resources.backtesting.search import Range
 
     columns = arrays(folder)
-    signals = {
-        "market": markets.market_of({**columns, "atr": columns["close"]}),
-        "probability": columns["probability"],
-        "size": columns["probability"] * 0.0 + options["size"],
-    }
+    size = columns["probability"] * 0.0 + options["size"]
+
+    def signals() -> dict[str, Any]:
+        # Anew for each search: a market keeps its hash and its block extremes once made.
+        market = markets.market_of({**columns, "atr": columns["close"]})
+        return {"market": market, "probability": columns["probability"], "size": size}
 
     def strategy(threshold: float, stop: float, target: float) -> StrategyParameters:
         return StrategyParameters(threshold, -np.inf, stop, target, markets.NEVER, FEE, 0.0)
@@ -62,7 +64,7 @@ def ares(folder: Path, options: dict[str, Any]) -> Made:
     def work() -> Any:
         return step12.search(
             folder,
-            signals,
+            signals(),
             strategy,
             {name: Range(*ends) for name, ends in SPACE.items()},
             trials=options["trials"],
@@ -72,7 +74,7 @@ def ares(folder: Path, options: dict[str, Any]) -> Made:
         )
 
     def tell(found: Any) -> Mapping[str, Any]:
-        tester = ParallelBacktester(**signals, max_workers=1)
+        tester = ParallelBacktester(**signals(), max_workers=1)
         common = tester.evaluate_many([strategy(**options["point"])])[0]
         trades = [one.trades for one in found.trials]
         return {

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.agreeing import peers_in
 from benchmarks.peers.timing import Made, arrays, main
-from benchmarks.turns import ARES, Case, Differs, Figures, Goal, Program, Row, faster, peers_in
+from benchmarks.turns import ARES, Case, Differs, Figures, Goal, Program, Row, faster
 
 HERE, PEERS = "benchmarks.rows.indicators", "benchmarks.peers.indicators"
 LIBRARIES = ("TA-Lib", "polars-talib", "polars", "pandas", "pandas-ta-classic", "ta")
@@ -102,7 +103,9 @@ def cases(quick: bool) -> Sequence[Case]:
                 programs=[Program("ares", HERE, threads=1), *_peers(names)],
                 same=same,
                 goals=goals,
-                reasons={"6 x TA-Lib": "Ares computes features in one thread, too"},
+                reasons={"6 x TA-Lib": "Ares computes features in one thread, too"}
+                if threads == 2
+                else {},
                 options={"repeats": 2},
                 threads=threads,
                 rounds=1 if quick else 3,

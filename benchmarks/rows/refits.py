@@ -2,7 +2,8 @@
 
 Belongs here: the work, the turns, the goals and Ares' side.  Does not belong here: how a refit is
 made (``ares_assets/release/refits.py``).  The peer is default CatBoost from scratch; Ares from
-scratch stands beside.  Windows are anchored; each refit predicts the rows up to the next.
+scratch stands beside.  Windows are anchored; each refit predicts the rows up to the next.  Every
+program has imported its libraries and fitted a few trees to a few rows before its time begins.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.agreeing import off_by, peers_in
 from benchmarks.peers.timing import Made, arrays, main
-from benchmarks.peers.training import told
+from benchmarks.peers.training import FEW_ROWS, FEW_TREES, told
 from benchmarks.rows import training
-from benchmarks.turns import ARES, Case, Program, Row, faster, off_by, peers_in
+from benchmarks.turns import ARES, Case, Program, Row, faster
 
 HERE, PEERS = "benchmarks.rows.refits", "benchmarks.peers.refits"
 REFITS = 20
@@ -42,17 +44,22 @@ def _walk(continuing: bool) -> Callable[[Path, dict[str, Any]], Made]:
             rows,
             60_000 * rows,
         )
-        parameters = {"trees": options["trees"], "learning_rate": training.RATE, "depth": 6}
+        parameters = {"learning_rate": training.RATE, "depth": 6}
         parameters |= {"leaf_penalty": 3.0, "feature_share": 1.0, "row_share": 0.8}
-        member = {"kind": "catboost", "parameters": parameters, "features": names}
 
-        def work() -> Any:
-            memory = RefitMemory(embargo_bars=0, continuing=continuing)
-            found = []
-            for first, stop in options["blocks"]:
+        def walked(blocks: Sequence[tuple[int, int]], trees: int) -> Any:
+            member = {"kind": "catboost", "features": names}
+            member["parameters"] = {**parameters, "trees": trees}
+            memory, found = RefitMemory(embargo_bars=0, continuing=continuing), []
+            for first, stop in blocks:
                 model = memory.fit("one", MemberLearner(member, 1, 2), known.part(rows[:first]))
                 found.append(model.probability(known.features.iloc[first:stop]))
             return np.concatenate(found), memory.report()["one"]["continued"]
+
+        walked([(FEW_ROWS, 2 * FEW_ROWS), (2 * FEW_ROWS, 3 * FEW_ROWS)], FEW_TREES)
+
+        def work() -> Any:
+            return walked(options["blocks"], options["trees"])
 
         def tell(value: Any) -> Mapping[str, Any]:
             labels = columns["y"][options["blocks"][0][0] :]

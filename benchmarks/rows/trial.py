@@ -4,11 +4,11 @@ Belongs here: the work, the turns, the goals and Ares' side.  Does not belong he
 way (``peers/trial.py``), what step 12 keeps (``step12.py``).  Freqtrade's hyperopt is the row
 "hyperopt".
 
-All searches have as many trials, and their start is in the time: for Ares making the cache, the
-ledger, the journal and the block extremes, for the peer making the study and its database.
-Compiling and the bars are not.  "ares" is what step 12 does at its default settings; the others say
-what the batch costs and what the stores do.  Each search draws its own trials; the check is that
-one and the same point is backtested alike by both.
+All searches have as many trials, and their start is in the time: for Ares checking the bars,
+hashing them, making the block extremes, the cache, the ledger and the journal, for the peer
+making the study and its database.  Compiling and reading the bars are not.  "ares" is what step
+12 does at its default settings; the others say what the batch costs and what the stores do.  Each
+search draws its own trials; the check is that one and the same point is backtested alike by both.
 """
 
 from __future__ import annotations
@@ -42,23 +42,24 @@ def _searching(kind: str, *, stores: bool = True) -> Callable[[Path, dict[str, A
             "tpe": lambda seed: optuna.samplers.TPESampler(seed=seed),
         }
         columns = arrays(folder)
-        signals = {
-            "market": markets.market_of(columns),
-            "probability": columns["probability"],
-            "size": columns["probability"] * 0.0 + markets.SIZE,
-        }
+        size = columns["probability"] * 0.0 + markets.SIZE
         space = {one: Range(*options["space"][one]) for one in NAMES}
-        bare = ParallelBacktester(**signals, max_workers=options["threads"])
 
-        def evaluate(points: Sequence[Mapping[str, float]]) -> Any:
-            return bare.evaluate_many([_strategy(**point) for point in points])
+        def signals() -> dict[str, Any]:
+            # Anew for each search: a market keeps its hash and its block extremes once made.
+            market = markets.market_of(columns)
+            return {"market": market, "probability": columns["probability"], "size": size}
+
+        def evaluator() -> Any:
+            bare = ParallelBacktester(**signals(), max_workers=options["threads"])
+            return lambda points: bare.evaluate_many([_strategy(**point) for point in points])
 
         def work() -> Any:
             shared = {"seed": SEED, "sampler": samplers[kind]}
             if stores:
                 return step12.search(
                     folder,
-                    signals,
+                    signals(),
                     _strategy,
                     space,
                     trials=options["trials"],
@@ -67,7 +68,7 @@ def _searching(kind: str, *, stores: bool = True) -> Callable[[Path, dict[str, A
                     **shared,
                 )
             return search_parameters(
-                evaluate,
+                evaluator(),
                 space,
                 n_trials=options["trials"],
                 batch=options["batch"],
@@ -76,7 +77,7 @@ def _searching(kind: str, *, stores: bool = True) -> Callable[[Path, dict[str, A
             )
 
         def tell(found: Any) -> Mapping[str, Any]:
-            one = evaluate([dict(zip(NAMES, POINT, strict=True))])[0]
+            one = evaluator()([dict(zip(NAMES, POINT, strict=True))])[0]
             told = {name: float(getattr(one, name)) for name in backtest.FIGURES}
             return {"per": len(found.trials), "trials": len(found.trials), **told}
 

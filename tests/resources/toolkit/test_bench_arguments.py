@@ -26,6 +26,8 @@ WRONG = (
     "ingest --rows 0",
     "learners --seeds 0",
     "learners --workers 0",
+    "peers.vectorbt_reference nosuch/reference.json",
+    "peers.vectorbt_reference one two",
     "memory --lookback-days -1",
     "memory --lookback-days nan",
     "memory --regimes up",

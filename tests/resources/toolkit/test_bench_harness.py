@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import json
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import numpy as np
 import pytest
 
 from benchmarks import bench, recorded, turns
+from benchmarks.agreeing import agreement
+from benchmarks.peers import timing
 from benchmarks.rows import barriers, markets
-from benchmarks.turns import Case, Goal, Program, Row, agreement, faster, ratio, take_turns, within
+from benchmarks.turns import Case, Differs, Goal, Program, Row, faster, ratio, take_turns, within
 
 FIGURES = {
     "ares": {"seconds": 0.002, "rounds": [1.0, 2.0, 4.0], "result": {}},
@@ -63,7 +66,7 @@ def test_programs_take_turns_and_a_failing_one_is_told(tmp_path: Path) -> None:
         Program("nobody", barriers.HERE, label="gone"),
     ]
     figures = take_turns(_case(programs), tmp_path, said.append)
-    assert len(figures["ares"]["rounds"]) == 2
+    assert len(figures["ares"]["rounds"]) == len(figures["ares"]["results"]) == 2
     assert figures["ares"]["peak_mib"] > figures["ares"]["added_mib"] >= 0
     assert "KeyError" in figures["gone"]["failed"]
     assert [line for line in said if "gone" in line] == [said[1]], "it is not tried again"
@@ -204,6 +207,46 @@ def test_what_did_not_run_is_named_beside_what_agrees() -> None:
     assert told.endswith("not compared, as they did not run: gone")
 
 
+@pytest.mark.parametrize("turn", range(5))
+def test_a_program_that_is_wrong_in_one_round_only_is_refused(turn: int) -> None:
+    case = _case([Program("ares", "m"), Program("here", "m", "-a")])
+    right, wrong = {"touched": [1], "bars": [3]}, {"touched": [0], "bars": [3]}
+    theirs = [right] * 5
+    own = {"result": right, "results": [right] * 5}
+    told = agreement(case, {"ares": own, "here": {"result": right, "results": theirs}})
+    assert told.endswith("(each of 5 rounds)")
+    theirs[turn] = wrong
+    with pytest.raises(Differs, match=f"round {turn + 1}: here: touched"):
+        agreement(case, {"ares": own, "here": {"result": theirs[-1], "results": theirs}})
+    # One that took fewer turns, and Ares being the one that is wrong.
+    with pytest.raises(Differs):
+        agreement(case, {"ares": {**own, "results": theirs}, "here": {"results": [right]} | own})
+
+
+def test_who_tells_something_else_in_another_round_is_named() -> None:
+    case = _case([Program("ares", "m"), Program("here", "m", "-a")])
+    same = {"touched": [1], "bars": [3], "auc": float("nan")}
+    slower = [same | {"loading_seconds": 1.0}, same | {"loading_seconds": 2.0}]
+    figures = {"ares": {"result": same, "results": [same, same]}}
+    steady = agreement(case, figures | {"here": {"result": same, "results": slower}})
+    assert "not the same" not in steady, "what a program took is no result"
+    other = {"result": same, "results": [same | {"auc": 0.5}, same]}
+    assert "not the same in every round: here" in agreement(case, figures | {"here": other})
+
+
+def test_seconds_are_a_slope_where_a_smaller_work_is_taken_off(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    ticks = count()
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr("sys.argv", ["m", "one", str(tmp_path), "{}"])
+    told = {"per": 3, "less": 0.25, "kept": 7}
+    timing.main({"one": lambda folder, options: (lambda: None, lambda value: told)})
+    line = json.loads(capsys.readouterr().out)
+    assert line["seconds"] == [0.25] * 5
+    assert line["result"] == {"kept": 7}
+
+
 def test_data_are_made_anew_and_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
@@ -235,6 +278,7 @@ def test_every_row_has_ares_goals_and_both_sizes(name: str) -> None:
             assert any(program.is_peer for program in case.programs)
             assert all(1 <= case.threads_of(program) <= case.threads for program in case.programs)
             assert "seed" in case.data
+            assert set(case.reasons) <= {goal.text for goal in case.goals}, "a reason of no goal"
 
 
 def test_the_market_is_one_that_a_backtest_takes(tmp_path: Path) -> None:

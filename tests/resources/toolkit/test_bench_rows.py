@@ -184,9 +184,13 @@ ROWS: dict[str, tuple[Callable[..., str], str, Result, Result, dict[str, Result]
     "cache": (
         cache.same,
         "joblib",
-        {"same": True, "computed_again": False},
-        {"same": True, "computed_again": False},
-        {"joblib": {"same": True, "computed_again": True}},
+        {"same": True, "asked": 5, "computed": 5},
+        {"same": True, "asked": 5, "computed": 5},
+        {
+            "computed 6": {"same": True, "asked": 5, "computed": 6},
+            "nothing computed 0": {"same": True, "asked": 5, "computed": 0},
+            "False": {"same": False, "asked": 5, "computed": 5},
+        },
     ),
     "fingerprint": (
         fingerprint.same,
@@ -237,6 +241,17 @@ def test_figures_that_a_peer_cannot_tell_are_named() -> None:
     without_fees = short | {"total_return": -0.0033 + 0.0004 * 8}
     with pytest.raises(Differs, match="total_return"):
         backtest.same({"ares": BACKTEST, "nautilus": without_fees}, loose, lacking)
+
+
+def test_the_goals_of_csv_that_are_missed_have_a_reason() -> None:
+    (case,) = csv.cases(False)
+    figures = {
+        "ares": {"seconds": 2.4, "peak_mib": 231},
+        "polars": {"seconds": 2.3, "peak_mib": 358},
+    }
+    judged = [goal.judged(figures, case.reasons) for goal in case.goals]
+    assert [one["met"] for one in judged] == [False, False]
+    assert all(one["reason"] for one in judged)
 
 
 def test_a_program_that_fails_while_bars_are_read_is_told(

@@ -20,6 +20,7 @@ from ares_resources.backtesting import (
     StrategyParameters,
     backtest_path,
 )
+from benchmarks.peers import vectorbt_reference
 from benchmarks.peers.oracle_bars import CASES, fingerprint, oracle_bars
 
 REFERENCE = json.loads(
@@ -45,6 +46,21 @@ def test_both_sides_had_the_same_bars():
     assert fingerprint(BARS) == REFERENCE["fingerprint"]
     assert set(REFERENCE["cases"]) == set(CASES)
     assert set(REFERENCE["versions"]) >= {"vectorbt", "numba", "numpy"}
+
+
+def test_the_command_that_the_reference_names_makes_this_file(monkeypatch, capsys):
+    written = []
+    monkeypatch.setattr(vectorbt_reference, "write", written.append)
+    monkeypatch.setattr(vectorbt_reference.importlib.util, "find_spec", lambda name: object())
+    command, *arguments = REFERENCE["made by"].removeprefix("python -m ").split()
+    assert command == vectorbt_reference.__name__
+    assert vectorbt_reference.main(arguments) == 0
+    assert written == [Path(__file__).with_name("vectorbt_reference.json")]
+    monkeypatch.setattr(vectorbt_reference.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="2"):
+        vectorbt_reference.main([])
+    assert "no vectorbt in this Python" in capsys.readouterr().err.splitlines()[-1]
+    assert len(written) == 1
 
 
 @pytest.mark.parametrize("name", CASES)
