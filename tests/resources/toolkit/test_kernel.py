@@ -384,13 +384,14 @@ def test_a_reduction_at_the_open_after_a_gap_comes_after_what_the_gap_cost():
 
 def test_a_drawdown_before_a_stop_that_a_gap_paid_for_is_not_forgotten():
     """Funding received at the exit can leave more than the lowest close before it."""
-    low = (98.5, 98.5, 98.5, 98.5)
-    bars = [FLAT, FLAT, low, (97.5, 97.5, 97.5, 97.5), FLAT]
-    market = market_of(bars, timestamp=GAP_STAMPS, gap=[0, 0, 0, -0.05, 0])
-    path = run(market, [0.9] + [np.nan] * 4)
-    sweep = Signals(market, np.array([0.9] + [np.nan] * 4), np.ones(5)).sweep([PLAIN], threads=1)
-    assert path.result.total_return > 0
-    assert path.result.max_drawdown == pytest.approx(0.015)
+    low, stop = (98.5,) * 4, (97.5,) * 4
+    minutes = np.array([0, 1, 2, 7, 8]) * 60_000
+    market = market_of([FLAT, FLAT, low, stop, FLAT], timestamp=minutes, gap=[0, 0, 0, -0.05, 0])
+    costly = replace(PLAIN, fee=0.02, target_width=1.0)
+    path = run(market, [0.9] + [np.nan] * 4, costly)
+    sweep = Signals(market, np.array([0.9] + [np.nan] * 4), np.ones(5)).sweep([costly], threads=1)
+    assert path.result.total_return == pytest.approx(-0.02 - 0.025 + 0.04875 - 0.0195)
+    assert path.result.max_drawdown == pytest.approx(0.035)
     assert sweep.result(0) == path.result
 
 
