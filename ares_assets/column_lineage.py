@@ -24,6 +24,7 @@ MARKET = {
     "taker_buy_share": ("float64", "share of the volume that takers bought, 0 to 1"),
     "funding_rate": ("float64", "last rate settled by the close, fraction per settlement"),
     "funding_payment": ("float64", "sum of the rates settled within the bar, fraction"),
+    "gap_payment": ("float64", "sum of the rates settled in the gap before the bar, fraction"),
     "open_interest": ("float64", "last open interest known at the close"),
 }
 

@@ -88,7 +88,7 @@ def kept_features(
     from ares_assets.market.bars import MARKET_COLUMNS
     from ares_resources.fingerprints import arrays_fingerprint
 
-    read = [name for name in MARKET_COLUMNS if name in frame and name != "funding_payment"]
+    read = [n for n in MARKET_COLUMNS if n in frame and n not in ("funding_payment", "gap_payment")]
     columns = {name: frame[name].to_numpy() for name in read}
 
     def content(rows: int) -> str:

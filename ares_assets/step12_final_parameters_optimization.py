@@ -86,16 +86,27 @@ def final_parameters(
         **{f"chosen_{name}": value for name, value in sorted(model.parameters.items())},
     }
     # Not removed here: the step may yet be killed before its result is stored.
-    cost = {"search_journal": found.journal, "resumed_trials": found.resumed}
+    # Not among the figures: how often a search was stopped, and where, is not its result.
+    cost = {
+        "search_journal": found.journal,
+        "resumed_trials": found.resumed,
+        "dropped_journal_trials": found.dropped,
+    }
     return Result(value, metadata, degraded, cost)
 
 
 def forget_journal(work: Work, artifact: Artifact) -> dict[str, Any]:
-    """Remove the search's journal: its trials stand in the result, which is stored."""
+    """Remove the search's journal, whose trials stand in the stored result, and stale ones.
+
+    Stale are the journals of earlier searches of this partition and mode: their code, data or
+    settings are gone with the result that they were for.  One that another process works on stays.
+    """
+    from ares_resources.backtesting.search_journal import discard_journals
+
     name = artifact.cost.get("search_journal")
-    if name:
-        for path in (_journals(work) / name, _journals(work) / f"{name}.lock"):
-            path.unlink(missing_ok=True)
+    # It is there once, after the search; a result that is only found again ends no search.
+    if name and (_journals(work) / name).exists():
+        discard_journals(_journals(work), _searcher(work))
     return {}
 
 
@@ -246,8 +257,13 @@ def _journals(work: Work) -> Path:
     return work.workspace.home.cache / "searches" / f"{work.request.symbol.folder}"
 
 
+def _searcher(work: Work) -> str:
+    # A trial run in blank mode must not take a killed full training's journal away.
+    return f"{work.request.regime}-{work.request.settings.mode}-"
+
+
 def _journal(work: Work, backtester: CachedBacktester) -> Path:
-    name = f"{work.request.regime}-{backtester.data_fingerprint[:16]}-{work.seed}.jsonl"
+    name = f"{_searcher(work)}{backtester.data_fingerprint[:16]}-{work.seed}.jsonl"
     return _journals(work) / name
 
 

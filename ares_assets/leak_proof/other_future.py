@@ -75,9 +75,10 @@ def replaced_from(frame: pd.DataFrame, row: int, *, seed: int) -> pd.DataFrame:
     new["taker_buy_share"] = draws.uniform(0.0, 1.0, later)
     new["funding_rate"] = 1e-4 * draws.standard_normal(later)
     new["open_interest"] = 1e6 * np.exp(np.cumsum(1e-3 * draws.standard_normal(later)))
-    if "funding_payment" in frame:
-        paid = frame["funding_payment"].to_numpy()[row:] != 0
-        new["funding_payment"] = np.where(paid, 1e-4 * draws.standard_normal(later), 0.0)
+    for name in ("funding_payment", "gap_payment"):
+        if name in frame:
+            paid = frame[name].to_numpy()[row:] != 0
+            new[name] = np.where(paid, 1e-4 * draws.standard_normal(later), 0.0)
     for name, values in new.items():
         if name in frame and frame[name].notna().any():
             whole = frame[name].to_numpy(np.float64, copy=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PRICE_COLUMNS = ("open", "high", "low", "close")
 BAR_COLUMNS = ("timestamp", *PRICE_COLUMNS, "volume", "taker_buy_share")
-REFERENCE_COLUMNS = ("funding_rate", "funding_payment", "open_interest")
+REFERENCE_COLUMNS = ("funding_rate", "funding_payment", "gap_payment", "open_interest")
 MARKET_COLUMNS = BAR_COLUMNS + REFERENCE_COLUMNS
 
 
@@ -141,8 +141,9 @@ def join_reference(
     A value joins the first bar that closes at or after its own time.  ``funding_rate`` is the
     last rate settled by the close (NaN before the first); ``funding_payment`` the sum of the
     rates settled within (open, close], else 0.0; ``open_interest`` the last one known at the
-    close (NaN before the first).  A settlement inside a gap of the bars is in no
-    ``funding_payment``: no bar there could have been traded.
+    close (NaN before the first).  What settled while bars were missing, after the close of the
+    bar before and up to a bar's open, is that bar's ``gap_payment``: due for a position held over
+    the gap, not for one opened at that bar.
 
     Parameters
     ----------
@@ -168,7 +169,8 @@ def join_reference(
     observed, interest = _reference_series(open_interest, "open_interest")
     market = bars.loc[:, list(BAR_COLUMNS)].copy()
     market["funding_rate"] = _last_known(settled, rates, closes)
-    market["funding_payment"] = _sum_within(settled, rates, opens, closes)
+    within, between = _payments(settled, rates, opens, closes)
+    market["funding_payment"], market["gap_payment"] = within, between
     market["open_interest"] = _last_known(observed, interest, closes)
     return market
 
@@ -198,14 +200,17 @@ def _last_known(times: np.ndarray, values: np.ndarray, closes: np.ndarray) -> np
     return padded[np.searchsorted(times, closes, side="right")]
 
 
-def _sum_within(
+def _payments(
     times: np.ndarray, rates: np.ndarray, opens: np.ndarray, closes: np.ndarray
-) -> np.ndarray:
-    payments = np.zeros(len(opens))
-    if len(opens) == 0:
-        return payments
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of the rates settled within each bar, and between it and the bar before it."""
+    within, between = np.zeros(len(opens)), np.zeros(len(opens))
     bar = np.searchsorted(closes, times, side="left")
-    inside = bar < len(opens)
-    inside[inside] = times[inside] > opens[bar[inside]]
-    np.add.at(payments, bar[inside], rates[inside])
-    return payments
+    known = bar < len(opens)
+    bar, times, rates = bar[known], times[known], rates[known]
+    inside = times > opens[bar]
+    np.add.at(within, bar[inside], rates[inside])
+    # Nobody held a position before the first bar.
+    late = ~inside & (bar > 0)
+    np.add.at(between, bar[late], rates[late])
+    return within, between

@@ -18,7 +18,8 @@ from ares_resources.timeframes import grid_offset_ms, timeframe_ms
 def resample_bars(frame: pd.DataFrame, timeframe_from: str, timeframe_to: str) -> pd.DataFrame:
     """Slower bars out of faster ones; only those of which every faster bar is present.
 
-    Volume and ``funding_payment`` are summed; ``taker_buy_share`` is the volume-weighted mean
+    Volume and ``funding_payment`` are summed; what settled in bars that are left out joins the
+    next bar's ``gap_payment``; ``taker_buy_share`` is the volume-weighted mean
     (the plain mean where nothing traded), missing if any traded part lacks it; rates and open
     interest are the last known.  The last, still forming bar is left out like any other
     incomplete one.
@@ -46,11 +47,13 @@ def resample_bars(frame: pd.DataFrame, timeframe_from: str, timeframe_to: str) -
     columns = {
         name: _RESAMPLED[name](frame, starts, counts)[whole]
         for name in frame.columns
-        if name not in ("timestamp", "taker_buy_share")
+        if name not in ("timestamp", "taker_buy_share", "gap_payment")
     }
     columns["timestamp"] = bucket[starts][whole] * slow + offset
     if "taker_buy_share" in frame.columns:
         columns["taker_buy_share"] = _pooled_share(frame, starts, counts)[whole]
+    if "gap_payment" in frame.columns:
+        columns["gap_payment"] = _paid_between(frame, starts, counts, whole)
     return pd.DataFrame({name: columns[name] for name in frame.columns})
 
 
@@ -81,6 +84,19 @@ _RESAMPLED: dict[str, Any] = {
     "funding_payment": _reduced(np.add, "funding_payment"),
     "open_interest": _last("open_interest"),
 }
+
+
+def _paid_between(
+    frame: pd.DataFrame, starts: np.ndarray, counts: np.ndarray, whole: np.ndarray
+) -> np.ndarray:
+    """Payments between each whole slower bar and the whole one before it; 0.0 for the first."""
+    kept = np.repeat(whole, counts)
+    # The next whole slower bar of each row; that of its own rows is itself.
+    place = np.repeat(np.cumsum(whole) - whole, counts)
+    owed = frame["gap_payment"].to_numpy() + np.where(kept, 0.0, frame["funding_payment"])
+    paid = np.bincount(place, weights=owed, minlength=int(whole.sum()))[: int(whole.sum())]
+    paid[:1] = 0.0
+    return paid
 
 
 def _pooled_share(frame: pd.DataFrame, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from ares_resources.errors import BadInput
 from ares_resources.settings import CostSettings
 
 PRICE_COLUMNS = ("open", "high", "low", "close")
+PAYMENT_COLUMNS = ("funding_payment", "gap_payment")
 LABEL_DTYPES: dict[str, str] = {
     "row": "int64",
     "t1_row": "int64",
@@ -66,7 +67,8 @@ def meta_labels(
     Parameters
     ----------
     market_frame
-        Bars with ``timestamp, open, high, low, close, funding_payment``; missing bars absent.
+        Bars with ``timestamp, open, high, low, close, funding_payment``, and ``gap_payment``
+        (without it nothing settled in a gap); missing bars absent.
     events
         ``row`` (strictly increasing) and ``t1_row`` of the analyst's events, (n_events,).
     probability
@@ -86,7 +88,8 @@ def meta_labels(
         One row an event with the columns of :data:`LABEL_DTYPES`.  Returns are fractions of
         the entry notional; ``net_return = gross_return - cost - funding``, where ``funding``
         is what was paid (longs pay positive rates).  A settlement inside the bar of a barrier
-        exit counts only when it is against the position.  ``t1_row`` is the last row that any
+        exit counts only when it is against the position, one in a gap for what was held over it.
+        ``t1_row`` is the last row that any
         of the labels looked at, the delayed variant's and the analyst's own included.
         ``attrs`` counts what was left out: ``dropped_without_probability`` and
         ``dropped_truncated`` (the longest holding would pass the end of the bars; judged by
@@ -147,7 +150,7 @@ def _label(
 ) -> pd.DataFrame:
     from ares_assets.tactician.meta_labels_kernel import act_on_signals
 
-    bars = (market[0], market[1], market[2], market[3], market[4])
+    bars = (market[0], market[1], market[2], market[3], market[4], market[5])
     rate = side_cost(costs)
 
     def act(entry: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -183,15 +186,17 @@ def _label(
 
 def _market_arrays(market_frame: pd.DataFrame) -> tuple[np.ndarray, ...]:
     arrays = []
-    for name in (*PRICE_COLUMNS, "funding_payment"):
+    if "gap_payment" not in market_frame.columns:
+        market_frame = market_frame.assign(gap_payment=0.0)
+    for name in (*PRICE_COLUMNS, *PAYMENT_COLUMNS):
         if name not in market_frame.columns:
             raise BadInput(f"market frame lacks the column {name!r}")
         values = np.ascontiguousarray(market_frame[name].to_numpy(np.float64))
-        bad = ~np.isfinite(values) if name == "funding_payment" else ~(values > 0.0)
+        bad = ~np.isfinite(values) if name in PAYMENT_COLUMNS else ~(values > 0.0)
         bad |= np.isinf(values)
         if bad.any():
             first = int(np.argmax(bad))
-            allowed = "finite" if name == "funding_payment" else "positive and finite"
+            allowed = "finite" if name in PAYMENT_COLUMNS else "positive and finite"
             raise BadInput(f"{name} at row {first} is {values[first]!r}; it must be {allowed}")
         arrays.append(values)
     return tuple(arrays)

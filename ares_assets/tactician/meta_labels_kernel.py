@@ -18,6 +18,7 @@ def act_on_signals(
     low: np.ndarray,
     close: np.ndarray,
     funding_payment: np.ndarray,
+    gap_payment: np.ndarray,
     entry_row: np.ndarray,
     side: np.ndarray,
     target_width: np.ndarray,
@@ -46,6 +47,8 @@ def act_on_signals(
             start = open_[row]
             adverse = max(adverse, s * (entry - start) / entry)
             favourable = max(favourable, s * (start - entry) / entry)
+            if row > first:
+                paid += s * gap_payment[row]
             if row > first and (s * (start - stop) <= 0.0 or s * (start - target) >= 0.0):
                 exit_row, exit_price, held = row, start, row - first
                 break

@@ -15,6 +15,7 @@ def act_on_signals(
     low: np.ndarray,
     close: np.ndarray,
     funding_payment: np.ndarray,
+    gap_payment: np.ndarray,
     entry_row: np.ndarray,
     side: np.ndarray,
     target_width: np.ndarray,
@@ -27,8 +28,9 @@ def act_on_signals(
 
     Parameters
     ----------
-    open_, high, low, close, funding_payment
-        float64 (n_rows,); payments are the rate settled in (open, close], else 0.
+    open_, high, low, close, funding_payment, gap_payment
+        float64 (n_rows,); payments are the rate settled in (open, close], and in the gap before
+        the bar, else 0.
     entry_row, side
         int64 (n_events,); the row whose open fills the order, and +1 or -1.
     target_width, stop_width
@@ -57,12 +59,15 @@ def act_on_signals(
         ends = int(last_row[i]), bool(ends_at_open[i])
         path = _follow(open_, high, low, close, first, ends, s, entry, stop, target)
         exit_row, exit_price, moment, adverse, favourable = path
-        whole_bars = range(first, exit_row + 1 if moment == "close" else exit_row)
         paid = 0.0
-        for row in whole_bars:
-            paid += s * float(funding_payment[row])
-        if moment == "inside":
-            paid += max(s * float(funding_payment[exit_row]), 0.0)
+        for row in range(first, exit_row + 1):
+            if row > first:
+                paid += s * float(gap_payment[row])
+            payment = s * float(funding_payment[row])
+            if row < exit_row or moment == "close":
+                paid += payment
+            elif moment == "inside":
+                paid += max(payment, 0.0)
         gross = s * (exit_price / entry - 1.0)
         money[i] = gross, cost_rate * (1.0 + exit_price / entry), paid, adverse, favourable
         rows[i] = exit_row, exit_row - first + (0 if moment == "open" else 1)

@@ -105,7 +105,8 @@ def managed_returns(
     Parameters
     ----------
     market_frame
-        ``open`` and ``funding_payment`` of the bars, (n_rows, ...).
+        ``open`` and ``funding_payment`` of the bars, and ``gap_payment`` if there is any,
+        (n_rows, ...).
     labels
         Meta-labels, (n_positions, ...).
     signals
@@ -114,7 +115,7 @@ def managed_returns(
         Cost of one side, a fraction of the notional traded.
     """
     price = market_frame["open"].to_numpy(np.float64)
-    paid_before = np.concatenate(([0.0], np.cumsum(market_frame["funding_payment"].to_numpy())))
+    settled = _settled_until(market_frame)
     entry = labels["entry_row"].to_numpy(np.int64)
     last = labels["exit_row"].to_numpy(np.int64)
     side = labels["side"].to_numpy(np.float64)
@@ -130,10 +131,22 @@ def managed_returns(
     ):
         at = np.where(happens, fill, entry)
         ratio = price[at] / price[entry]
-        unpaid = labels["funding"].to_numpy() - side * (paid_before[at] - paid_before[entry])
+        unpaid = labels["funding"].to_numpy() - side * (settled[at] - settled[entry])
         gain = side * (ratio - end) + unpaid - cost * (ratio - end)
         net += np.where(happens, given_up * gain, 0.0)
     return net
+
+
+def _settled_until(market_frame: pd.DataFrame) -> np.ndarray:
+    """All payments up to each row's open, (n_rows,), the gap before it included.
+
+    The difference of two rows is what a position pays that enters and leaves at their opens.
+    """
+    payment = market_frame["funding_payment"].to_numpy()
+    settled = np.concatenate(([0.0], np.cumsum(payment)))[: len(payment)]
+    if "gap_payment" in market_frame.columns:
+        settled += np.cumsum(market_frame["gap_payment"].to_numpy())
+    return settled
 
 
 def _fills(signals: np.ndarray, labels: pd.DataFrame, level: int, latency_bars: int) -> np.ndarray:

@@ -26,7 +26,8 @@ def market_arrays(frame: pd.DataFrame, timeframe_ms: int) -> MarketArrays:
     from ares_assets.analyst.indicators import BarSeries
     from ares_resources.backtesting.market import MarketArrays
 
-    return MarketArrays.from_frame(frame, BarSeries(frame, timeframe_ms).average_true_range)
+    atr = BarSeries(frame, timeframe_ms).average_true_range
+    return MarketArrays.from_frame(frame, atr, bar_ms=timeframe_ms)
 
 
 def decision_arrays(

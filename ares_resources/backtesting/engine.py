@@ -89,6 +89,7 @@ class Signals:
             market.day_end_rows,
             market.event_rows,
             market.gap_rows,
+            market.gap_funding,
             *market.extremes,
             self.probability,
             self.size,

@@ -296,6 +296,7 @@ def advance(  # type: ignore[no-untyped-def]
     day_ends,
     events,
     gaps,
+    gap_funding,
     lowest,
     highest,
     probability,
@@ -428,7 +429,7 @@ def advance(  # type: ignore[no-untyped-def]
             best <= peak
             and (worst >= floor or (reason == EXIT_STOP and worst > 0.0))
             and waiting < 0
-            and events[event] >= end
+            and events[event] > end
         )
         if not quiet or record:
             begin = row
@@ -453,6 +454,11 @@ def advance(  # type: ignore[no-untyped-def]
                     )
                     begin = pause
                     if ruin < 0 and pause < edge:
+                        while gaps[gap] < pause:
+                            gap += 1
+                        if gaps[gap] == pause:
+                            paid += side * gap_funding[gap] * (quantity * open_[pause])
+                            gap += 1
                         if funding[pause] != 0.0:
                             paid += side * funding[pause] * (quantity * close[pause])
                         mark = cash + signed * (close[pause] - fill) - paid
@@ -473,6 +479,11 @@ def advance(  # type: ignore[no-untyped-def]
                         break
                 if waiting < 0 or reason == EXIT_RUIN:
                     break
+                while gaps[gap] < waiting:
+                    gap += 1
+                if gaps[gap] == waiting:
+                    paid += side * gap_funding[gap] * (quantity * open_[waiting])
+                    gap += 1
                 cash, quantity, turnover = reduce_position(
                     cash, quantity, turnover, open_[waiting], fill, side, fee, slippage, before
                 )
@@ -481,8 +492,18 @@ def advance(  # type: ignore[no-untyped-def]
         if reason == 0:
             row = limit
             break
-        if moment == AT_CLOSE and funding[exit_row] != 0.0:
-            paid += side * funding[exit_row] * (quantity * close[exit_row])
+        if events[event] == exit_row:
+            # A gap before the entry has been passed, and one that is paid for as well.
+            while gaps[gap] < exit_row:
+                gap += 1
+            if gaps[gap] == exit_row:
+                paid += side * gap_funding[gap] * (quantity * open_[exit_row])
+                gap += 1
+            if moment != AT_OPEN:
+                payment = side * funding[exit_row] * (quantity * exit_raw)
+                # When in the bar it was settled is not known: what would help does not count.
+                if moment == AT_CLOSE or payment > 0.0:
+                    paid += payment
         exit_fill = exit_raw * (1.0 - side * slippage)
         cash = cash + side * quantity * (exit_fill - fill) - paid - fee * (quantity * exit_fill)
         turnover += notional / before + quantity * exit_fill / before
@@ -533,6 +554,7 @@ def sweep(  # type: ignore[no-untyped-def]
     day_ends,
     events,
     gaps,
+    gap_funding,
     lowest,
     highest,
     probability,
@@ -578,6 +600,7 @@ def sweep(  # type: ignore[no-untyped-def]
                     day_ends,
                     events,
                     gaps,
+                    gap_funding,
                     lowest,
                     highest,
                     probability,

@@ -17,7 +17,10 @@ Belongs here: the meaning, written to be read.  Does not belong here: speed.  Ru
 * **Management**: at each close through which a position was held, a signal against its side
   may order to sell half of it (once) or all of it, at the open ``latency_bars`` rows later.
   The barriers and the time stop go first at that open, and end the order with the position.
-* **Funding** of a bar is paid on quantity x close by who holds through that bar's close.
+* **Funding** of a bar is paid on quantity x close by who holds through that bar's close.  Who
+  leaves at a stop or target inside the bar pays it on quantity x that level if it is against the
+  position; what would be received is not.  Funding of a gap is due at the next bar's open, on
+  quantity x open, from who held since before the gap, even if the position ends at that open.
 * **Costs**: fee on both notionals; every fill is slipped.
 * **Ruin**: equity at or below 0 at a close or an exit ends the account at exactly 0.
 * Latency counts rows: missing bars make it longer, never shorter.
@@ -94,16 +97,20 @@ def simulate_reference(
         equity = cash
         if position is not None:
             touched = True
+            if row > position.entry and market.gap_payment is not None:
+                held = position.quantity * float(market.open[row])
+                position.paid += position.side * float(market.gap_payment[row]) * held
             raw, reason = _exit_at_open(market, row, position, parameters)
             at_open = reason != 0
             if not at_open:
                 if row == position.reduce_at:
                     cash = _reduce(outcome, market, row, position, cash, parameters)
                 raw, reason = _exit_later(market, row, position, parameters)
-            held_through = not at_open and reason not in (EXIT_STOP, EXIT_TARGET)
-            if held_through and market.funding_payment[row] != 0.0:
-                held = position.quantity * float(market.close[row])
-                position.paid += position.side * float(market.funding_payment[row]) * held
+            if not at_open:
+                inside = reason in (EXIT_STOP, EXIT_TARGET)
+                held = position.quantity * (raw if inside else float(market.close[row]))
+                payment = position.side * float(market.funding_payment[row]) * held
+                position.paid += max(payment, 0.0) if inside else payment
             gain = position.side * position.quantity * (float(market.close[row]) - position.fill)
             equity = cash + gain - position.paid
             if reason == 0 and equity <= 0.0:

@@ -6,7 +6,9 @@ finished trials (``search_journal``).
 
 A study lives in memory, since Optuna's storages cost more than the backtests.  A search that
 is started again on its journal asks the sampler for the same batches and answers them from
-the journal, so it goes on exactly as if it had not been killed.
+the journal, so it goes on exactly as if it had not been killed.  On another kind of processor
+the sampler's arithmetic may differ in a last bit, and it asks for other trials: from that batch on
+the journal is dropped and the search goes its own way.
 
 The batch belongs to the search: proposals of one batch know nothing of each other's results, so
 another batch is another search.  Nothing else about the evaluation matters: not threads, not
@@ -25,9 +27,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from ares_resources import progress
 from ares_resources.backtesting.options import is_number, whole_number
 from ares_resources.backtesting.pareto import domination_ranks, hypervolume
-from ares_resources.backtesting.search_journal import FinishedTrial, SearchJournal
+from ares_resources.backtesting.search_journal import FinishedTrial, SearchJournal, lock_of
 from ares_resources.errors import BadInput
 from ares_resources.hashing import cache_key
 from ares_resources.storage.atomic import file_lock
@@ -80,7 +83,8 @@ class SearchResult:
     """All trials, the feasible Pareto front by falling Sharpe ratio, and the chosen point.
 
     ``rule`` says in words how ``chosen`` was found, or why it is None.  ``resumed`` counts
-    the trials taken from the journal; ``stopped_early`` tells whether patience ran out.
+    the trials taken from the journal, ``dropped`` those in it that this search does not ask for;
+    ``stopped_early`` tells whether patience ran out.
     ``journal`` is the name of the journal's file, which whoever stored the result may remove.
     """
 
@@ -92,6 +96,7 @@ class SearchResult:
     stopped_early: bool
     hypervolumes: tuple[float, ...]
     journal: str | None = None
+    dropped: int = 0
 
 
 def search_parameters(
@@ -137,8 +142,8 @@ def search_parameters(
     Raises
     ------
     BadInput
-        If a number or range is not usable, the space is empty, or the journal is not what this
-        search asks for.
+        If a number or range is not usable, the space is empty, or the journal's file is that of
+        another search.
     """
     counts = {"n_trials": n_trials, "batch": batch, "patience": patience}
     for name, value in {**counts, "minimum_trades": minimum_trades}.items():
@@ -165,6 +170,7 @@ def search_parameters(
         stopped_early=len(run.trials) < n_trials,
         hypervolumes=tuple(run.hypervolumes),
         journal=None if path is None else path.name,
+        dropped=run.dropped,
     )
 
 
@@ -248,7 +254,7 @@ class _Search:
         self.trials: list[FinishedTrial] = []
         self._front: list[FinishedTrial] = []
         self.hypervolumes: list[float] = []
-        self.idle_batches = self.resumed = 0
+        self.idle_batches = self.resumed = self.dropped = 0
 
     def step(self, journal: SearchJournal, size: int) -> None:
         """Ask for one batch, answer it from the journal or by evaluation, and tell it."""
@@ -257,7 +263,8 @@ class _Search:
         done = len(self.hypervolumes)
         known = (journal.batches[done] if done < len(journal.batches) else [])[:size]
         if [one.parameters for one in known] != [one.params for one in asked[: len(known)]]:
-            raise BadInput(f"journal {journal.path}: batch {done} is not what this search asks for")
+            self._drop(journal, done)
+            known = []
         # The journal sorts names; in the order of the space, as in a search that was not killed.
         known = [
             replace(one, parameters=dict(t.params)) for one, t in zip(known, asked, strict=False)
@@ -270,6 +277,15 @@ class _Search:
         for trial, result in zip(asked, finished, strict=True):
             self._tell(trial, result)
         self._judge_progress(finished)
+
+    def _drop(self, journal: SearchJournal, batch: int) -> None:
+        self.dropped += (trials := journal.cut(batch))
+        name = "in memory" if journal.path is None else journal.path.name
+        progress.current().noted(
+            f"search journal {name}: batch {batch + 1} is not what this search asks for, as on"
+            f" another kind of processor; {trials} trials are dropped and searched anew (those in"
+            " the ledger stay counted)"
+        )
 
     def _evaluate(self, asked: Sequence[optuna.Trial]) -> list[FinishedTrial]:
         results = self._evaluate_many([dict(trial.params) for trial in asked])
@@ -359,5 +375,5 @@ def _locked(journal_path: Path | None) -> Iterator[None]:
     if journal_path is None:
         yield
         return
-    with file_lock(journal_path.with_name(f"{journal_path.name}.lock")):
+    with file_lock(lock_of(journal_path)):
         yield

@@ -1,7 +1,7 @@
 """The journal of a search: finished batches, so that a killed search goes on where it was.
 
-Belongs here: appending, checking and reading batches of finished trials.  Does not belong
-here: proposing or evaluating trials (``search``).  One JSON line a batch, each with its own
+Belongs here: appending, checking, reading and removing batches of finished trials.  Does not
+belong here: proposing or evaluating trials (``search``).  One JSON line a batch, each with its own
 checksum: a torn or damaged line ends the usable part, and what follows is computed again.
 """
 
@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ares_resources.errors import BadInput
-from ares_resources.storage.atomic import write_bytes
+from ares_resources.errors import AresError, BadInput
+from ares_resources.storage.atomic import file_lock, write_bytes
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,21 @@ class SearchJournal:
         self.batches = [*self.batches[:index], list(batch)]
         if self.path is None:
             return
-        if not replaces:
+        if replaces:
+            self._rewrite()
+        else:
             self._append(_content(batch))
-            return
+
+    def cut(self, index: int) -> int:
+        """Forget the batches from ``index`` on; how many trials they held."""
+        forgotten = sum(len(batch) for batch in self.batches[index:])
+        self.batches = self.batches[:index]
+        if self.path is not None:
+            self._rewrite()
+        return forgotten
+
+    def _rewrite(self) -> None:
+        assert self.path is not None
         lines = [_line({"search": self._search}), *(_line(_content(one)) for one in self.batches)]
         write_bytes(self.path, b"".join(lines))
 
@@ -97,6 +109,32 @@ class SearchJournal:
         assert self.path is not None
         with self.path.open("ab") as file:
             file.write(_line(content))
+
+
+def lock_of(journal: Path) -> Path:
+    """The lock that a search holds while it works on its journal."""
+    return journal.with_name(f"{journal.name}.lock")
+
+
+def discard_journals(folder: Path, prefix: str) -> list[str]:
+    """Remove the journals whose names start so, with their locks; the names of those removed.
+
+    One that a search works on right now stays, and so does its lock.
+    """
+    names = {path.name.removesuffix(".lock") for path in folder.glob(f"{prefix}*")}
+    return [name for name in sorted(names) if _discarded(folder / name)]
+
+
+def _discarded(journal: Path) -> bool:
+    lock = lock_of(journal)
+    try:
+        with file_lock(lock, timeout_seconds=0):
+            journal.unlink(missing_ok=True)
+            # Whoever has opened this lock meanwhile sees that it is gone, and makes a new one.
+            lock.unlink(missing_ok=True)
+    except AresError:
+        return False
+    return True
 
 
 def _content(batch: Sequence[FinishedTrial]) -> dict[str, Any]:

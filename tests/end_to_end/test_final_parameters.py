@@ -21,6 +21,7 @@ from ares_resources import progress
 from ares_resources.backtesting.ledger import TrialLedger
 from ares_resources.home import Home
 from ares_resources.settings import load_settings
+from ares_resources.storage.atomic import file_lock
 
 TRIALS = 24
 STUDY = "ETHUSDT.SIM/bear/parameters"
@@ -116,6 +117,25 @@ def test_the_journal_goes_once_the_result_stands(before: Stored, tmp_path: Path)
         assert step12.SPEC.after(work, found) == {}
         assert journals(tmp_path) == []
     assert artifact.sha256 == before["final_parameters"].sha256
+
+
+def test_stale_journals_go_with_it_but_none_that_is_in_use(before: Stored, tmp_path: Path) -> None:
+    stored = again(before, tmp_path, 12, 12)
+    work, artifact = work_of(stored), stored["final_parameters"]
+    own = artifact.cost["search_journal"]
+    assert own.startswith("bear-blank-")
+    assert artifact.cost["dropped_journal_trials"] == 0
+    folder = step12._journals(work)
+    kept = ["bear-full-0-1-2.jsonl", "bull-blank-0-1-2.jsonl", "bear-blank-0-1-held.jsonl"]
+    for name in (*kept, "bear-blank-0-1-old.jsonl", "bear-blank-0-1-old.jsonl.lock"):
+        (folder / name).touch()
+    assert step12.SPEC.after is not None
+    with file_lock(folder / f"{kept[2]}.lock"):
+        step12.SPEC.after(work, artifact)
+        assert journals(tmp_path) == sorted([*kept, f"{kept[2]}.lock"])
+    # Found again, the result ended no search: another one's journal may be needed yet.
+    step12.SPEC.after(work, artifact)
+    assert kept[2] in journals(tmp_path)
 
 
 class _Slow(progress.Silent):

@@ -31,8 +31,20 @@ def random_market(
             "taker_buy_share": generator.beta(5, 5, rows),
             "funding_rate": np.where(settlement > 0, funding[settlement], np.nan),
             "funding_payment": np.where(settles, funding[settlement], 0.0),
+            "gap_payment": 0.0,
             "open_interest": 1e6 * np.exp(np.cumsum(1e-3 * generator.standard_normal(rows))),
         }
     )
     kept = generator.random(rows) >= missing_share
-    return market[kept].reset_index(drop=True)
+    return _with_gap_payments(market, kept).reset_index(drop=True)
+
+
+def _with_gap_payments(market: pd.DataFrame, kept: np.ndarray) -> pd.DataFrame:
+    """The bars kept; what settled in the others is due over the gap, at the next one's open."""
+    place = np.cumsum(kept) - kept
+    lost = np.where(kept, 0.0, market["funding_payment"])
+    left = market[kept].copy()
+    if len(left):
+        between = np.bincount(place, weights=lost, minlength=len(left))[: len(left)]
+        left["gap_payment"] = np.where(np.arange(len(left)) > 0, between, 0.0)
+    return left

@@ -101,12 +101,40 @@ def test_two_settlements_within_a_bar_are_both_paid():
     assert market["funding_payment"].tolist() == [pytest.approx(0.03), 0.0, 0.0]
 
 
-def test_a_settlement_before_the_first_bar_or_inside_a_gap_is_known_but_not_paid():
-    frame = bars(5).drop(index=2).reset_index(drop=True)
-    funding = series("funding_rate", (START_MS, 0.01), (START_MS + 2 * MINUTE + 1, 0.02))
-    market = join_reference(frame, funding, NO_INTEREST, "1m")
+def test_a_settlement_before_the_first_bar_is_known_but_not_paid():
+    funding = series("funding_rate", (START_MS - 5 * MINUTE, 0.03), (START_MS, 0.01))
+    market = join_reference(bars(4), funding, NO_INTEREST, "1m")
     assert market["funding_payment"].tolist() == [0, 0, 0, 0]
-    assert market["funding_rate"].tolist() == [0.01, 0.01, 0.02, 0.02]
+    assert market["gap_payment"].tolist() == [0, 0, 0, 0]
+    assert market["funding_rate"].tolist() == [0.01] * 4
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "column", "row"),
+    [
+        (2 * MINUTE, "funding_payment", 1),  # the close before the gap: held through that bar
+        (2 * MINUTE + 1, "gap_payment", 2),
+        (4 * MINUTE, "gap_payment", 2),  # the open after the gap: before whoever enters there
+        (4 * MINUTE + 1, "funding_payment", 2),
+    ],
+)
+def test_a_settlement_while_bars_are_missing_is_due_over_the_gap(after_ms, column, row):
+    frame = bars(6).drop(index=[2, 3]).reset_index(drop=True)
+    funding = series("funding_rate", (START_MS + after_ms, 0.02))
+    market = join_reference(frame, funding, NO_INTEREST, "1m")
+    paid = market[["funding_payment", "gap_payment"]].to_numpy()
+    assert market[column].iloc[row] == 0.02
+    assert np.count_nonzero(paid) == 1
+    check_bars(market, "1m")
+
+
+def test_several_settlements_of_one_gap_are_all_due_beside_those_of_the_bar():
+    frame = bars(6).drop(index=[2, 3]).reset_index(drop=True)
+    times = [START_MS + minutes * MINUTE for minutes in (2.5, 3, 3.5, 4.5)]
+    rates = zip(map(int, times), (0.01, 0.02, -0.04, 0.08), strict=True)
+    market = join_reference(frame, series("funding_rate", *rates), NO_INTEREST, "1m")
+    assert market["gap_payment"].tolist() == [0, 0, pytest.approx(-0.01), 0]
+    assert market["funding_payment"].tolist() == [0, 0, 0.08, 0]
 
 
 def test_no_reference_data_leaves_nan_and_zero_payments():
@@ -114,6 +142,7 @@ def test_no_reference_data_leaves_nan_and_zero_payments():
     assert market["funding_rate"].isna().all()
     assert market["open_interest"].isna().all()
     assert (market["funding_payment"] == 0).all()
+    assert (market["gap_payment"] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -168,6 +197,20 @@ def test_resampled_market_frames_keep_reference_columns():
     assert slow["funding_payment"].sum() == pytest.approx(market["funding_payment"].sum())
     assert slow["funding_rate"].iloc[-1] == market["funding_rate"].iloc[-1]
     assert slow["open_interest"].iloc[0] == market["open_interest"].iloc[59]
+
+
+def test_slower_bars_lose_no_settlement_between_the_first_and_the_last():
+    times = START_MS + np.arange(1, 400) * 3 * MINUTE + 7
+    rates = np.random.default_rng(5).normal(size=len(times))
+    funding = pd.DataFrame({"timestamp": times, "funding_rate": rates})
+    frame = random_market(1200, seed=6, missing_share=0.02)[list(BAR_COLUMNS)]
+    market = join_reference(frame, funding, NO_INTEREST, "1m")
+    slow = resample_bars(market, "1m", "15m")
+    assert 5 < len(slow) < 79
+    direct = join_reference(slow[list(BAR_COLUMNS)], funding, NO_INTEREST, "15m")
+    for name in ("funding_payment", "gap_payment"):
+        np.testing.assert_allclose(slow[name], direct[name], rtol=0, atol=1e-12)
+    assert np.count_nonzero(slow["gap_payment"]) > 3
 
 
 def test_a_slower_bar_in_which_nothing_traded_has_the_plain_mean_share():

@@ -69,7 +69,8 @@ def test_noise_after_the_rows_to_fit_on_leaves_the_model_as_it_is(name):
     frame = small_market()
     noisy = frame.copy()
     columns = [column for column in frame.columns if column != "timestamp"]
-    noisy.loc[FIT_END:, columns] = np.random.default_rng(1).uniform(1, 9, (len(frame), 9))[FIT_END:]
+    noise = np.random.default_rng(1).uniform(1, 9, (len(frame), len(columns)))
+    noisy.loc[FIT_END:, columns] = noise[FIT_END:]
     rows = np.arange(len(frame)) < FIT_END
     assert fit(name, noisy, rows).to_dict() == fit(name, frame, rows).to_dict()
 

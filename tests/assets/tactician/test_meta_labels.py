@@ -206,6 +206,21 @@ def test_the_horizon_is_a_span_of_time() -> None:
     assert label(beyond, horizon=5)["gross_return"] == pytest.approx(-0.05)  # gapped stop first
 
 
+def test_funding_of_a_gap_is_paid_by_what_was_held_over_it() -> None:
+    frame = gappy([0, 1, 2, 50, 51, 53], [FLAT] * 6)
+    frame["gap_payment"] = [0.5, 0.5, 0.0, 0.002, 0.5, 0.5]
+    assert label(frame)["funding"] == pytest.approx(0.002)  # left at the open of minute 50
+    assert label(frame, p=0.2)["funding"] == pytest.approx(-0.002)
+    # Entered at the open after the gap, by waiting a bar longer than minute 2: nothing is due.
+    assert label(frame, row=1, horizon=1)["delayed_net_return"] == 0.0
+    stopped = gappy([0, 1, 2, 50, 51, 53], [FLAT, FLAT, FLAT, (95, 96, 94, 95), FLAT, FLAT])
+    stopped["gap_payment"] = frame["gap_payment"]
+    assert label(stopped)["funding"] == pytest.approx(0.002)
+    frame.loc[3, "gap_payment"] = np.nan
+    with pytest.raises(BadInput, match="gap_payment at row 3 is"):
+        label(frame)
+
+
 def test_a_window_that_ends_in_a_gap_at_the_end_is_not_known() -> None:
     frame = gappy([0, 1, 2, 3], [FLAT] * 4)
     events = pd.DataFrame({"row": [0], "t1_row": [0]})
@@ -249,6 +264,7 @@ def random_market(seed: int, n: int) -> pd.DataFrame:
     low = np.minimum(open_, close) * (1 - 0.005 * generator.random(n))
     payment = np.where(generator.random(n) < 0.2, 0.001 * generator.standard_normal(n), 0.0)
     present = np.sort(generator.choice(n + n // 8, size=n, replace=False))
+    gap = np.where(np.diff(present, prepend=-1) > 1, 0.001 * generator.standard_normal(n), 0.0)
     return pd.DataFrame(
         {
             "timestamp": 60_000 * present.astype(np.int64),
@@ -257,6 +273,7 @@ def random_market(seed: int, n: int) -> pd.DataFrame:
             "low": low,
             "close": close,
             "funding_payment": payment,
+            "gap_payment": gap,
         }
     )
 
@@ -274,7 +291,7 @@ def test_kernel_equals_its_plain_twin(seed: int, horizon: int, width: float, cos
     entry = np.sort(generator.choice(80 - horizon, size=15, replace=False)).astype(np.int64)
     side = generator.choice(np.array([-1, 1]), size=15).astype(np.int64)
     target, stop = width * (0.5 + generator.random(15)), width * (0.5 + generator.random(15))
-    columns = ("open", "high", "low", "close", "funding_payment")
+    columns = ("open", "high", "low", "close", "funding_payment", "gap_payment")
     arrays = [frame[name].to_numpy() for name in columns]
     ends_at_open = (generator.random(15) < 0.3) & (horizon > 1)
     last = entry + generator.integers(0, horizon, size=15)

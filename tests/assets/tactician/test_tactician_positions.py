@@ -186,6 +186,60 @@ def test_what_is_judged_is_what_the_backtest_does(seed: int, latency: int) -> No
     assert not np.array_equal(managed, labels["net_return"])
 
 
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_labels_and_backtest_charge_the_same_settlements(seed: int) -> None:
+    """Valued on the entry's notional there and on the price here: equal up to the move."""
+    frame, _, _ = world(seed)
+    generator = np.random.default_rng(seed)
+    keep = np.sort(generator.choice(150, 120, replace=False))
+    frame = frame.iloc[keep].reset_index(drop=True)
+    sign = 0.001 * generator.choice([-1.0, 1.0], (2, 120))
+    after_gap = np.diff(keep, prepend=keep[0]) > 1
+    frame["funding_payment"] = np.where(generator.random(120) < 0.4, sign[0], 0.0)
+    frame["gap_payment"] = np.where(after_gap, sign[1], 0.0)
+    row = np.arange(2, 95, 3)
+    p = generator.random(row.size)
+    width = np.full(row.size, 0.03)
+    labels = meta_labels(
+        frame,
+        pd.DataFrame({"row": row, "t1_row": row}),
+        p,
+        upper_width=width,
+        lower_width=width,
+        horizon_bars=12,
+        timeframe_ms=60_000,
+        costs=CostSettings(fee_bp=0, slippage_bp=0, latency_bars=1),
+        delay_bars=2,
+    )
+    atr = np.append(frame["open"].to_numpy()[1:], 100.0) * 0.03
+    unpaid = frame.assign(funding_payment=0.0, gap_payment=0.0)
+    parameters = StrategyParameters(0.5, 0.49999, 1.0, 1.0, 12, 0.0, 0.0)
+    for number in range(len(labels)):
+        alone = np.full(120, np.nan)
+        alone[row[number]] = p[number]
+        paths = [
+            backtest_path(
+                MarketArrays.from_frame(one, atr, bar_ms=60_000), alone, np.ones(120), parameters
+            )
+            for one in (unpaid, frame)
+        ]
+        paid = paths[0].trade_return[0] - paths[1].trade_return[0]
+        assert paths[1].exit_row[0] == labels["exit_row"].iloc[number]
+        assert paid == pytest.approx(labels["funding"].iloc[number], abs=0.0005)
+
+
+def test_books_leave_out_what_a_gap_costs_after_the_position_is_gone() -> None:
+    frame = pd.DataFrame({"open": [100.0] * 7, "funding_payment": 0.0, "gap_payment": 0.0})
+    frame.loc[[1, 3, 5], "gap_payment"] = [0.5, 0.0002, 0.0004]  # entered behind the first gap
+    labels = trade(gross_return=0.0, funding=0.0006, net_return=-0.0006)
+    for told, paid in (({1: -2}, 0.0), ({2: -2}, 0.0002), ({1: -1}, 0.0003), ({4: -2}, 0.0006)):
+        signals = np.zeros(7, np.int8)
+        signals[list(told)] = list(told.values())
+        got = managed_returns(frame, labels, signals, cost=0.0, latency_bars=1)
+        assert got[0] == pytest.approx(-paid)
+
+
 def test_management_is_kept_only_on_evidence() -> None:
     _, labels, _ = world(3)
     net = labels["net_return"].to_numpy()

@@ -25,7 +25,7 @@ from ares_assets.tactician.size_rules import (
 from ares_assets.tactician.sizing import braked_sizes
 from ares_assets.tactician.specialists import purged_splits
 from ares_assets.tactician.tactician_ensemble import combine_tacticians
-from ares_assets.tactician.trading import decision_arrays, strategy_parameters
+from ares_assets.tactician.trading import decision_arrays, market_arrays, strategy_parameters
 from ares_resources.backtesting import MarketArrays, backtest_path
 from ares_resources.settings import CostSettings, TacticianSettings
 
@@ -196,6 +196,25 @@ def path_of(probability: np.ndarray, size: np.ndarray, management=None):
     chosen = {"enter_margin": 0.02, "stop_width": 9.0, "target_width": 9.0}
     parameters = strategy_parameters(chosen, horizon_bars=5, costs=CostSettings())
     return backtest_path(market, probability, size, parameters, management)
+
+
+def test_no_later_bar_changes_how_time_is_counted() -> None:
+    """Bars that all lie two lengths apart, until two of them stand side by side."""
+    close = np.full(40, 100.0)
+    stamps = 60_000 * np.append(2 * np.arange(38), [75, 76])
+    frame = pd.DataFrame({"timestamp": stamps, "open": close, "high": close, "low": close})
+    frame = frame.assign(close=close, funding_payment=0.0, gap_payment=0.0)
+    frame["high"] += 1.0  # an ATR above 0
+    probability = np.full(40, 0.9)
+    chosen = {"enter_margin": 0.02, "stop_width": 9.0, "target_width": 9.0}
+    parameters = strategy_parameters(chosen, horizon_bars=5, costs=CostSettings())
+    for cut in (38, 39, 40):
+        market = market_arrays(frame.iloc[:cut].reset_index(drop=True), 60_000)
+        assert market.bar_ms == 60_000
+        path = backtest_path(market, probability[:cut], np.ones(cut), parameters)
+        held = market.slot[path.exit_row] - market.slot[path.entry_row]
+        assert len(held) > 3
+        assert held[:-1].tolist() == [4] * (len(held) - 1)
 
 
 def planted(edge: float):

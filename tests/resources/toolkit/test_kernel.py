@@ -25,6 +25,10 @@ from ares_resources.backtesting.kernel_reference import simulate_reference
 from ares_resources.errors import BadInput
 
 DAY = 86_400_000
+ALL_COLUMNS = (
+    *("timestamp", "open", "high", "low", "close", "atr", "funding_payment"),
+    "gap_payment",
+)
 PLAIN = StrategyParameters(
     enter_long=0.6,
     enter_short=0.4,
@@ -43,7 +47,8 @@ def market_of(
     stamps = np.asarray(columns.get("timestamp", np.arange(len(bars)) * DAY // 4))
     atr = np.asarray(columns.get("atr", np.ones(len(bars))))
     funding = np.asarray(columns.get("funding", np.zeros(len(bars))))
-    return MarketArrays(stamps.astype(np.int64), *rows.T, atr, funding)
+    gap = np.array(columns["gap"]) if "gap" in columns else None
+    return MarketArrays(stamps.astype(np.int64), *rows.T, atr, funding, gap_payment=gap)
 
 
 def run(
@@ -310,10 +315,84 @@ def test_longs_pay_funding_and_shorts_receive_it(probability, sign):
     assert path.result.total_return == pytest.approx(sign * 0.01)
 
 
-def test_funding_is_not_paid_in_a_bar_that_stopped_the_position():
-    market = market_of([FLAT, (100, 100, 90, 100), FLAT], funding=[0, 0.01, 0])
-    path = run(market, [0.9, np.nan, np.nan])
-    assert path.result.total_return == pytest.approx(-0.02)
+@pytest.mark.parametrize("rate", [0.01, -0.01])
+@pytest.mark.parametrize("chance", [0.9, 0.1])
+@pytest.mark.parametrize("barrier", ["stop", "target"])
+@pytest.mark.parametrize("held", [0, 1])
+def test_a_bar_left_at_a_barrier_inside_charges_its_funding_only_against_the_position(
+    rate, chance, barrier, held
+):
+    """Also in the entry bar; paid on the level at which the position left."""
+    side = 1 if chance > 0.5 else -1
+    move = side * (-2 if barrier == "stop" else 3)
+    level = 100.0 + move
+    reach = (100.0, max(100.0, level), min(100.0, level), 100.0)
+    bars = [FLAT] * (1 + held) + [reach, FLAT]
+    funding = [0.0] * (1 + held) + [rate, 0.0]
+    path = run(market_of(bars, funding=funding), [chance] + [np.nan] * (len(bars) - 1))
+    assert EXIT_NAMES[int(path.exit_reason[0])] == barrier
+    paid = max(side * rate, 0.0) * level / 100
+    assert path.result.total_return == pytest.approx(side * move / 100 - paid, rel=1e-12)
+
+
+def test_funding_is_not_paid_in_a_bar_left_at_its_open():
+    market = market_of([FLAT, FLAT, (90, 95, 85, 90), FLAT], funding=[0, 0, 0.01, 0])
+    assert run(market, [0.9] + [np.nan] * 3).result.total_return == pytest.approx(-0.1)
+
+
+GAP_STAMPS = np.array([0, 1, 2, 7, 8]) * DAY // 4
+
+
+def test_a_settlement_while_bars_were_missing_is_due_for_what_was_held_over_the_gap():
+    stairs = [FLAT, FLAT, FLAT, (101, 102, 101, 102), (102, 102, 102, 102)]
+    market = market_of(stairs, timestamp=GAP_STAMPS, gap=[0, 0, 0, 0.01, 0])
+    held = replace(PLAIN, time_stop_bars=20, stop_width=50, target_width=50)
+    for chance, side in ((0.9, 1), (0.1, -1)):
+        path = run(market, [chance] + [np.nan] * 4, held)
+        # On the quantity that came out of the gap, at the first price after it.
+        assert path.equity[3] == pytest.approx(1 + side * (0.02 - 0.01 * 1.01), rel=1e-12)
+        assert path.equity[4] == path.equity[3]
+        opened_there = run(market, [np.nan, np.nan, chance, np.nan, np.nan], held)
+        assert opened_there.entry_row.tolist() == [3]
+        assert opened_there.result.total_return == pytest.approx(side * (102 / 101 - 1))
+
+
+@pytest.mark.parametrize(
+    ("bar", "parameters", "told", "reason"),
+    [
+        ((90.0, 91, 89, 90), PLAIN, None, "stop"),
+        ((110.0, 111, 109, 110), PLAIN, None, "target"),
+        ((101.0, 101, 101, 101), replace(PLAIN, time_stop_bars=3), None, "time"),
+        ((101.0, 101, 101, 101), PLAIN, [0, 0, -2, 0, 0], "signal"),
+        ((101.0, 101, 97, 101), replace(PLAIN, stop_width=1e9), [0, 0, -2, 0, 0], "signal"),
+    ],
+)
+def test_what_leaves_at_the_open_after_a_gap_was_held_over_it(bar, parameters, told, reason):
+    market = market_of([FLAT] * 3 + [bar, FLAT], timestamp=GAP_STAMPS, gap=[0, 0, 0, 0.01, 0])
+    path = run(market, [0.9] + [np.nan] * 4, parameters, told)
+    assert (path.exit_row.tolist(), EXIT_NAMES[int(path.exit_reason[0])]) == ([3], reason)
+    assert path.result.total_return == pytest.approx(bar[0] / 100 * 0.99 - 1, rel=1e-12)
+
+
+def test_a_reduction_at_the_open_after_a_gap_comes_after_what_the_gap_cost():
+    market = market_of([FLAT] * 5, timestamp=GAP_STAMPS, gap=[0, 0, 0, 0.01, 0])
+    held = replace(PLAIN, time_stop_bars=20)
+    path = run(market, [0.9] + [np.nan] * 4, held, [0, 0, -1, 0, 0])
+    assert path.reduce_row.tolist() == [3]
+    assert path.result.total_return == pytest.approx(-0.01, rel=1e-12)
+
+
+def test_a_drawdown_before_a_stop_that_a_gap_paid_for_is_not_forgotten():
+    """Funding received at the exit can leave more than the lowest close before it."""
+    low, stop = (98.5,) * 4, (97.5,) * 4
+    minutes = np.array([0, 1, 2, 7, 8]) * 60_000
+    market = market_of([FLAT, FLAT, low, stop, FLAT], timestamp=minutes, gap=[0, 0, 0, -0.05, 0])
+    costly = replace(PLAIN, fee=0.02, target_width=1.0)
+    path = run(market, [0.9] + [np.nan] * 4, costly)
+    sweep = Signals(market, np.array([0.9] + [np.nan] * 4), np.ones(5)).sweep([costly], threads=1)
+    assert path.result.total_return == pytest.approx(-0.02 - 0.025 + 0.04875 - 0.0195)
+    assert path.result.max_drawdown == pytest.approx(0.035)
+    assert sweep.result(0) == path.result
 
 
 def test_equity_is_a_share_of_size_at_the_decision():
@@ -351,13 +430,47 @@ def test_rows_are_views():
     assert part.fingerprint != market.fingerprint
 
 
+def test_the_length_of_a_bar_is_part_of_the_fingerprint():
+    """Bars that lie far apart are other bars where they are counted in other lengths."""
+    quarter = DAY // 4
+    whole = market_of([FLAT] * 7, timestamp=np.array([0, 1, 2, 4, 6, 8, 10]) * quarter)
+    part = whole.rows(2, 7)
+    alone = MarketArrays(*(getattr(part, name) for name in ALL_COLUMNS[:-1]))
+    assert (part.bar_ms, alone.bar_ms) == (quarter, 2 * quarter)
+    held = replace(PLAIN, time_stop_bars=3)
+    exits = [run(one, [0.9] + [np.nan] * 4, held).exit_row.tolist() for one in (part, alone)]
+    assert exits == [[2], [3]]
+    assert part.fingerprint != alone.fingerprint
+    again = MarketArrays(*(getattr(part, name) for name in ALL_COLUMNS[:-1]), bar_ms=quarter)
+    assert again.fingerprint == part.fingerprint
+
+
+def test_what_a_gap_costs_is_part_of_the_fingerprint_and_zeros_are_not():
+    plain = market_of([FLAT] * 5, timestamp=GAP_STAMPS)
+    paying = market_of([FLAT] * 5, timestamp=GAP_STAMPS, gap=[0, 0, 0, 0.01, 0])
+    silent = market_of([FLAT] * 5, timestamp=GAP_STAMPS, gap=[0.0] * 5)
+    assert paying.fingerprint != plain.fingerprint == silent.fingerprint
+    assert paying.rows(0, 3).fingerprint == plain.rows(0, 3).fingerprint
+
+
+def test_a_length_of_bars_that_cannot_be_is_named():
+    market, _, _ = random_market(1, 10)
+    columns = [getattr(market, name) for name in ALL_COLUMNS[:-1]]
+    with pytest.raises(BadInput, match=r"row \d+: timestamp \d+ is \d+ ms after the row before"):
+        MarketArrays(*columns, bar_ms=10 * market.bar_ms)
+    for wrong in (-1, 1.5, True):
+        with pytest.raises(BadInput, match="bar_ms"):
+            MarketArrays(*columns, bar_ms=wrong)
+
+
 def test_bars_are_not_copied_by_a_sweep():
     market, probability, size = random_market(1, 50)
     again = MarketArrays(*(getattr(market, name) for name in market.__dataclass_fields__))
     assert np.shares_memory(again.close, market.close)
     frame = pd.DataFrame({"timestamp": market.timestamp, "open": market.open, "high": market.high})
     frame = frame.assign(low=market.low, close=market.close, funding_payment=market.funding_payment)
-    from_frame = MarketArrays.from_frame(frame, market.atr)
+    frame = frame.assign(gap_payment=market.gap_payment)
+    from_frame = MarketArrays.from_frame(frame, market.atr, bar_ms=market.bar_ms)
     assert from_frame.fingerprint == market.fingerprint
     assert backtest(from_frame, probability, size, PLAIN) == backtest(
         market, probability, size, PLAIN
@@ -394,11 +507,12 @@ def test_unusable_parameters_are_named(change, message):
         ("low", 1, 999.0, "row 1: low 999.0"),
         ("atr", 4, -1.0, "row 4: atr -1.0"),
         ("funding_payment", 4, np.nan, "row 4: funding_payment nan"),
+        ("gap_payment", 4, np.inf, "row 4: gap_payment inf"),
     ],
 )
 def test_unusable_bars_are_named(column, row, value, message):
     market, _, _ = random_market(1, 10)
-    columns = {name: getattr(market, name).copy() for name in market.__dataclass_fields__}
+    columns = {name: np.array(getattr(market, name)) for name in ALL_COLUMNS}
     columns[column][row] = value
     with pytest.raises(BadInput, match=message):
         MarketArrays(**columns)
@@ -417,7 +531,7 @@ def test_unusable_signals_are_named():
     with pytest.raises(BadInput, match="threads 0"):
         backtest_sweep(market, probability, np.ones(10), [PLAIN], threads=0)
     with pytest.raises(BadInput, match="0 rows"):
-        MarketArrays(*(getattr(market, name)[:0] for name in market.__dataclass_fields__))
+        MarketArrays(*(getattr(market, name)[:0] for name in ALL_COLUMNS[:-1]))
     with pytest.raises(BadInput, match="not inside"):
         market.rows(5, 5)
 

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ares_resources import progress
 from ares_resources.backtesting.pareto import (
     crowding_distances,
     domination_ranks,
@@ -31,8 +32,9 @@ from ares_resources.backtesting.search import (
     pareto_front,
     search_parameters,
 )
-from ares_resources.backtesting.search_journal import FinishedTrial
+from ares_resources.backtesting.search_journal import FinishedTrial, discard_journals, lock_of
 from ares_resources.errors import BadInput
+from ares_resources.storage.atomic import file_lock
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,92 @@ def test_a_journal_under_another_name_is_refused(tmp_path):
     other.rename(mine)
     with pytest.raises(BadInput, match="another search"):
         run(journal_path=journal, n_trials=15)
+
+
+class Elsewhere(AdaptiveSampler):
+    """The sampler on another processor: from the third batch on it asks for other trials."""
+
+    def sample_relative(self, study, trial, search_space):
+        found = super().sample_relative(study, trial, search_space)
+        if trial.number >= 30 and "stop" in found:
+            found["stop"] = math.nextafter(found["stop"], 4.0)
+        return found
+
+
+Elsewhere.__name__ = "AdaptiveSampler"
+
+
+def test_a_journal_of_another_processor_is_used_as_far_as_it_fits(tmp_path):
+    journal = tmp_path / "search.jsonl"
+    other = run(journal_path=journal, n_trials=75, sampler=Elsewhere)
+    whole = run()
+    assert other.trials[:30] == whole.trials[:30]
+    assert other.trials[30:75] != whole.trials[30:75]
+    listener = Listening()
+    with progress.listening(listener):
+        resumed = run(journal_path=journal)
+    assert (resumed.resumed, resumed.dropped) == (30, 45)
+    assert resumed.trials == whole.trials
+    assert resumed.hypervolumes == whole.hypervolumes
+    (line,) = listener.lines
+    assert "batch 3 is not what this search asks for" in line
+    assert "45 trials are dropped" in line
+    assert str(tmp_path) not in line
+    again = run(journal_path=journal)
+    assert (again.resumed, again.dropped) == (90, 0)
+
+
+def test_what_is_dropped_of_a_journal_is_gone_from_the_file_at_once(tmp_path):
+    """Killed right after the drop, the next search finds what fitted and nothing else."""
+    journal = tmp_path / "search.jsonl"
+    run(journal_path=journal, n_trials=75, sampler=Elsewhere)
+
+    def dying(batch):
+        raise Killed
+
+    with pytest.raises(Killed):
+        run(dying, journal_path=journal)
+    assert only(tmp_path).read_bytes().count(b"\n") == 3
+    resumed = run(journal_path=journal)
+    assert (resumed.resumed, resumed.dropped) == (30, 0)
+    assert resumed.trials == run().trials
+
+
+def test_journals_are_discarded_by_prefix_but_for_those_in_use(tmp_path):
+    for name in ("bear-full", "bear-blank", "bull-full"):
+        for key in ("a", "b"):
+            run(journal_path=tmp_path / f"{name}.jsonl", n_trials=15, journal_key=key)
+    (tmp_path / "bear-full-gone.jsonl.lock").touch()
+    mine = sorted(path.name for path in tmp_path.glob("bear-full-*.jsonl"))
+    ready, done = multiprocessing.Event(), multiprocessing.Event()
+    holder = multiprocessing.get_context("fork").Process(
+        target=_hold, args=(tmp_path / mine[0], ready, done)
+    )
+    holder.start()
+    assert ready.wait(30)
+    removed = discard_journals(tmp_path, "bear-full-")
+    assert removed == sorted([mine[1], "bear-full-gone.jsonl"])
+    left = sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("bear-full"))
+    assert left == [mine[0], f"{mine[0]}.lock"]
+    done.set()
+    holder.join()
+    assert discard_journals(tmp_path, "bear-full-") == [mine[0]]
+    assert len(list(tmp_path.iterdir())) == 8
+    assert discard_journals(tmp_path / "nowhere", "bear-full-") == []
+
+
+def _hold(journal, ready, done):
+    with file_lock(lock_of(journal)):
+        ready.set()
+        done.wait(30)
+
+
+class Listening(progress.Silent):
+    def __init__(self):
+        self.lines = []
+
+    def noted(self, line):
+        self.lines.append(line)
 
 
 def test_patience_stops_a_search_that_no_longer_gains():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import random
@@ -17,6 +18,7 @@ from ares_resources.backtesting.cached import CachedBacktester
 from ares_resources.backtesting.engine import Signals
 from ares_resources.backtesting.ledger import TrialLedger
 from ares_resources.backtesting.ledger_held import held_open
+from ares_resources.backtesting.sampler import AdaptiveSampler
 from ares_resources.backtesting.search import Range, SearchResult, search_parameters
 
 STUDY = "kill/parameters"
@@ -35,7 +37,9 @@ def strategy(point) -> StrategyParameters:
     )
 
 
-def search(folder: Path, *, threads=1, cache=True, cache_size=1000, progress=None) -> SearchResult:
+def search(
+    folder: Path, *, threads=1, cache=True, cache_size=1000, progress=None, trials=TRIALS, **options
+) -> SearchResult:
     """The whole of what step 12 does with its tools."""
     market, probability, size = random_market(3, 2_000)
     ledger = TrialLedger(folder / "ledger.sqlite")
@@ -54,7 +58,7 @@ def search(folder: Path, *, threads=1, cache=True, cache_size=1000, progress=Non
         return search_parameters(
             lambda points: backtester.evaluate_many([strategy(point) for point in points]),
             SPACE,
-            n_trials=TRIALS,
+            n_trials=trials,
             batch=BATCH,
             patience=99,
             seed=11,
@@ -62,6 +66,7 @@ def search(folder: Path, *, threads=1, cache=True, cache_size=1000, progress=Non
             journal_path=folder / "search.jsonl",
             journal_key=backtester.data_fingerprint,
             progress=progress,
+            **options,
         )
 
 
@@ -172,3 +177,31 @@ def test_the_pieces_in_which_a_batch_is_evaluated_do_not_matter(tmp_path, whole,
     )
     assert same(search(tmp_path), whole[0])
     assert told(tmp_path) == whole[1]
+
+
+class Elsewhere(AdaptiveSampler):
+    """The sampler on another processor: from the fourth batch on it asks for other trials."""
+
+    def sample_relative(self, study, trial, search_space):
+        found = super().sample_relative(study, trial, search_space)
+        if trial.number >= 3 * BATCH and "stop" in found:
+            found["stop"] = math.nextafter(found["stop"], 3.0)
+        return found
+
+
+Elsewhere.__name__ = "AdaptiveSampler"
+
+
+def test_trials_of_a_dropped_tail_stay_counted(tmp_path):
+    search(tmp_path, trials=42, sampler=Elsewhere)
+    ledger = TrialLedger(tmp_path / "ledger.sqlite")
+    assert ledger.count(STUDY) == 42
+    before = {entry.key for entry in ledger.entries(STUDY)}
+    resumed = search(tmp_path)
+    assert (resumed.resumed, resumed.dropped) == (18, 24)
+    assert same(resumed, search(tmp_path / "alone"))
+    alone = TrialLedger(tmp_path / "alone" / "ledger.sqlite")
+    searched = {entry.key for entry in alone.entries(STUDY)}
+    counted = {entry.key for entry in ledger.entries(STUDY)}
+    assert counted == before | searched
+    assert len(counted) > TRIALS

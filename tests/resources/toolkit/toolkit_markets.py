@@ -23,7 +23,11 @@ def random_market(
     present = np.sort(rng.choice(rows * 2, rows, replace=False))
     atr = np.where(rng.uniform(size=rows) < 0.1, np.nan, rng.integers(0, 5, rows) * 0.5)
     funding = np.where(rng.uniform(size=rows) < 0.2, rng.normal(0, 1e-3, rows), 0.0)
-    market = MarketArrays(present * step_minutes * 60_000, open_, high, low, close, atr, funding)
+    step = step_minutes * 60_000
+    # Large enough to ruin, to make peaks, and to be received: a stop may then end above a close.
+    owed = (np.diff(present, prepend=-1) > 1) & (rng.uniform(size=rows) < 0.4)
+    gap = np.where(owed, rng.normal(0, 0.02, rows), 0.0) if seed % 4 else None
+    market = MarketArrays(present * step, open_, high, low, close, atr, funding, step, gap)
     probability = np.round(rng.uniform(size=rows), 2)
     probability[rng.uniform(size=rows) < 0.2] = np.nan
     size = rng.choice([0.0, 0.25, 1.0, 3.0, np.nan], rows, p=[0.1, 0.3, 0.4, 0.1, 0.1])
