@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from ares_resources import progress
+from ares_resources.blas import one_blas_thread
 from ares_resources.errors import AresError, PartitionSkipped
 from ares_resources.provenance import code_fingerprint
 from ares_resources.settings import Settings
@@ -203,7 +204,7 @@ def execute(work: Work, inputs: Mapping[str, Artifact]) -> tuple[Artifact, bool]
 def _compute(work: Work, key: str, inputs: Mapping[str, Artifact]) -> Artifact:
     inherited = [reason for artifact in inputs.values() for reason in artifact.degraded]
     started = time.perf_counter()
-    with work.memory.watching(work.spec.name):
+    with work.memory.watching(work.spec.name), one_blas_thread():
         try:
             result, skipped = work.spec.function(work, **inputs), None
         except PartitionSkipped as reason:

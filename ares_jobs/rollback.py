@@ -44,7 +44,7 @@ def take_back(
     name, store = _aimed(key, stores, words)
     sha256 = _unfinished(store, words)
     if sha256 is None:
-        sha256 = str(store.live())
+        sha256 = str(store.live_version())
         if not store.roll_back(sha256, words):
             raise BadInput(
                 f"{name}|{key}: {sha256[:16]} is live no longer, another version was promoted at "
@@ -59,7 +59,7 @@ def _aimed(
     able = [
         name
         for name, store in stores.items()
-        if store.live() is not None or _unfinished(store, words) is not None
+        if store.live_version() is not None or _unfinished(store, words) is not None
     ]
     if not able:
         raise BadInput(

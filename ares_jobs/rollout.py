@@ -91,7 +91,7 @@ def _shown(home: Home, store: ReleaseStore, partition: str) -> list[RolloutView]
 
     with rollout_lock(store.root):
         finish(store)
-        latest, live = str(store.latest_rollout()), store.live()
+        latest, live = str(store.latest_rollout()), store.live_version()
         versions = [latest] if live in (None, latest) else [latest, str(live)]
         views = [view_of(store, partition, sha256) for sha256 in versions]
         alias = follow_release(home, store, partition, latest)
@@ -105,7 +105,7 @@ def _fed(home: Home, store: ReleaseStore, partition: str, feed: Feed) -> Rollout
 
     with rollout_lock(store.root):
         finish(store)
-        latest, live = str(store.latest_rollout()), store.live()
+        latest, live = str(store.latest_rollout()), store.live_version()
         # After a rollback the same log may still be fed: whose rows they are has to be said.
         if live is not None and (live == latest or is_all_of(feed.rows, live)):
             fed, new = live, take(store, partition, live, feed)

@@ -43,9 +43,9 @@ def finish(store: ReleaseStore) -> None:
         # Where that is damaged, it trades no longer all the same, and its view says so.
         with contextlib.suppress(CorruptArtifact):
             follow_withdrawal(store, latest)
-    while (live := store.live()) is not None:
+    while (live := store.live_version()) is not None:
         _move(store, live)
-        if store.live() == live:
+        if store.live_version() == live:
             break
 
 

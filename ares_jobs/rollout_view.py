@@ -158,7 +158,7 @@ def _of_release(store: ReleaseStore, partition: str, sha256: str) -> RolloutView
     """What the release alone says."""
     reason, shares = store.withdrawn(sha256), store.shares()
     status = "rolled_back" if reason is not None else "none"
-    if reason is None and store.live() != sha256:
+    if reason is None and store.live_version() != sha256:
         status, reason = "superseded", "another version was promoted meanwhile"
     stage = 100.0 * shares.get(sha256, 0.0) if status == "none" else 0.0
     words = reason or "it serves all, without a rollout"

@@ -25,7 +25,7 @@ def asked(root: Path, alarms: list[int], end_ms: int, **retrain: Any) -> str:
     home.create()
     settings = load_settings({"retrain": retrain}, mode="blank")
     request = Request(SymbolKey("ETHUSDT", "SIM"), "bear", settings, None, False, "run")
-    loss = {"alarms": list(range(len(alarms))), "chance": 0.01, "known_at_ms": alarms}
+    loss = {"alarms": list(range(len(alarms))), "false_alarm_share": 0.03, "known_at_ms": alarms}
     drift = {"loss": loss, "features": [], "holdout_start_ms": ALARM_MS - DAY_MS}
     artifact = SimpleNamespace(
         load=lambda: {"report.json": {"drift": drift}},
