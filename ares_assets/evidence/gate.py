@@ -65,7 +65,8 @@ def release_gate(
     """
     deflated = settings.minimum_deflated_sharpe
     on_development = f"deflated Sharpe on development ({measured.trials} trials)"
-    on_holdout = f"deflated Sharpe on the holdout ({measured.looks} looks)"
+    looks = f"{measured.looks} look{'s' if measured.looks > 1 else ''}"
+    on_holdout = f"deflated Sharpe on the holdout ({looks})"
     rows = (
         _degraded_row(degraded),
         _trades_row(measured, settings.minimum_trades),
