@@ -32,11 +32,24 @@ LAST_STEP = 16
 _LUCK = (
     "deflated_sharpe_development",
     "deflated_sharpe_holdout",
+    "distinct_sets",
     "holdout_looks",
+    "loss_probability",
     "overfitting",
     "ruin_share",
     "search_p_value",
     "trials",
+)
+_HOLDOUT = (
+    "trades",
+    "days",
+    "sharpe",
+    "drift_alarms",
+    "drift_unjudged",
+    "spiegelhalter_p",
+    "spiegelhalter_p_fitted",
+    "calibration_within_noise",
+    "coverage",
 )
 
 
@@ -119,13 +132,7 @@ def figures_of(artifacts: Mapping[str, Artifact]) -> dict[str, Any]:
         "verdict": judged.metadata["verdict"],
         "failed": [row["name"] for row in report["gate"] if row["required"] and not row["passed"]],
         "never_trades": chosen["never_trades"],
-        "trades": walk["trades"],
-        "days": walk["days"],
-        "sharpe": walk["sharpe"],
         "sequential_p": judged.metadata["p_value"],
-        "drift_chance": walk["drift_chance"],
-        "spiegelhalter_p": walk["spiegelhalter_p"],
-        "calibration_within_noise": walk["calibration_within_noise"],
-        "coverage": walk["coverage"],
+        **{name: walk[name] for name in _HOLDOUT},
         **{name: luck[name] for name in _LUCK},
     }

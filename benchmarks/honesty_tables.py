@@ -3,7 +3,8 @@
 Belongs here: counting verdicts, and bounds of the shares.  Does not belong here: any verdict.
 
 A market counts as promoted if any of its regimes was released: three regimes are three chances.
-One whose every regime was skipped could not be promoted, so it is not counted as judged.
+One whose every regime was skipped could not be promoted: that is no evidence where nothing should
+be, so it does not count there, and a failure where a true edge should be found.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ def markdown(results: Mapping[str, Any]) -> str:
 
 def _row(name: str, markets: Sequence[Mapping[str, Any]]) -> str:
     ended = [one for one in markets if "error" not in one]
-    whole = [one for one in ended if not _skipped(one)]
-    released = sum(is_released(one) for one in whole)
     edge = FAMILIES[name].true_edge
+    whole = [one for one in ended if edge or not _skipped(one)]
+    released = sum(is_released(one) for one in whole)
     bound = lower_bound(released, len(whole)) if edge else upper_bound(released, len(whole))
     cells = (
         name,
         "yes" if edge else "no",
         str(len(whole)),
-        str(len(ended) - len(whole)),
+        str(sum(_skipped(one) for one in ended)),
         str(len(markets) - len(ended)),
         str(sum(_traded(one) for one in whole)),
         f"{released} ({released / max(len(whole), 1):.0%})",

@@ -82,6 +82,7 @@ def ares(folder: Path, options: dict[str, Any]) -> Made:
     from ares_assets.analyst.events import labelled_events
     from ares_assets.analyst.features import compute_features, usable_features
     from ares_assets.evidence.walk_forward import run_walk_forward, walk_forward_blocks
+    from ares_resources.blas import one_blas_thread
     from ares_resources.settings import FeatureSettings, LabelSettings
 
     columns = arrays(folder)
@@ -134,8 +135,14 @@ def ares(folder: Path, options: dict[str, Any]) -> Made:
             "sharpe_is_positive": report["sharpe_is_positive"],
         }
 
-    walked(options["block_days"], 1, ALWAYS)  # few trades in a block alone, or none
-    return lambda: walked(options["days"], options["refits"], ENTER), tell
+    def work() -> Any:
+        # As the product's steps compute.
+        with one_blas_thread():
+            return walked(options["days"], options["refits"], ENTER)
+
+    with one_blas_thread():
+        walked(options["block_days"], 1, ALWAYS)  # few trades in a block alone, or none
+    return work, tell
 
 
 def _fitted(known: Any, names: list[str], methods: list[str]) -> Any:

@@ -136,6 +136,12 @@ def test_a_market_that_was_skipped_throughout_is_not_called_judged() -> None:
     )
 
 
+def test_a_planted_market_that_was_skipped_was_not_promoted() -> None:
+    markets = [_market("planted", seed, RELEASED) for seed in range(60)]
+    markets += [_market("planted", 60 + seed, SKIPPED) for seed in range(40)]
+    assert "| planted | yes | 100 | 40 | 0 | 60 | 60 (60%) |" in markdown({"markets": markets})
+
+
 def test_the_table_says_in_how_many_partitions_probabilities_held() -> None:
     answers = [True, True, False, None]
     markets = [
