@@ -76,16 +76,11 @@ def enhanced_training_schedule(
         due = _due(name, settings, home, now) if reason is None else reason
         if isinstance(due, Due):
             requests += _requests(due, settings, tree, now)
-            reason = in_words(due.waiting) if due.waiting else None
-        else:
-            reason = due
-        if reason is not None:
-            reasons.append(f"{name}: {reason}")
-    if requests:
-        for line in reasons:
-            context.log.info(line)
-        return requests
-    return dg.SkipReason("; ".join(reasons) or "no symbol is registered")
+        if told := _told(due):
+            reasons.append(f"{name}: {told}")
+    for line in reasons if requests else ():
+        context.log.info(line)
+    return requests or dg.SkipReason("; ".join(reasons) or "no symbol is registered")
 
 
 def _configured() -> dict[str, Any]:
@@ -137,6 +132,13 @@ def _due(name: str, settings: Settings, home: Home, now: float) -> Due | str:
     waiting = {regime: end for regime, end in waits.items() if end > found.end_ms}
     regimes = [regime for regime in REGIMES if regime not in waiting]
     return Due(symbol, found, regimes, waiting) if regimes else in_words(waiting)
+
+
+def _told(due: Due | str) -> str:
+    """Why a symbol, or some of its regimes, are not trained now; empty if all are."""
+    if isinstance(due, str):
+        return due
+    return in_words(due.waiting) if due.waiting else ""
 
 
 def _requests(
