@@ -24,7 +24,7 @@ import dagster as dg
 
 from ares_assets.partitions import check_regime, partition_tags
 from ares_jobs.jobs import JOBS
-from ares_jobs.schedules import NewBars, new_bars
+from ares_jobs.new_bars import NewBars, new_bars
 from ares_resources.errors import AresError, BadInput
 from ares_resources.home import Home
 from ares_resources.settings import load_settings

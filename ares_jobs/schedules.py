@@ -1,12 +1,14 @@
-"""The schedule: every ``enhanced_training_interval``, train the symbols that have new bars.
+"""The schedule: look every ``enhanced_training_interval``, train what has bars enough to judge on.
 
 Belongs here: which registered symbol is due, and the run requests.  Does not belong here: what
-a training does, and files that are dropped (``sensors.py``).
+a training does, what is new (``new_bars.py``), how far it must reach for another look
+(``fresh_holdout.py``), and files that are dropped (``sensors.py``).
 
 The schedule ticks each minute and asks for a symbol's runs when none of them is unfinished, the
 interval has passed since the latest began, and a bar has closed since the window of the last
-training.  ``ARES_SCHEDULE_CONFIG`` may name a YAML file of settings: its interval, mode and
-everything else then hold for scheduled trainings.
+training; of its regimes those whose holdout is fresh by ``retrain.fresh_holdout_share``.
+``ARES_SCHEDULE_CONFIG`` may name a YAML file of settings: its interval, mode, share and everything
+else then hold for scheduled trainings.
 """
 
 import json
@@ -19,33 +21,30 @@ from typing import Any
 import dagster as dg
 
 from ares_assets.partitions import REGIMES, SYMBOLS, partition_tags
+from ares_jobs.fresh_holdout import in_words, waits_for
 from ares_jobs.jobs import JOBS
+from ares_jobs.new_bars import NewBars, new_bars
 from ares_jobs.training_window import check_window
 from ares_resources.dagster_resources import AS_OF_TAG, CONFIG_TAG, MODE_TAG, OFFLINE_TAG
-from ares_resources.errors import BadInput, ExchangeUnavailable
+from ares_resources.errors import BadInput
 from ares_resources.home import Home
 from ares_resources.settings import Settings, load_settings
 from ares_resources.symbols import SymbolKey
-from ares_resources.timeframes import grid_floor, timeframe_ms
 
 CONFIG_VARIABLE = "ARES_SCHEDULE_CONFIG"
 _SYMBOL_TAG = "dagster/partition/symbol"
 _TICK_SECONDS = 60
 _BUDGET_SECONDS = 40.0
-_FIRST_LOOK_BARS = 500
-# A look at the exchange happens inside a tick, which Dagster cuts off after a minute.
-_BRIEFLY = {"request_timeout_seconds": 5.0, "deadline_seconds": 10.0, "max_retries": 1}
 
 
 @dataclass(frozen=True)
-class NewBars:
-    """Bars that no training has seen: up to where, and whether the exchange has to be asked.
+class Due:
+    """A symbol whose ``regimes`` may be trained now; ``waiting`` says from when on others may."""
 
-    ``as_of_ms`` is None where the exchange's own clock decides (SIM).
-    """
-
-    as_of_ms: int | None
-    offline: bool
+    symbol: SymbolKey
+    found: NewBars
+    regimes: list[str]
+    waiting: dict[str, int]
 
 
 @dg.schedule(
@@ -54,8 +53,10 @@ class NewBars:
     job=JOBS["full"],
     default_status=dg.DefaultScheduleStatus.STOPPED,
     description=(
-        "Trains every registered symbol that has new bars, each enhanced_training_interval "
-        f"(3600 s). Settings of another file: {CONFIG_VARIABLE}. Stopped until you start it."
+        "Looks each enhanced_training_interval (3600 s) and trains every registered symbol and "
+        "regime whose bars reach a tenth of a holdout past its last one "
+        "(retrain.fresh_holdout_share). "
+        f"Settings of another file: {CONFIG_VARIABLE}. Stopped until you start it."
     ),
 )
 def enhanced_training_schedule(
@@ -72,46 +73,14 @@ def enhanced_training_schedule(
         reason = _waits(context.instance, name, settings, now)
         if reason is None and time.monotonic() > deadline:
             reason = "left for the next minute"
-        found = new_bars(name, settings, home) if reason is None else reason
-        if isinstance(found, NewBars):
-            requests += _requests(SymbolKey.parse(name), found, settings, tree, now)
-        else:
-            reasons.append(f"{name}: {found}")
+        due = _due(name, settings, home, now) if reason is None else reason
+        if isinstance(due, Due):
+            requests += _requests(due, settings, tree, now)
+        if told := _told(due):
+            reasons.append(f"{name}: {told}")
+    for line in reasons if requests else ():
+        context.log.info(line)
     return requests or dg.SkipReason("; ".join(reasons) or "no symbol is registered")
-
-
-def new_bars(
-    name: str,
-    settings: Settings,
-    home: Home,
-    *,
-    after_ms: int | None = None,
-    offline: bool = False,
-) -> NewBars | str:
-    """What is new of a symbol since its last training in the settings' mode, or why nothing is.
-
-    ``after_ms`` takes the place of where that training ended.  The exchange is asked first,
-    unless ``offline``; out of reach, the catalogue's own bars decide.
-    """
-    try:
-        symbol = SymbolKey.parse(name)
-    except BadInput as error:
-        return str(error)
-    trained_to = _trained_to(symbol, settings, home) if after_ms is None else after_ms
-    asked = not offline or symbol.exchange == "SIM"
-    try:
-        end = _exchange_has(symbol, settings, home, trained_to) if asked else None
-        missed = "its exchange has no newer bar" if asked else "offline: the catalogue has none"
-    except (ExchangeUnavailable, BadInput) as error:
-        end, missed = None, " ".join(str(error).split())
-    if end is not None:
-        return NewBars(None if symbol.exchange == "SIM" else end, offline=False)
-    if symbol.exchange == "SIM":
-        return f"no new bars ({missed})"
-    held = _catalogue_end(symbol, settings, home)
-    if held is not None and (trained_to is None or held > trained_to):
-        return NewBars(held, offline=True)
-    return f"no new bars ({missed})"
 
 
 def _configured() -> dict[str, Any]:
@@ -144,49 +113,40 @@ def _waits(instance: dg.DagsterInstance, name: str, settings: Settings, now: flo
     return None if passed >= interval - _TICK_SECONDS / 2 else f"trained {passed:.0f} s ago"
 
 
-def _trained_to(symbol: SymbolKey, settings: Settings, home: Home) -> int | None:
-    """Close of the last bar that the latest training of this mode collected, milliseconds."""
-    from ares_resources.storage.artifacts import ArtifactStore, Place
+def _due(name: str, settings: Settings, home: Home, now: float) -> Due | str:
+    """The regimes of a symbol that are due, with their new bars, or why none is.
 
-    store = ArtifactStore(home.artifacts, home.runs)
-    place = Place("market_data", symbol.folder, None)
-    artifact = store.pointed(place, run_id=None, mode=settings.mode)
-    if artifact is None or artifact.metadata.get("timeframe") != settings.data.timeframe:
-        return None
-    return int(artifact.metadata["window_end_ms"])
-
-
-def _exchange_has(
-    symbol: SymbolKey, settings: Settings, home: Home, after_ms: int | None
-) -> int | None:
-    """Where the exchange's closed bars end, if there are any from ``after_ms`` on."""
-    from ares_resources.exchanges.registry import open_exchange
-
-    step = timeframe_ms(settings.data.timeframe)
-    data = settings.data.model_copy(update=_BRIEFLY)
-    exchange = open_exchange(symbol.exchange, settings=data, home=home)
-    exchange.check_symbol(symbol.instrument)
-    end = grid_floor(exchange.now_ms(), step)
-    start = end - _FIRST_LOOK_BARS * step if after_ms is None else after_ms
-    if start >= end:
-        return None
-    pages = exchange.bars(symbol.instrument, settings.data.timeframe, start, end)
-    return end if any(len(page) > 0 for page in pages) else None
+    ``now`` is in seconds since 1970.
+    """
+    try:
+        symbol = SymbolKey.parse(name)
+    except BadInput as error:
+        return str(error)
+    waits = waits_for(symbol, settings, home)
+    # No exchange has bars of the future, so for days none need be asked; SIM's clock is its own.
+    if len(waits) == len(REGIMES) and symbol.exchange != "SIM" and now * 1000 < min(waits.values()):
+        return in_words(waits)
+    found = new_bars(name, settings, home)
+    if isinstance(found, str):
+        return found
+    waiting = {regime: end for regime, end in waits.items() if end > found.end_ms}
+    regimes = [regime for regime in REGIMES if regime not in waiting]
+    return Due(symbol, found, regimes, waiting) if regimes else in_words(waiting)
 
 
-def _catalogue_end(symbol: SymbolKey, settings: Settings, home: Home) -> int | None:
-    from ares_resources.storage.catalogue import Catalogue, Series
-
-    series = Series(symbol, "bars", settings.data.timeframe)
-    coverage = Catalogue(home.catalogue).coverage(series)
-    return None if coverage is None else coverage.last_ms + series.step_ms
+def _told(due: Due | str) -> str:
+    """Why a symbol, or some of its regimes, are not trained now; empty if all are."""
+    if isinstance(due, str):
+        return due
+    return in_words(due.waiting) if due.waiting else ""
 
 
 def _requests(
-    symbol: SymbolKey, found: NewBars, settings: Settings, tree: dict[str, Any], now: float
+    due: Due, settings: Settings, tree: dict[str, Any], now: float
 ) -> list[dg.RunRequest]:
     from ares_resources.storage.frames import utc
 
+    symbol, found = due.symbol, due.found
     tags = {MODE_TAG: settings.mode, OFFLINE_TAG: "true" if found.offline else "false"}
     if found.as_of_ms is not None:
         tags[AS_OF_TAG] = utc(found.as_of_ms)
@@ -196,5 +156,5 @@ def _requests(
         dg.RunRequest(
             run_key=f"{regime}|{symbol}|{int(now)}", tags={**tags, **partition_tags(regime, symbol)}
         )
-        for regime in REGIMES
+        for regime in due.regimes
     ]

@@ -38,6 +38,7 @@ _SECONDS_BETWEEN_REQUESTS = 60
     description=(
         "Ingests files dropped into inbox/<EXCHANGE>/<SYMBOL>/ of the home, registers the symbol "
         "and asks for one offline training per regime when they brought new bars. "
+        "Each is a look at the holdout, however few the bars (docs/proof.md). "
         f"{MODE_VARIABLE}=blank makes these trainings light."
     ),
 )

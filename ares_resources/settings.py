@@ -509,7 +509,7 @@ class GateSettings(_Group):
 
 
 class RetrainSettings(_Group):
-    """When step 13's drift asks for a retraining; no result depends on it."""
+    """When a partition is trained anew, unasked or for step 13's drift; no result depends on it."""
 
     enabled: bool = Field(True, description="Keep a request that `retrain_sensor` can act on.")
     feature_share: float = Field(
@@ -517,6 +517,12 @@ class RetrainSettings(_Group):
     )
     wait_days: float = Field(
         1.0, ge=0, le=3_650, description="New bars that a retraining waits for, days."
+    )
+    fresh_holdout_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="New bars that the schedule waits for, share of the last holdout; 0: any bar.",
     )
 
 

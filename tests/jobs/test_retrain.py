@@ -16,11 +16,13 @@ import pytest
 from dagster._core.test_utils import create_run_for_test
 
 from ares_assets.partitions import SYMBOLS, partition_tags, partitions
+from ares_jobs.fresh_holdout import waits_for
 from ares_jobs.jobs import JOBS
 from ares_jobs.retrain import ATTEMPTS, REQUEST_TAG, read_requests
 from ares_jobs.sensors import retrain_sensor
 from ares_resources.exchanges.simulated.exchange import CLOCK_MS
 from ares_resources.home import Home
+from ares_resources.settings import load_settings
 from ares_resources.storage.artifacts import Artifact, ArtifactStore, Place
 from ares_resources.storage.catalogue import Catalogue, Series
 from ares_resources.storage.retrain_requests import RetrainRequest, RetrainRequests
@@ -237,6 +239,18 @@ def test_a_later_training_settles_the_request_once_its_model_is_stored(
     stored(home, "model_release", {"walk_forward_report": later.sha256}, window_end_ms=1)
     assert [one.run_key for one in tick(instance)[0]] == [BULL.name]
     assert RetrainRequests(home).pending() == [BULL]
+
+
+def test_drift_does_not_wait_for_a_share_of_the_holdout(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
+    asked(home, BEAR)
+    begun = END_MS - 300 * DAY_MS
+    stored(home, "walk_forward_report", {}, window_end_ms=END_MS, holdout_start_ms=begun)
+    settings = load_settings({}, mode="blank")
+    # The schedule waits for thirty days of new bars; the simulated clock has ten.
+    assert waits_for(BEAR.key, settings, home) == {"bear": END_MS + 30 * DAY_MS}
+    assert [one.run_key for one in tick(instance)[0]] == [BEAR.name]
 
 
 def test_a_partition_in_training_waits(home: Home, instance: dg.DagsterInstance) -> None:

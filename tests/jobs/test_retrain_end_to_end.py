@@ -14,6 +14,7 @@ from ares_assets.engine import Request, Work
 from ares_assets.partitions import SYMBOLS, partitions
 from ares_assets.step13_walk_forward_validation import SPEC
 from ares_assets.stored import Stored
+from ares_jobs.fresh_holdout import waits_for
 from ares_jobs.jobs import JOBS
 from ares_jobs.sensors import retrain_sensor
 from ares_resources.dagster_resources import parse_time
@@ -85,6 +86,10 @@ def test_an_edge_that_dies_gives_exactly_one_retraining(
 
     assert told(walked(tmp_path, BEFORE)) == "no drift asks for it"
     assert requests.pending() == []
+    # Sixty days have eighteen of holdout, of which the schedule waits for a tenth.
+    settings = load_settings(SETTINGS, mode="blank")
+    waits = waits_for(DRIFT, settings, Home(tmp_path))
+    assert waits == {"sideways": parse_time(BEFORE) + round(1.8 * 86_400_000)}
 
     broken = walked(tmp_path, AFTER)
     assert told(broken).startswith("requested: the model's loss rose")

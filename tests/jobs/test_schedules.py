@@ -14,7 +14,8 @@ import pytest
 from dagster._core.test_utils import create_run_for_test
 
 from ares_assets.partitions import REGIMES, SYMBOLS
-from ares_jobs.schedules import NewBars, enhanced_training_schedule, new_bars
+from ares_jobs.new_bars import NewBars, new_bars
+from ares_jobs.schedules import enhanced_training_schedule
 from ares_resources.errors import BadInput, ExchangeUnavailable
 from ares_resources.exchanges import registry
 from ares_resources.exchanges.simulated.exchange import CLOCK_MS
@@ -146,11 +147,11 @@ def test_out_of_reach_the_catalogue_decides(home: Home, monkeypatch: pytest.Monk
 
 
 def test_sim_is_due_only_once_until_its_clock_moves(home: Home) -> None:
-    assert found(home, "ETHUSDT.SIM") == NewBars(None, offline=False)
+    assert found(home, "ETHUSDT.SIM") == NewBars(CLOCK_MS, offline=False, own_clock=True)
     trained_to(home, CLOCK_MS, "ETHUSDT.SIM")
     assert found(home, "ETHUSDT.SIM") == "no new bars (its exchange has no newer bar)"
     trained_to(home, CLOCK_MS - MINUTE, "ETHUSDT.SIM")
-    assert found(home, "ETHUSDT.SIM") == NewBars(None, offline=False)
+    assert found(home, "ETHUSDT.SIM") == NewBars(CLOCK_MS, offline=False, own_clock=True)
 
 
 @pytest.mark.parametrize(
