@@ -97,6 +97,8 @@ def _degraded(stored: Stored) -> list[str]:
 
 def _wrong_champion(stored: Stored) -> str | None:
     """What the report says of the champion that the releases do not bear out."""
+    from ares_assets.evidence.paired_days import decides_nothing
+
     tested = stored["ab_test_report"]
     report, challenger = tested.load(), challenger_identity(stored)
     champion, attempt = report["champion"], report["attempt"]
@@ -107,17 +109,20 @@ def _wrong_champion(stored: Stored) -> str | None:
     attempts = Attempts(store.root)
     daily = report["champion_daily"]
     if champion == NO_CHAMPION:
-        faced = attempts.faced_by(challenger)
-        if faced:
-            return f"judged without a champion, but {faced[0]!r} was there to beat"
+        # A version that was taken back is never live again, and bars nothing.
+        standing = [one for one in attempts.faced_by(challenger) if store.withdrawn(one) is None]
+        if standing:
+            return f"judged without a champion, but {standing[0]!r} was there to beat"
         return "compared with a champion where there is none" if daily else None
+    days = len(stretch_of(stored["market_data"], stored["walk_forward_report"]).days)
     known = attempts.number(champion, challenger)
-    if attempt != known:
+    if attempt is None and not decides_nothing(days):
+        return f"no attempt at the champion is told, but its {days} days can settle something"
+    if attempt is not None and attempt != known:
         return f"attempt {attempt} at the champion is told, {known} is recorded"
     # A champion that was tested may have been pruned since; one that still stands must have been.
     if daily is None and can_be_replayed(store, champion):
         return f"the champion {champion!r} can be replayed, but was not compared with"
-    days = len(stretch_of(stored["market_data"], stored["walk_forward_report"]).days)
     if daily is not None and len(daily) != days:
         return f"the champion has {len(daily)} days, the challenger {days}"
     return None

@@ -36,7 +36,11 @@ def challenger_identity(inputs: Mapping[str, Artifact]) -> str:
 
 @dataclass(frozen=True)
 class Faced:
-    """Whom a challenger faces, by content hash, and the how-manieth it is to do so."""
+    """Whom a challenger faces, by content hash, and the how-manieth it is to do so.
+
+    No attempt where there is no champion, and where the holdout is too short for any look: what
+    cannot be called better spends none of the level that the challengers of a champion share.
+    """
 
     champion: str
     attempt: int | None
@@ -51,16 +55,25 @@ class Faced:
 def faced_state(work: Work, inputs: Mapping[str, Artifact]) -> str:
     """The champion and the attempt, as JSON; a promoted challenger faces whom it replaced.
 
-    Nothing is recorded here: whoever only asks what a run would do makes no attempt.
+    Nothing is recorded here: whoever only asks what a run would do makes no attempt.  Whether
+    it is one follows from the holdout's two ends, not from what was found there.
     """
     store, challenger = release_store(work), challenger_identity(inputs)
-    champion = store.champion_against(challenger)
-    attempt = None if champion is None else Attempts(store.root).expected(champion, challenger)
+    champion, attempt = store.champion_against(challenger), None
+    if champion is not None and not _too_short(inputs["walk_forward_report"]):
+        attempt = Attempts(store.root).expected(champion, challenger)
     return json.dumps({"champion": champion or NO_CHAMPION, "attempt": attempt})
 
 
+def _too_short(walk: Artifact) -> bool:
+    from ares_assets.evidence.paired_days import decides_nothing, whole_days_between
+
+    ends = walk.metadata["holdout_start_ms"], walk.metadata["window_end_ms"]
+    return decides_nothing(whole_days_between(*ends))
+
+
 def record_attempt(work: Work, challenger: str) -> Faced:
-    """Enter the attempt, before anything is tested.
+    """Enter the attempt, if it is one, before anything is tested.
 
     Raises
     ------
@@ -172,15 +185,18 @@ def _champion_returns(
 ) -> tuple[np.ndarray | None, list[str], str]:
     from ares_resources.errors import ObsoleteFormat
 
-    faced = Faced.of(work).champion
-    if faced == NO_CHAMPION:
+    faced = Faced.of(work)
+    if faced.champion == NO_CHAMPION:
         return None, [], "there is none yet"
-    champion = release_store(work).find(faced)
+    champion = release_store(work).find(faced.champion)
     if champion is None:
-        lost = f"the champion {faced[:16]} is not in the release store"
+        lost = f"the champion {faced.champion[:16]} is not in the release store"
         return None, [lost], lost
+    how = "replayed on the same bars"
+    if faced.attempt is None:
+        how += "; too few days for any look, so this counts as no attempt"
     try:
-        return _replayed(work, champion, market_data, walk), [], "replayed on the same bars"
+        return _replayed(work, champion, market_data, walk), [], how
     except ObsoleteFormat as reason:
         # Nothing is wrong with the challenger, so this must not bar its promotion: else no
         # partition could ever leave an old version behind.

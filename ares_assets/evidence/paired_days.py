@@ -40,6 +40,20 @@ def whole_days(stamps: np.ndarray, *, step_ms: int) -> np.ndarray:
     return inside
 
 
+def whole_days_between(start_ms: int, end_ms: int) -> int:
+    """UTC days that lie wholly in [start, end), both ms UTC; 0 where there is none.
+
+    At most so many days are compared: of bars in that span, ``whole_days`` marks these alone,
+    and a day without any bar is none.
+    """
+    return max(0, end_ms // DAY_MS + -start_ms // DAY_MS)
+
+
+def decides_nothing(days: int) -> bool:
+    """Whether so many whole days are under the first look: no test of them can err."""
+    return days < FIRST_LOOK
+
+
 def daily_on(
     returns: np.ndarray, stamps: np.ndarray, inside: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -53,6 +53,8 @@ def inputs(
     )
     walk = {
         "first_row": FIRST_ROW,
+        "holdout_start_ms": int(stamps[FIRST_ROW]),
+        "window_end_ms": int(stamps[-1]) + HOUR_MS,
         "trades": trades,
         "sharpe": 5.0 if trades else None,
         "drift_alarms": 0,

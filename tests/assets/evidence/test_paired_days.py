@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ares_assets.evidence.paired_days import at_volatility_of, daily_on, whole_days
+from ares_assets.evidence.paired_days import (
+    at_volatility_of,
+    daily_on,
+    decides_nothing,
+    whole_days,
+    whole_days_between,
+)
 from ares_assets.evidence.performance import DAY_MS, total_return
+from ares_assets.evidence.sequential import always_valid_test
 
 HOUR_MS = 3_600_000
 
@@ -26,11 +33,22 @@ def test_days_cut_off_at_either_end_are_left_out(first: int, count: int, days: i
     assert len(opens) == len(daily) == days
     assert inside.sum() == 24 * days
     assert (opens % DAY_MS == 0).all()
+    assert whole_days_between(int(stamps[0]), int(stamps[-1]) + HOUR_MS) == days
 
 
 def test_a_gap_inside_leaves_its_day() -> None:
     stamps = np.delete(_hours(0, 72), np.arange(30, 40))
     assert whole_days(stamps, step_ms=HOUR_MS).all()
+
+
+@pytest.mark.parametrize(("sign", "decision"), [(1.0, "better"), (-1.0, "worse")])
+def test_days_that_decide_nothing_never_do_and_one_more_can(sign: float, decision: str) -> None:
+    assert [decides_nothing(days) for days in (0, 19, 20)] == [True, True, False]
+    # Without waiting for days of the other sign, and as clear as can be.
+    clear = sign * (0.01 + 0.001 * (np.arange(20) % 2))
+    assert always_valid_test(clear, opposed=0).decision == decision
+    short = always_valid_test(clear[:19], level=0.29, opposed=0)
+    assert (short.decision, short.p_value) == ("undecided", 1.0)
 
 
 def test_days_of_one_bar_are_whole() -> None:

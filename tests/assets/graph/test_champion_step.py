@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.judged_step import ask, inputs, judged
+from helpers.judged_step import DAY_MS, ask, inputs, judged
 
 from ares_assets import step15_rivals
 from ares_assets.evidence.repeated_tests import level_of_attempt
@@ -20,7 +20,7 @@ from ares_resources.errors import AresError, ObsoleteFormat
 from ares_resources.storage.attempts import Attempts
 from ares_resources.storage.releases import ReleaseStore
 
-EDGE, DAYS = 0.006, 73
+EDGE, DAYS, BLANK = 0.006, 73, 6
 LEAD = 0.004
 
 
@@ -33,8 +33,8 @@ class Home:
         self.champion = self.store.publish({"model.json": b"{}"}, {})
         assert self.store.promote(self.champion, identity="an earlier one", judged_against=None)
 
-    def challenger(self, name: str, *, edge: float = EDGE) -> Stored:
-        stored = inputs(edge, DAYS, releases=self.folder)
+    def challenger(self, name: str, *, days: int = DAYS, begins_at: int = 0) -> Stored:
+        stored = inputs(EDGE, days, begins_at=begins_at, releases=self.folder)
         stored["final_parameters"].sha256 = name  # type: ignore[misc]
         return stored
 
@@ -90,6 +90,88 @@ def test_later_attempts_need_clearer_evidence(home: Home) -> None:
     again, _ = judged(home.challenger("first"))
     assert again["verdict"] == "promote"
     assert metadata["attempt"] == 1
+
+
+def test_a_blank_run_spends_none_of_the_level_of_the_full_run_after_it(home: Home) -> None:
+    blank = home.challenger("blank", days=BLANK)
+    report, metadata = judged(blank)
+    assert metadata["attempt"] is None
+    assert metadata["champion"] == home.champion.sha256
+    assert report["tests"]["champion"]["decision"] == "undecided"
+    assert report["tests"]["champion"]["p_value"] == 1.0
+    assert "counts as no attempt" in metadata["champion_remark"]
+    assert release_gate_holds(blank).passed
+    full = home.challenger("full")
+    report, metadata = judged(full)
+    assert metadata["attempt"] == 1
+    assert report["tests"]["champion"]["level"] == level_of_attempt(0.05, 1)
+    assert release_gate_holds(full).passed
+
+
+@pytest.mark.parametrize(
+    ("days", "begins_at", "attempt"), [(19, 0, None), (20, 0, 1), (20, 1, None), (21, 1, 1)]
+)
+def test_an_attempt_is_what_lasts_for_a_first_look(
+    home: Home, days: int, begins_at: int, attempt: int | None
+) -> None:
+    stored = home.challenger("a", days=days, begins_at=begins_at)
+    report, metadata = judged(stored)
+    assert (metadata["attempt"], report["days"]) == (attempt, days - (begins_at > 0))
+    assert Attempts(home.store.root).number(home.champion.sha256, "a-a") == attempt
+    assert release_gate_holds(stored).passed
+
+
+def test_a_long_stretch_that_tells_of_no_attempt_fails_the_check(home: Home) -> None:
+    stored = home.challenger("a")
+    # As if it were short, for whoever reads no returns: the test is then made at the full level.
+    walk = stored["walk_forward_report"].metadata
+    walk["window_end_ms"] = walk["holdout_start_ms"] + BLANK * DAY_MS
+    report, metadata = judged(stored)
+    assert (report["verdict"], metadata["attempt"]) == ("promote", None)
+    assert report["tests"]["champion"]["level"] == 0.05
+    found = release_gate_holds(stored)
+    assert not found.passed
+    assert "no attempt at the champion is told, but its 73 days can settle" in found.words
+
+
+def test_a_short_stretch_that_tells_of_an_attempt_never_made_fails_the_check(home: Home) -> None:
+    stored = home.challenger("a", days=BLANK)
+    report, _ = judged(stored)
+    report["attempt"] = 1
+    assert "attempt 1 at the champion is told, None is recorded" in release_gate_holds(stored).words
+
+
+def test_a_champion_that_was_taken_back_bars_nobody(home: Home) -> None:
+    home.lead = 0.0
+    stored = home.challenger("a")
+    report, metadata = judged(stored)
+    assert report["verdict"] != "promote"
+    assert metadata["attempt"] == 1
+    assert home.store.roll_back(home.champion.sha256, "it lost")
+    assert home.store.live_version() is None
+    report, metadata = judged(stored)
+    assert (report["verdict"], metadata["champion"]) == ("promote", "none")
+    assert metadata["attempt"] is None
+    found = release_gate_holds(stored)
+    assert found.passed, found.words
+
+
+def test_of_the_champions_faced_one_that_stands_is_enough_to_fail_the_check(home: Home) -> None:
+    stored = home.challenger("a")
+    judged(stored)
+    new = home.store.publish({"model.json": b"[]"}, {})
+    assert home.store.promote(new, identity="b", judged_against=home.champion.sha256)
+    judged(stored)
+    assert home.store.roll_back(new.sha256, "it lost")
+    assert home.store.live_version() == home.champion.sha256
+    report, _ = judged(stored)
+    forget(report)
+    report.update(champion="none", attempt=None)
+    stored["ab_test_report"].metadata["champion"] = "none"
+    stored["model_release"].metadata["judged_against"] = "none"
+    found = release_gate_holds(stored)
+    assert not found.passed
+    assert f"judged without a champion, but {home.champion.sha256!r}" in found.words
 
 
 def test_whoever_only_asks_makes_no_attempt_and_the_key_knows_the_number(home: Home) -> None:
@@ -163,6 +245,7 @@ FAULTS = {
     "no champion": "judged without a champion",
     "another champion": "attempt 1 at the champion is told, None is recorded",
     "first attempt": "attempt 1 at the champion is told, 2 is recorded",
+    "no attempt": "no attempt at the champion is told, but its 73 days can settle something",
     "other returns": "better than champion",
     "fewer days": "the champion has 72 days, the challenger 73",
     "row gone": "15 rows were acted on, 16 are found: better than champion",
@@ -192,6 +275,8 @@ def test_a_champion_is_not_taken_on_trust(home: Home, fault: str) -> None:
         report.update(champion="e" * 64, attempt=1)
     elif fault == "first attempt":
         report["attempt"] = 1
+    elif fault == "no attempt":
+        report["attempt"] = None
     elif fault == "other returns":
         report["champion_daily"] = [day + 0.02 for day in report["champion_daily"]]
     elif fault == "fewer days":
