@@ -93,7 +93,12 @@ def _known(keys: list[str]) -> tuple[set[tuple[str, str]], set[str]]:
 
 
 def _requirements(work: Work) -> str:
+    """The name of the requirements: those settings a verdict hangs on that are not as usual.
+
+    Without the usual ones, so that a setting which a later version adds makes no look another.
+    """
+    from ares_assets.evidence.loosened import deciding
     from ares_resources.hashing import cache_key
 
     settings = work.request.settings
-    return cache_key((settings.gate.model_dump(), settings.validation.model_dump()))
+    return cache_key(deciding(settings.gate, settings.validation))

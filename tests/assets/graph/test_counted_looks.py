@@ -97,7 +97,12 @@ def test_the_same_look_counts_once_and_another_model_counts_again(work: Work) ->
 
 
 @pytest.mark.parametrize(
-    "change", [{"gate": {"maximum_ruin": 0.2}}, {"validation": {"cost_stress": 1.1}}]
+    "change",
+    [
+        {"gate": {"maximum_ruin": 0.2}},
+        {"gate": {"minimum_trades": 40}},  # Stricter: the default after it is another try.
+        {"validation": {"cost_stress": 1.1}},
+    ],
 )
 def test_other_requirements_are_another_look_before_and_after_it_is_entered(
     work: Work, change: dict[str, Any]
@@ -108,6 +113,40 @@ def test_other_requirements_are_another_look_before_and_after_it_is_entered(
     record_look(loosened, bars(work), report.metadata["sight"], SHARPE)
     for asked in (work, loosened):
         assert count_looks(asked, report) == Looks(2, 0, 0, present_lost=False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"gate": {"stage_days": 30.0, "stage_trades": 20}},
+        {"gate": {"maximum_ruin": 0.05}},  # As by default.
+        {"validation": {"bootstrap_paths": 500, "refits": 6}},
+        {"validation": {"cost_curve": [1.0, 4.0], "incremental": True}},
+    ],
+)
+def test_settings_that_decide_nothing_make_no_other_look(
+    work: Work, change: dict[str, Any]
+) -> None:
+    report, asked = judged(work, "a"), other(work, **change)
+    record_look(asked, bars(work), report.metadata["sight"], SHARPE)
+    for one in (work, asked):
+        assert count_looks(one, report) == Looks(1, 0, 0, present_lost=False)
+
+
+def test_a_setting_that_a_later_version_adds_makes_no_other_look(
+    work: Work,
+) -> None:
+    from ares_resources.settings import GateSettings
+
+    class Later(GateSettings):
+        minimum_novelty: float = 0.5
+
+    report = judged(work, "a")
+    settings = work.request.settings
+    later = settings.model_copy(update={"gate": Later(**settings.gate.model_dump())})
+    asked = replace(work, request=replace(work.request, settings=later))
+    assert asked.request.settings.gate.model_dump() != settings.gate.model_dump()
+    assert count_looks(asked, report).total == 1
 
 
 def test_other_figures_of_the_same_model_or_other_bars_are_another_look(work: Work) -> None:
