@@ -179,6 +179,22 @@ def test_trials_of_a_search_that_the_ledger_does_not_know_bar_its_result(work: W
     assert words.startswith("the trial ledger does not know 14 trials that this result comes from")
 
 
+def test_a_second_loss_in_the_same_ledger_adds_to_the_first(work: Work) -> None:
+    """As where results come back from a copy and the ledger does not."""
+    tried(work, *"pqr")
+    for model in ("a", "b"):
+        deflated(work, judged(work, model))
+    anew = without_ledger(work)
+    first = deflated(anew, judged(anew, "c"))
+    assert (first["losses"]["looks"], first["trials"]) == (2, 3)
+    judged(anew, "d", record=False)
+    stored(anew, "final_parameters", seed=1, distinct_sets=5)
+    for _ in range(2):
+        found = deflated(anew, judged(anew, "c"))
+        assert (found["looks"], found["losses"]["looks"], found["trials"]) == (4, 3, 3 + 5)
+    assert losses_in_words(found) == ()
+
+
 def test_runs_that_notice_at_once_agree_on_the_larger_figures(work: Work) -> None:
     judged(work, "a")
     anew = without_ledger(work)
