@@ -1,8 +1,8 @@
 """What counts as a look at a partition's holdout, and how many there were.
 
-Belongs here: a look's identity, entering it, counting looks and noticing lost ones.  Does not
-belong here: trials (``counted_trials.py``), the ledger (``ares_resources/backtesting``) and the
-statistics that use the counts (``evidence/``).
+Belongs here: a look's identity, entering it and counting looks.  Does not belong here: trials
+(``counted_trials.py``), what the ledger has lost (``ledger_losses.py``), the ledger
+(``ares_resources/backtesting``) and the statistics that use the counts (``evidence/``).
 
 A look is a model on bars, what it showed there, and the requirements that it is held against:
 whoever sees a verdict and then lowers a threshold has looked again.  A training whose
@@ -12,10 +12,11 @@ own; one that did counts by that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ares_assets.counted_trials import study_prefix, training_key
+from ares_assets.ledger_losses import Losses, losses_of
 
 if TYPE_CHECKING:
     from ares_assets.engine import Work
@@ -26,15 +27,17 @@ if TYPE_CHECKING:
 class Looks:
     """How often bars of this holdout were looked at.
 
-    ``total`` counts all: the looks in the ledger, ``lost`` ones that stored reports tell of and
-    the ledger does not, and ``trained_on``, the trainings without a look whose development
-    reached into this holdout.  ``present_lost``: the look at the report at hand is a lost one.
+    ``total`` counts all: the looks in the ledger, those that an earlier ledger knew, of which
+    ``lost`` are noticed only now, and ``trained_on``, the trainings without a look whose
+    development reached into this holdout.  ``present_lost``: the look at the report at hand is a
+    lost one.
     """
 
     total: int
     lost: int
     trained_on: int
     present_lost: bool
+    losses: Losses = field(default=Losses(0, 0, 0.0, 0, 0, ()), compare=False)
 
 
 def sight_key(
@@ -61,25 +64,20 @@ def record_look(work: Work, market_data: Artifact, sight: str, sharpe: float | N
 def count_looks(work: Work, report: Artifact) -> Looks:
     """Looks of this partition, the one at this report among them; enters nothing.
 
-    A lost look is one that a stored report of step 13 tells of and the ledger does not: its
-    step entered the look before it stored the report.
+    The look at this report is lost where the ledger does not know it: step 13 entered it before
+    it stored the report.
     """
-    from ares_assets.engine import place_of
-    from ares_assets.steps import STEPS
-
     ledger, prefix = work.workspace.ledger, study_prefix(work)
     known, trainings = _known(ledger.look_keys(prefix))
     sight, held_against = report.metadata["sight"], _requirements(work)
-    spec = next(spec for spec in STEPS if spec.name == report.place.asset)
-    stored = work.workspace.store.everything_at(place_of(spec, work.request))
-    told = {one.metadata["sight"] for one in stored if "sight" in one.metadata} | {sight}
-    lost = told - {one for one, _ in known}
-    present = set() if sight in lost else {(sight, held_against)}
+    sights = {one for one, _ in known}
+    losses = losses_of(work, sights, sight)
+    present = {(sight, held_against)} if sight in sights else set()
     begins = report.metadata["holdout_start_ms"]
     reached = {key for key, end in ledger.trainings(prefix).items() if end > begins}
     trained_on = len(reached - trainings)
-    total = len(known | present) + len(lost) + trained_on
-    return Looks(total, len(lost), trained_on, sight in lost)
+    total = len(known | present) + losses.looks + trained_on
+    return Looks(total, losses.new_looks, trained_on, sight not in sights, losses)
 
 
 def _known(keys: list[str]) -> tuple[set[tuple[str, str]], set[str]]:
@@ -93,7 +91,12 @@ def _known(keys: list[str]) -> tuple[set[tuple[str, str]], set[str]]:
 
 
 def _requirements(work: Work) -> str:
+    """The name of the requirements: those settings a verdict hangs on that are not as usual.
+
+    Without the usual ones, so that a setting which a later version adds makes no look another.
+    """
+    from ares_assets.evidence.loosened import deciding
     from ares_resources.hashing import cache_key
 
     settings = work.request.settings
-    return cache_key((settings.gate.model_dump(), settings.validation.model_dump()))
+    return cache_key(deciding(settings.gate, settings.validation))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ares_assets.counted_looks import count_looks
@@ -26,24 +27,23 @@ _SEARCHES = {"enhanced_analysts": "enhancement", "final_parameters": "parameters
 def trial_count(work: Work, inputs: Mapping[str, Artifact]) -> str:
     """What the ledger knows of this partition: every trial and look ever made in this home.
 
-    A ledger that knows fewer trials of a search than the present result was made with, or not
-    the looks that stored reports tell of, has lost some; then those count too, and the loss
-    forbids promotion.
+    What it has lost counts too.  ``unknown_trials`` are those of the present result's searches
+    beyond what it knows of them.
     """
     study = study_prefix(work)
     ledger = work.workspace.ledger
-    lost = sum(
+    unknown = sum(
         max(0, inputs[asset].metadata["distinct_sets"] - ledger.count(f"{study}{search}"))
         for asset, search in _SEARCHES.items()
     )
     looks = count_looks(work, inputs["walk_forward_report"])
     return json.dumps(
         {
-            "trials": ledger.count(study) + lost,
-            "lost": lost,
-            "variance": ledger.sharpe_variance(study),
+            "trials": ledger.count(study) + unknown + looks.losses.trials,
+            "unknown_trials": unknown,
+            "variance": max(ledger.sharpe_variance(study), looks.losses.variance),
             "looks": looks.total,
-            "lost_looks": looks.lost,
+            "losses": asdict(looks.losses),
             "looks_by_training": looks.trained_on,
             "present_lost": looks.present_lost,
         }
@@ -51,10 +51,25 @@ def trial_count(work: Work, inputs: Mapping[str, Artifact]) -> str:
 
 
 def losses_in_words(ledger: Mapping[str, Any]) -> tuple[str, ...]:
-    """In words, what the ledger should know and does not."""
-    lost = (("trial", "", ledger["lost"]), ("look", " at the holdout", ledger["lost_looks"]))
-    return tuple(
-        f"the trial ledger has lost {count} {what}{'' if count == 1 else 's'}{at} of this partition"
-        for what, at, count in lost
-        if count
-    )
+    """In words, what the ledger should know and does not, and what can be done about it."""
+    losses, words = ledger["losses"], []
+    if losses["new_looks"]:
+        looks = _counted(losses["new_looks"], "look")
+        trials = _counted(losses["new_trials"], "trial")
+        words.append(
+            f"the trial ledger has lost {looks} at the holdout of this partition and {trials}: put"
+            f" trials.db back from a copy, or run again with the loss entered, which then counts"
+            " for good"
+        )
+    unknown = [_counted(ledger["unknown_trials"], "trial")] if ledger["unknown_trials"] else []
+    unknown += ["the look at its holdout"] if ledger["present_lost"] else []
+    if unknown:
+        words.append(
+            f"the trial ledger does not know {' and '.join(unknown)} that this result comes from:"
+            " put trials.db back from a copy, or train on newer bars"
+        )
+    return tuple(words)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

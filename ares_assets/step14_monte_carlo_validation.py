@@ -33,6 +33,7 @@ def monte_carlo_report(
     from ares_assets.counted_looks import record_look
     from ares_assets.evidence.jsonable import jsonable
     from ares_assets.evidence.performance import aggregate_returns
+    from ares_assets.ledger_losses import enter_losses
     from ares_assets.release.claimed_equity import claimed_equity
     from ares_assets.release.partition_model import PartitionModel
     from ares_assets.release.stress_tests import stress_tests
@@ -77,9 +78,19 @@ def monte_carlo_report(
     report = jsonable(report)
     counts = {
         "looks_by_training": ledger["looks_by_training"],
+        "lost_looks": ledger["losses"]["looks"],
+        "lost_trials": ledger["losses"]["trials"],
         "distinct_sets": final_parameters.metadata["distinct_sets"],
     }
-    return Result({**report, **counts}, {**_key_numbers(report), **counts}, losses_in_words(ledger))
+    # By these a later ledger notices what it has lost, and how much.
+    told = {
+        "sight": walk_forward_report.metadata["sight"],
+        "trial_variance_a_year": ledger["variance"],
+    }
+    # Last: a run that comes to no end has told nobody, and the next one is to notice it again.
+    enter_losses(work, ledger["losses"])
+    metadata = {**_key_numbers(report), **counts, **told}
+    return Result({**report, **counts}, metadata, losses_in_words(ledger))
 
 
 def _resampled(work: Work, hourly: np.ndarray) -> dict[str, Any]:

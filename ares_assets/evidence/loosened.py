@@ -1,10 +1,12 @@
-"""Which requirements a run asks less of than the defaults do.
+"""Which requirements a run has that are not the default ones, and which of them are looser.
 
 Belongs here: which way each setting of the gate and of validation is looser.  Does not belong
 here: the settings and their defaults (``ares_resources/settings.py``), and the gate.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from ares_resources.settings import GateSettings, ValidationSettings
 
@@ -45,14 +47,44 @@ NEITHER = frozenset(
 """Settings that no required row, and no stage of a rollout, depends on but for noise."""
 
 
+_OF_A_ROLLOUT = "gate.stage_"
+"""These are asked of live trading, after the verdict on the holdout."""
+
+
 def loosened(gate: GateSettings, validation: ValidationSettings) -> tuple[str, ...]:
     """Each requirement that is looser than its default, with both values, in words."""
     words = []
+    for path, value, default in _changed(gate, validation):
+        below = path in LOOSER_BELOW and value < default
+        if below or (path in LOOSER_ABOVE and value > default):
+            words.append(f"{path} {value:g} (default {default:g})")
+    return tuple(sorted(words))
+
+
+def deciding(
+    gate: GateSettings, validation: ValidationSettings
+) -> tuple[tuple[str, float | int], ...]:
+    """Path and value of each requirement on the holdout that differs from its default, sorted.
+
+    Stricter ones too: to go back to the default after a verdict is another try.
+    """
+    known = LOOSER_BELOW | LOOSER_ABOVE
+    return tuple(
+        sorted(
+            (path, value)
+            for path, value, _ in _changed(gate, validation)
+            if path in known and not path.startswith(_OF_A_ROLLOUT)
+        )
+    )
+
+
+def _changed(
+    gate: GateSettings, validation: ValidationSettings
+) -> Iterator[tuple[str, float | int, float | int]]:
+    """Path, value and default of each setting that is not as by default."""
     for group, now in (("gate", gate), ("validation", validation)):
         usual = type(now)()
         for name in type(now).model_fields:
-            path, value, default = f"{group}.{name}", getattr(now, name), getattr(usual, name)
-            below = path in LOOSER_BELOW and value < default
-            if below or (path in LOOSER_ABOVE and value > default):
-                words.append(f"{path} {value:g} (default {default:g})")
-    return tuple(sorted(words))
+            value, default = getattr(now, name), getattr(usual, name)
+            if value != default:
+                yield f"{group}.{name}", value, default

@@ -1,8 +1,9 @@
 """The ledger of trials: every parameter set ever looked at counts against the result.
 
 Belongs here: recording trials for good, from any number of processes, and counting them;
-looks at a holdout, and how far trainings reached, stand in studies of their own.  Does not
-belong here: what a trial or a look is, and the statistics that use the count.
+looks at a holdout, how far trainings reached, and what an earlier ledger knew stand in studies
+of their own.  Does not belong here: what a trial or a look is, and the statistics that use the
+count.
 """
 
 from __future__ import annotations
@@ -29,7 +30,14 @@ LOOKS = "holdout"
 TRAININGS = "trainings"
 """Last part of the name of a study of how far trainings reached: ``<prefix>trainings``."""
 
-_KEPT = {LOOKS: "looks at the holdout", TRAININGS: "the reach of trainings"}
+LOST = "lost"
+"""Last part of the name of a study of what an earlier ledger knew: ``<prefix>lost``."""
+
+_KEPT = {
+    LOOKS: "looks at the holdout",
+    TRAININGS: "the reach of trainings",
+    LOST: "what an earlier ledger knew",
+}
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS trials (
@@ -98,7 +106,7 @@ class TrialLedger:
         ------
         BadInput
             For an unknown state, an empty study or key, a Sharpe ratio that is not finite, or
-            a study that is kept for holdout looks or trainings.
+            a study that is kept for holdout looks, trainings or losses.
         DataConflict
             If a trial is already recorded in the same state with other values.
         """
@@ -119,6 +127,15 @@ class TrialLedger:
     def record_training(self, prefix: str, key: str, reach_ms: int) -> bool:
         """Append how far a training's development reached, ms UTC; whether it is a new one."""
         return self._append_all(f"{prefix}{TRAININGS}", [(key, "complete", [reach_ms], None)]) == 1
+
+    def record_losses(self, prefix: str, keys: Iterable[str], figures: Sequence[float]) -> int:
+        """Append what an earlier ledger knew, the same figures by each key; how many are new."""
+        rows: list[Record] = [(key, "complete", figures, None) for key in keys]
+        return self._append_all(f"{prefix}{LOST}", rows)
+
+    def losses(self, prefix: str) -> dict[str, tuple[float, ...]]:
+        """The figures of each recorded loss, by key."""
+        return {one.key: one.values for one in self.entries(f"{prefix}{LOST}")}
 
     def look_keys(self, prefix: str) -> list[str]:
         """The keys of the looks at the holdout of the studies with exactly this prefix."""

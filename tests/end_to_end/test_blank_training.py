@@ -174,7 +174,8 @@ def test_a_ledger_that_lost_trials_is_noticed_and_counts_them_all_the_same(
     (outcome,) = train(replace(REQUEST, regimes=("bear",)), home=home)
     # Besides them those of step 10, which its asset check has entered anew.
     assert outcome.metrics["monte_carlo_report/trials"] >= 8
-    assert any("lost 8 trials" in reason for reason in outcome.degraded)
+    assert any("does not know 8 trials and the look" in reason for reason in outcome.degraded)
+    assert any("lost 1 look at the holdout" in reason for reason in outcome.degraded)
 
 
 def test_a_rotten_artifact_and_a_rotten_bundle_are_made_anew(

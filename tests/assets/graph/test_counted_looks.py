@@ -1,4 +1,4 @@
-"""A look is a model on bars by requirements; trainings that saw the bars, and lost looks, count."""
+"""A look is a model on bars by requirements; trainings that saw the bars count too."""
 
 from __future__ import annotations
 
@@ -7,70 +7,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.ledger_home import (
+    DAY,
+    NOW,
+    SHARPE,
+    STEP4,
+    bars,
+    judged,
+    other,
+    stored,
+    work_in,
+)
 
 from ares_assets.counted_looks import Looks, count_looks, record_look, sight_key
 from ares_assets.counted_trials import choosing, record_training
-from ares_assets.engine import Request, Work, place_of
+from ares_assets.engine import Work
 from ares_assets.steps import STEPS
-from ares_resources.home import Home
 from ares_resources.settings import load_settings
-from ares_resources.storage.artifacts import Artifact
-from ares_resources.symbols import SymbolKey
-from ares_resources.workspace import Workspace
-
-DAY = 86_400_000
-NOW = 19_700 * DAY
-SHARPE = 1.5
-STEP4, STEP13 = STEPS[3], STEPS[12]
-
-
-def work_in(root: Path, **tree: Any) -> Work:
-    home = Home(root)
-    home.create()
-    request = Request(
-        SymbolKey("ETHUSDT", "SIM"), "bull", load_settings(tree), None, False, "run-1"
-    )
-    return Work(STEP13, request, Workspace(home))
 
 
 @pytest.fixture
 def work(tmp_path: Path) -> Work:
     return work_in(tmp_path)
-
-
-def other(work: Work, **tree: Any) -> Work:
-    """The same home, asked with other settings."""
-    return work_in(work.workspace.home.root, **tree)
-
-
-def stored(work: Work, name: str, **metadata: Any) -> Artifact:
-    """An artifact whose content and key are those of its figures."""
-    (spec,) = (one for one in STEPS if one.name == name)
-    key = "".join(filter(str.isalnum, f"{sorted(metadata.items())}"))[:60] or "empty"
-    return work.workspace.store.publish(
-        place_of(spec, work.request),
-        key,
-        metadata,
-        kind="report",
-        inputs={},
-        metadata=metadata,
-        degraded=[],
-    )
-
-
-def bars(work: Work, end: int = NOW, days: int = 100) -> Artifact:
-    """What step 1 says of a window: development ends 30 days before ``end``, of 100."""
-    window = {"window_start_ms": end - days * DAY, "window_end_ms": end, "timeframe": "1m"}
-    return stored(work, "market_data", **window)
-
-
-def judged(work: Work, model: str, *, end: int = NOW, record: bool = True) -> Artifact:
-    """Step 13 on this model: its look, if it is to be recorded, and its report."""
-    market = bars(work, end)
-    sight = sight_key(stored(work, "final_parameters", model=model), market, 5, SHARPE)
-    if record:
-        record_look(work, market, sight, SHARPE)
-    return stored(work, STEP13.name, sight=sight, holdout_start_ms=end - 20 * DAY)
 
 
 def learnt(work: Work, end: int = NOW, days: int = 100) -> None:
@@ -97,7 +55,12 @@ def test_the_same_look_counts_once_and_another_model_counts_again(work: Work) ->
 
 
 @pytest.mark.parametrize(
-    "change", [{"gate": {"maximum_ruin": 0.2}}, {"validation": {"cost_stress": 1.1}}]
+    "change",
+    [
+        {"gate": {"maximum_ruin": 0.2}},
+        {"gate": {"minimum_trades": 40}},  # Stricter: the default after it is another try.
+        {"validation": {"cost_stress": 1.1}},
+    ],
 )
 def test_other_requirements_are_another_look_before_and_after_it_is_entered(
     work: Work, change: dict[str, Any]
@@ -108,6 +71,40 @@ def test_other_requirements_are_another_look_before_and_after_it_is_entered(
     record_look(loosened, bars(work), report.metadata["sight"], SHARPE)
     for asked in (work, loosened):
         assert count_looks(asked, report) == Looks(2, 0, 0, present_lost=False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"gate": {"stage_days": 30.0, "stage_trades": 20}},
+        {"gate": {"maximum_ruin": 0.05}},  # As by default.
+        {"validation": {"bootstrap_paths": 500, "refits": 6}},
+        {"validation": {"cost_curve": [1.0, 4.0], "incremental": True}},
+    ],
+)
+def test_settings_that_decide_nothing_make_no_other_look(
+    work: Work, change: dict[str, Any]
+) -> None:
+    report, asked = judged(work, "a"), other(work, **change)
+    record_look(asked, bars(work), report.metadata["sight"], SHARPE)
+    for one in (work, asked):
+        assert count_looks(one, report) == Looks(1, 0, 0, present_lost=False)
+
+
+def test_a_setting_that_a_later_version_adds_makes_no_other_look(
+    work: Work,
+) -> None:
+    from ares_resources.settings import GateSettings
+
+    class Later(GateSettings):
+        minimum_novelty: float = 0.5
+
+    report = judged(work, "a")
+    settings = work.request.settings
+    later = settings.model_copy(update={"gate": Later(**settings.gate.model_dump())})
+    asked = replace(work, request=replace(work.request, settings=later))
+    assert asked.request.settings.gate.model_dump() != settings.gate.model_dump()
+    assert count_looks(asked, report).total == 1
 
 
 def test_other_figures_of_the_same_model_or_other_bars_are_another_look(work: Work) -> None:
@@ -162,20 +159,6 @@ def test_the_holdout_begins_where_no_earlier_development_may_reach(work: Work) -
     assert count_looks(work, report).trained_on == 0
     ledger.record_training("ETHUSDT.SIM/bull/", "over its first bar", begins + 1)
     assert count_looks(work, report).trained_on == 1
-
-
-def test_a_look_that_must_have_been_entered_and_is_not_is_lost_and_counts(work: Work) -> None:
-    report = judged(work, "a", record=False)
-    assert count_looks(work, report) == Looks(1, 1, 0, present_lost=True)
-
-
-def test_looks_that_only_stored_reports_tell_of_are_lost_and_count(work: Work) -> None:
-    for model in ("a", "b", "c"):
-        judged(work, model)
-    for path in work.workspace.home.root.glob("trials.db*"):
-        path.unlink()
-    anew = other(work)
-    assert count_looks(anew, judged(anew, "d")) == Looks(4, 3, 0, present_lost=False)
 
 
 def test_a_look_as_an_older_ledger_has_it_counts(work: Work) -> None:

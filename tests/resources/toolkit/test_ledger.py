@@ -45,6 +45,17 @@ def test_a_look_at_the_holdout_counts_once_and_apart_from_the_trials(tmp_path):
     assert (seen.state, seen.sharpe, unseen.sharpe) == ("complete", 1.5, None)
 
 
+def test_what_an_earlier_ledger_knew_is_kept_and_is_neither_a_trial_nor_a_look(tmp_path):
+    ledger = TrialLedger(tmp_path / "trials.db")
+    assert ledger.record_losses("A/bull/", ["s", "t"], [3, 40, 0.5]) == 2
+    assert ledger.record_losses("A/bull/", ["t"], [3, 40, 0.5]) == 0
+    assert ledger.losses("A/bull/") == {"s": (3.0, 40.0, 0.5), "t": (3.0, 40.0, 0.5)}
+    assert ledger.losses("A/bear/") == {}
+    assert (ledger.count(), ledger.looks(), ledger.trainings("A/bull/")) == (0, 0, {})
+    with pytest.raises(BadInput, match="what an earlier ledger knew"):
+        ledger.record("A/bull/lost", [("k", "complete", [], None)])
+
+
 def test_a_training_is_kept_with_its_reach_and_is_neither_a_trial_nor_a_look(tmp_path):
     ledger = TrialLedger(tmp_path / "trials.db")
     end = 1_704_067_200_000
