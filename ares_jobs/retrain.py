@@ -5,13 +5,13 @@ belong here: Dagster's skin (``sensors.py``), keeping requests
 (``ares_resources/storage/retrain_requests.py``), and what asks for a retraining
 (``ares_assets/retraining.py``).
 
-A request is due once bars have closed since the window of the training that made it, as many as it
-waits for, and no run of its partition is unfinished.  It is settled by a run of its own that
-succeeded, or by any later training of the partition that came to its end; to hand it over settles
-nothing.  Dagster's runs, tagged with the request's name, are the only memory of attempts: a run
-that failed is followed by another under a key of its own, later each time, and after the last the
-request waits, said loudly, for the next training.  The key of an attempt is the same until its run
-exists, so a look that was cut off asks for nothing twice.
+A request is due once bars have closed since the window of the training that made it, as many as
+it waits for, and no run of its partition is unfinished.  It is settled by a run of its own that
+succeeded, or by any later training of the partition whose model passed its checks; to hand it
+over settles nothing.  Dagster's runs, tagged with the request's name, are the only memory of
+attempts: a run that failed is followed by another under a key of its own, later each time, and
+after the last the request waits, said loudly, for the next training.  The key of an attempt is
+the same until its run exists, so a look that was cut off asks for nothing twice.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ import dagster as dg
 from ares_assets.partitions import check_regime, partition_tags
 from ares_jobs.jobs import JOBS
 from ares_jobs.new_bars import NewBars, new_bars
-from ares_resources.errors import AresError, BadInput
+from ares_resources.errors import AresError, BadInput, CorruptArtifact
 from ares_resources.home import Home
 from ares_resources.settings import load_settings
-from ares_resources.storage.artifacts import ArtifactStore, Place
+from ares_resources.storage.artifacts import Artifact, ArtifactStore, Place
 from ares_resources.storage.retrain_requests import RetrainRequest, RetrainRequests
 
 REQUEST_TAG = "ares/retrain_request"
@@ -90,8 +90,8 @@ def read_requests(
         After this long no further request is looked at; another comes first next minute.
     """
     requests, deadline = RetrainRequests(home), time.monotonic() + budget_seconds
-    _settle_answered(requests, home, instance)
-    reading = RetrainReading(troubles=requests.unreadable())
+    troubles = _settle_answered(requests, home, instance)
+    reading = RetrainReading(troubles=[*requests.unreadable(), *troubles])
     now = time.time() if now is None else now
     taken: set[str] = set()
     for request in _rotated(requests.pending()):
@@ -114,33 +114,55 @@ def read_requests(
     return reading
 
 
-def _settle_answered(requests: RetrainRequests, home: Home, instance: dg.DagsterInstance) -> None:
-    """Move aside what a run of its own, or a later training, has answered."""
-    succeeded = [dg.DagsterRunStatus.SUCCESS]
+def _settle_answered(
+    requests: RetrainRequests, home: Home, instance: dg.DagsterInstance
+) -> list[str]:
+    """Move aside what a run of its own, or a later training, has answered; what is damaged."""
+    succeeded, troubles = [dg.DagsterRunStatus.SUCCESS], []
     for request in requests.pending():
         own = dg.RunsFilter(tags={REQUEST_TAG: request.name}, statuses=succeeded)
-        trained_to = _trained_to(request, home)
         if instance.get_runs(own, limit=1):
             requests.settle([request.name])
-        elif trained_to is not None and trained_to > request.window_end_ms:
+            continue
+        try:
+            trained_to = _trained_to(request, home)
+        except CorruptArtifact as damage:
+            # An answer that cannot be read settles nothing, and stops no other request.
+            troubles.append(f"{request.regime}|{request.symbol}: {' '.join(str(damage).split())}")
+            continue
+        if trained_to is not None and trained_to > request.window_end_ms:
             requests.settle_older(request.partition, trained_to)
+    return troubles
 
 
 def _trained_to(request: RetrainRequest, home: Home) -> int | None:
-    """Where the window ended of the partition's latest training that came to its end, ms.
+    """Where the window ended of the partition's latest training, ms, if its model was acted on.
 
-    Step 13's report alone is not enough: what fails after it leaves no model.
+    Step 13's report alone is not enough, nor is step 16's bundle: what fails after the first leaves
+    no model, and what fails after the second leaves one that no check has passed.
     """
     store, folder = ArtifactStore(home.artifacts, home.runs), request.key.folder
     place = Place("model_release", folder, request.regime)
     release = store.pointed(place, run_id=None, mode=request.mode)
-    if release is None or release.skipped:
+    if release is None or release.skipped or not _acted_on(request, home, release):
         return None
     walked = store.with_content(
         Place("walk_forward_report", folder, request.regime),
         release.manifest["inputs"]["walk_forward_report"],
     )
     return None if walked is None else int(walked.metadata["window_end_ms"])
+
+
+def _acted_on(request: RetrainRequest, home: Home, release: Artifact) -> bool:
+    """Whether all checks of a stored model passed, and its verdict was carried out."""
+    from ares_assets.release_standing import UNRELEASED, bundle_hash, standing
+    from ares_resources.storage.releases import ReleaseStore
+
+    store = ReleaseStore(home.releases, request.key.folder, request.regime)
+    # Whatever the verdict, the record is written once all have passed, and is never removed.
+    if not store.record(bundle_hash(release)):
+        return False
+    return standing(store, release)[0] != UNRELEASED
 
 
 def _found(

@@ -4,8 +4,9 @@ Belongs here: aiming at the live version, and the order of a rollback by hand.  
 here: rollbacks that live results ask for (``rollout_moves.py``).
 
 The order is: release, alias, plan.  The release needs ``released.json`` and its bundles alone,
-and waits for no lock of a feed; the plan comes last, so that while it does not say so yet, the
-same command again finishes this rollback and does not begin another.
+and waits for no lock of a feed.  It remembers by which words it withdrew a version until alias and
+plan were tried, so that until then the same command again finishes this rollback and does not begin
+another, whether or not there is a plan to be read.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ares_jobs.rollout_view import RolloutView, follow_withdrawal, plan_of, view_of
+from ares_jobs.rollout_view import RolloutView, follow_withdrawal, view_of
 from ares_resources.errors import AresError, BadInput, CorruptArtifact
 from ares_resources.home import Home
 from ares_resources.symbols import SymbolKey
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ares_resources.storage.releases import ReleaseStore
 
 _LOCK_SECONDS = 60.0
+_UNSAID = "taken back, but its plan does not say so"
 
 
 def take_back(
@@ -42,7 +44,7 @@ def take_back(
 
     words = by_hand(reason)
     name, store = _aimed(key, stores, words)
-    sha256 = _unfinished(store, words)
+    sha256 = store.following(words)
     if sha256 is None:
         sha256 = str(store.live_version())
         if not store.roll_back(sha256, words):
@@ -59,7 +61,7 @@ def _aimed(
     able = [
         name
         for name, store in stores.items()
-        if store.live_version() is not None or _unfinished(store, words) is not None
+        if store.live_version() is not None or store.following(words) is not None
     ]
     if not able:
         raise BadInput(
@@ -74,23 +76,6 @@ def _aimed(
     return able[0], stores[able[0]]
 
 
-def _unfinished(store: ReleaseStore, words: str) -> str | None:
-    """The version that a killed command withdrew with these words, before its plan said so."""
-    from ares_resources.storage.rollouts import RolloutStore
-
-    latest = store.latest_rollout()
-    told = None if latest is None else store.withdrawn(latest)
-    # The release adds what it found lost.
-    if latest is None or told is None or not (told == words or told.startswith(f"{words}; ")):
-        return None
-    try:
-        found = plan_of(RolloutStore(store.root, latest))
-    except CorruptArtifact:
-        # Its rollback told so, and so is finished.
-        return None
-    return None if found is None or found[1].status == "rolled_back" else latest
-
-
 def _followed(home: Home, store: ReleaseStore, partition: str, sha256: str) -> RolloutView:
     """Alias and plan brought to where the release stands, as far as they can be."""
     from ares_jobs.released_alias import follow_release
@@ -103,8 +88,18 @@ def _followed(home: Home, store: ReleaseStore, partition: str, sha256: str) -> R
                 alias = follow_release(home, store, partition, sha256)
             except AresError as error:
                 alias = f"not moved: {error}; the next ares rollout tries again"
-            follow_withdrawal(store, sha256)
+            note = _plan_follows(store, sha256)
+            store.note_followed(sha256)
     except (AresError, OSError) as error:
-        note = f"taken back, but its plan does not say so: {error}"
+        note = f"{_UNSAID}: {error}"
     view = view_of(store, partition, sha256)
     return replace(view, alias=alias, note=note or view.note)
+
+
+def _plan_follows(store: ReleaseStore, sha256: str) -> str:
+    """Empty, or that the plan is damaged: to try again would not mend it."""
+    try:
+        follow_withdrawal(store, sha256)
+    except CorruptArtifact as error:
+        return f"{_UNSAID}: {error}"
+    return ""

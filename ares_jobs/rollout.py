@@ -10,6 +10,7 @@ Each command first finishes what an earlier one left, and the alias moves last.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ares_jobs.rollout_moves import Feed, finish, take
-from ares_jobs.rollout_view import RolloutView, view_of
+from ares_jobs.rollout_view import RolloutView, follow_withdrawal, view_of
 from ares_resources.errors import EXIT_DONE, EXIT_PARTIAL, BadInput, CorruptArtifact, DataConflict
 from ares_resources.home import Home
 from ares_resources.symbols import SymbolKey
@@ -86,7 +87,6 @@ def _one(key: SymbolKey, named: list[str], released: Mapping[str, Any]) -> str:
 
 
 def _shown(home: Home, store: ReleaseStore, partition: str) -> list[RolloutView]:
-    from ares_jobs.released_alias import follow_release
     from ares_resources.storage.rollouts import rollout_lock
 
     with rollout_lock(store.root):
@@ -94,13 +94,12 @@ def _shown(home: Home, store: ReleaseStore, partition: str) -> list[RolloutView]
         latest, live = str(store.latest_rollout()), store.live_version()
         versions = [latest] if live in (None, latest) else [latest, str(live)]
         views = [view_of(store, partition, sha256) for sha256 in versions]
-        alias = follow_release(home, store, partition, latest)
+        alias = _alias(home, store, partition, latest)
         return [replace(view, alias=alias) for view in views]
 
 
 def _fed(home: Home, store: ReleaseStore, partition: str, feed: Feed) -> RolloutView:
     from ares_jobs.live_feed import is_all_of
-    from ares_jobs.released_alias import follow_release
     from ares_resources.storage.rollouts import rollout_lock
 
     with rollout_lock(store.root):
@@ -113,7 +112,22 @@ def _fed(home: Home, store: ReleaseStore, partition: str, feed: Feed) -> Rollout
             fed, new = latest, 0
             _refuse_unless_standing(store, partition, latest, live, feed)
         view = view_of(store, partition, fed, new_rows=new)
-        return replace(view, alias=follow_release(home, store, partition, fed))
+        return replace(view, alias=_alias(home, store, partition, fed))
+
+
+def _alias(home: Home, store: ReleaseStore, partition: str, model: str) -> str:
+    """Where the alias stands, once it and the plan have followed what was rolled back last."""
+    from ares_jobs.released_alias import follow_release
+
+    # Read first: what is rolled back by hand from here on has yet to be followed.
+    back = store.following()
+    if back is not None:
+        with contextlib.suppress(CorruptArtifact):
+            follow_withdrawal(store, back)
+    alias = follow_release(home, store, partition, model)
+    if back is not None:
+        store.note_followed(back)
+    return alias
 
 
 def _refuse_unless_standing(

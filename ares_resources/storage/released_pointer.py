@@ -16,6 +16,9 @@ here: the file, its lock and the bundles (``releases.py``), and who decides a mo
     The version that was promoted last, live or rolled back since.
 ``withdrawn``
     Versions that were rolled back, each with its reason, never to be promoted again.
+``following``
+    ``sha256`` of the version that was rolled back last and the ``words`` by which, as long as
+    alias and plan have not been brought after it.  Absent else.
 
 Pointers from before there were rollouts have the first three alone: their version serves all,
 and what it replaced is what a rollback restores.
@@ -53,9 +56,12 @@ def promoted(
 
 
 def rolled_back(
-    live: Mapping[str, Any], rest: Mapping[str, Any] | None, reason: str
+    live: Mapping[str, Any], rest: Mapping[str, Any] | None, reason: str, *, words: str
 ) -> dict[str, Any]:
-    """The pointer once the live version was taken back and ``rest`` serves all again."""
+    """The pointer once the live version was taken back and ``rest`` serves all again.
+
+    ``reason`` is kept for good; ``words``, which the reason may add to, until all has followed.
+    """
     sha256 = live["sha256"]
     return {
         **(rest or dict.fromkeys(_VERSION)),
@@ -63,7 +69,13 @@ def rolled_back(
         "rest": None,
         "rollout": sha256,
         "withdrawn": [*live.get("withdrawn", []), {"sha256": sha256, "reason": reason}],
+        "following": {"sha256": sha256, "words": words},
     }
+
+
+def followed(live: Mapping[str, Any]) -> dict[str, Any]:
+    """The pointer once alias and plan were brought after the last rollback."""
+    return {name: value for name, value in live.items() if name != "following"}
 
 
 def share_of(live: Mapping[str, Any]) -> float:

@@ -183,6 +183,7 @@ class ReleaseStore:
         """Take a version back for good, if it is still the live one: the rest serves all again.
 
         Where what served before is gone or damaged, nothing is live, and the reason says so.
+        Until :meth:`note_followed` the release remembers that alias and plan have yet to follow.
 
         Returns
         -------
@@ -192,7 +193,7 @@ class ReleaseStore:
             live = self._live()
             if live.get("sha256") != sha256:
                 return pointer.reason_of(live, sha256) is not None
-            rest = pointer.rest_of(live)
+            rest, words = pointer.rest_of(live), reason
             if rest is not None and rest["sha256"] == sha256:
                 rest = None
             if rest is not None:
@@ -200,8 +201,20 @@ class ReleaseStore:
                 if found is None or not _intact(found):
                     reason = f"{reason}; {rest['sha256']}, which it replaced, is lost: none is live"
                     rest = None
-            self._point(pointer.rolled_back(live, rest, reason))
+            self._point(pointer.rolled_back(live, rest, reason, words=words))
             return True
+
+    def following(self, words: str | None = None) -> str | None:
+        """The version rolled back last, by ``words`` if given, until alias and plan followed."""
+        told = self._live().get("following")
+        return str(told["sha256"]) if told and words in (None, told["words"]) else None
+
+    def note_followed(self, sha256: str) -> None:
+        """Remember that alias and plan were brought after a rollback, as far as they could be."""
+        with file_lock(self.root / ".lock"):
+            live = self._live()
+            if (live.get("following") or {}).get("sha256") == sha256:
+                self._point(pointer.followed(live))
 
     def withdrawn(self, sha256: str) -> str | None:
         """Why a version was rolled back; None if it never was."""

@@ -16,6 +16,7 @@ import pytest
 from dagster._core.test_utils import create_run_for_test
 
 from ares_assets.partitions import SYMBOLS, partition_tags, partitions
+from ares_assets.release_standing import bundle_hash
 from ares_jobs.fresh_holdout import waits_for
 from ares_jobs.jobs import JOBS
 from ares_jobs.retrain import ATTEMPTS, REQUEST_TAG, read_requests
@@ -25,6 +26,7 @@ from ares_resources.home import Home
 from ares_resources.settings import load_settings
 from ares_resources.storage.artifacts import Artifact, ArtifactStore, Place
 from ares_resources.storage.catalogue import Catalogue, Series
+from ares_resources.storage.releases import Release, ReleaseStore
 from ares_resources.storage.retrain_requests import RetrainRequest, RetrainRequests
 from ares_resources.symbols import SymbolKey
 
@@ -209,10 +211,10 @@ def test_a_canceled_run_has_answered_nothing_and_a_repeated_one_that_succeeds_ha
     assert RetrainRequests(home).pending() == []
 
 
-def stored(home: Home, asset: str, inputs: dict[str, str], **metadata: int) -> Artifact:
+def stored(home: Home, asset: str, inputs: dict[str, str], **metadata: Any) -> Artifact:
     store = ArtifactStore(home.artifacts, home.runs)
     place = Place(asset, BEAR.key.folder, "bear")
-    key = f"{len(inputs)}{metadata.get('window_end_ms', 0)}"
+    key = f"{len(inputs)}{metadata.get('window_end_ms', metadata.get('of', 0))}"
     artifact = store.publish(
         place,
         key,
@@ -226,17 +228,40 @@ def stored(home: Home, asset: str, inputs: dict[str, str], **metadata: int) -> A
     return artifact
 
 
-def test_a_later_training_settles_the_request_once_its_model_is_stored(
+def releases(home: Home) -> ReleaseStore:
+    return ReleaseStore(home.releases, BEAR.key.folder, "bear")
+
+
+def saved(home: Home, walk: Artifact, verdict: str = "keep") -> Artifact:
+    """Step 16 has stored the bundle; no check has looked at it yet."""
+    told = {"verdict": verdict, "reason": "x", "judged_against": "none", "of": walk.key}
+    return stored(home, "model_release", {"walk_forward_report": walk.sha256}, **told)
+
+
+def passed(home: Home, release: Artifact) -> Release:
+    """All checks have passed, and so the bundle is published."""
+    files = {name: (release.folder / name).read_bytes() for name in release.manifest["files"]}
+    return releases(home).publish(files, {"mode": "blank"})
+
+
+def test_a_later_training_settles_the_request_once_its_checks_have_passed(
     home: Home, instance: dg.DagsterInstance
 ) -> None:
     asked(home, BEAR, BULL)
     same = stored(home, "walk_forward_report", {}, window_end_ms=END_MS)
-    stored(home, "model_release", {"walk_forward_report": same.sha256})
+    passed(home, saved(home, same))
     assert len(tick(instance)[0]) == 2
     later = stored(home, "walk_forward_report", {}, window_end_ms=END_MS + 1)
     # It has passed step 13 and failed in step 14: there is no model yet.
     assert len(tick(instance)[0]) == 2
-    stored(home, "model_release", {"walk_forward_report": later.sha256}, window_end_ms=1)
+    release = saved(home, later)
+    # Its run was killed before the last check, or one found a fault: nothing was released.
+    assert len(tick(instance)[0]) == 2
+    assert len(RetrainRequests(home).pending()) == 2
+    version = passed(home, release)
+    assert version.sha256 == bundle_hash(release)
+    releases(home).prune(keep=0)  # the record outlives the bundle
+    assert releases(home).find(version.sha256) is None
     assert [one.run_key for one in tick(instance)[0]] == [BULL.name]
     assert RetrainRequests(home).pending() == [BULL]
 
@@ -251,6 +276,45 @@ def test_drift_does_not_wait_for_a_share_of_the_holdout(
     # The schedule waits for thirty days of new bars; the simulated clock has ten.
     assert waits_for(BEAR.key, settings, home) == {"bear": END_MS + 30 * DAY_MS}
     assert [one.run_key for one in tick(instance)[0]] == [BEAR.name]
+
+
+def test_a_run_that_failed_after_its_model_was_stored_is_followed_by_another(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
+    asked(home, BEAR)
+    (request,), _ = tick(instance)
+    saved(home, stored(home, "walk_forward_report", {}, window_end_ms=END_MS + DAY_MS))
+    ran(instance, request, well=False)
+    assert "failed; again in 60 min" in tick(instance)[1]
+    (due,) = read_requests(home, instance, now=time.time() + HOUR + 60).due
+    assert (due.request, due.attempt) == (BEAR, 2)
+
+
+def test_a_promotion_that_was_cut_off_settles_nothing_until_it_is_made(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
+    asked(home, BEAR)
+    walk = stored(home, "walk_forward_report", {}, window_end_ms=END_MS + DAY_MS)
+    version = passed(home, saved(home, walk, "promote"))
+    assert len(tick(instance)[0]) == 1
+    releases(home).promote(version, identity="x", judged_against=None, share=0.01)
+    assert tick(instance)[0] == []
+    assert RetrainRequests(home).pending() == []
+
+
+def test_an_answer_that_cannot_be_read_is_told_and_stops_no_other_request(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
+    asked(home, BEAR, BULL)
+    walk = stored(home, "walk_forward_report", {}, window_end_ms=END_MS + DAY_MS)
+    version = passed(home, saved(home, walk))
+    (record,) = (releases(home).root / "records").iterdir()
+    record.write_text("{")
+    reading = read_requests(home, instance)
+    assert {due.request.regime for due in reading.due} == {"bear", "bull"}
+    (line,) = reading.troubles
+    assert line.startswith("bear|DRIFTUSDT.SIM: ")
+    assert version.sha256[:16] in line
 
 
 def test_a_partition_in_training_waits(home: Home, instance: dg.DagsterInstance) -> None:

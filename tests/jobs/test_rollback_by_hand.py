@@ -193,8 +193,12 @@ def test_a_promotion_during_a_feed_is_told(
     assert rolled.store.shares()[other.sha256] == 0.01
 
 
+OF_PLANS = ["none", "state gone", "state torn", "no plan"]
+
+
+@pytest.mark.parametrize("damage", OF_PLANS)
 def test_killed_anywhere_the_same_command_again_takes_back_one_version(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
     kills = again = 0
     for operation in range(20):
@@ -203,8 +207,10 @@ def test_killed_anywhere_the_same_command_again_takes_back_one_version(
         monkeypatch.setenv("ARES_HOME", str(folder / "home"))
         rolled = begun(folder)
         assert rolled.old is not None
+        DAMAGE.get(damage, lambda _: None)(rolled.kept())
         death = die_at(operation, lambda r=rolled: r.call("--rollback", "a; b"), lambda: None)  # type: ignore[misc]
-        done = rolled.state()["plan"]["status"] == "rolled_back"
+        store = rolled.store
+        done = store.withdrawn(rolled.new.sha256) is not None and store.following() is None
         if not death.killed:
             assert done
             break
@@ -213,8 +219,56 @@ def test_killed_anywhere_the_same_command_again_takes_back_one_version(
             assert rolled.call("--rollback", "a; b") == 3
             again += 1
         assert rolled.live() == rolled.old.sha256
-        assert rolled.state()["plan"]["status"] == "rolled_back"
+        assert store.following() is None
+        if damage == "none":
+            assert rolled.state()["plan"]["status"] == "rolled_back"
     assert kills > again >= 3
+
+
+@pytest.mark.parametrize("damage", OF_PLANS)
+def test_interrupted_while_it_waits_for_the_registry_it_is_finished_by_the_same_words_alone(
+    rolled: Rolled, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    assert rolled.old is not None
+    DAMAGE.get(damage, lambda _: None)(rolled.kept())
+    with monkeypatch.context() as patch:
+        patch.setattr("ares_jobs.released_alias.follow_release", _interrupted)
+        rolled.call("--rollback", "halt")
+    assert rolled.store.following("by hand: halt") == rolled.new.sha256
+    assert rolled.call("--rollback", "halt") == 3
+    assert rolled.live() == rolled.old.sha256
+    # That one is finished: the next is aimed at what is live.
+    assert rolled.call("--rollback", "halt") == 3
+    assert rolled.live() is None
+
+
+def test_other_words_begin_another_rollback(
+    rolled: Rolled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("ares_jobs.released_alias.follow_release", _interrupted)
+        rolled.call("--rollback", "a; b")
+    assert rolled.call("--rollback", "a") == 3
+    assert rolled.live() is None
+
+
+def test_a_look_finishes_it_and_the_same_words_begin_another(
+    rolled: Rolled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rolled.kept().root.joinpath("rollout.json").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr("ares_jobs.released_alias.follow_release", _interrupted)
+        rolled.call("--rollback", "halt")
+        rolled.call()  # interrupted too
+    assert rolled.store.following() == rolled.new.sha256
+    assert rolled.call() == 3
+    assert rolled.store.following() is None
+    assert rolled.call("--rollback", "halt") == 3
+    assert rolled.live() is None
+
+
+def _interrupted(*_: object) -> str:
+    raise KeyboardInterrupt
 
 
 def test_a_feed_and_a_stop_together_are_refused(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -80,8 +82,6 @@ def test_of_two_challengers_of_one_champion_only_the_first_becomes_live(
 
 
 def test_a_lost_champion_is_still_named(store: ReleaseStore) -> None:
-    import shutil
-
     a = publish(store, "a")
     store.promote(a, identity="A", judged_against=None)
     shutil.rmtree(a.folder)
@@ -129,6 +129,30 @@ def test_a_rollback_restores_what_served_before_to_the_byte(store: ReleaseStore)
     assert store.latest_rollout() == b.sha256
     assert store.roll_back(b.sha256, "again")
     assert store.withdrawn(b.sha256) == "fell too far"
+
+
+def test_a_rollback_is_remembered_by_its_words_until_all_has_followed(store: ReleaseStore) -> None:
+    a, b, c = (publish(store, name) for name in "abc")
+    store.promote(a, identity="A", judged_against=None)
+    store.promote(b, identity="B", judged_against=a.sha256, share=0.2)
+    assert store.following() is None
+    shutil.rmtree(a.folder)  # the reason says so, the words are as they were given
+    store.roll_back(b.sha256, "halt")
+    assert store.withdrawn(b.sha256) != "halt"
+    assert (store.following(), store.following("halt")) == (b.sha256, b.sha256)
+    assert store.following("hal") is None
+    store.note_followed(a.sha256)
+    assert store.following() == b.sha256
+    before = json.loads((store.root / "released.json").read_text())
+    store.note_followed(b.sha256)
+    assert store.following() is None
+    after = json.loads((store.root / "released.json").read_text())
+    assert after == {name: before[name] for name in before if name != "following"}
+    # A promotion meanwhile ends it: the words would be aimed at what is live now.
+    store.promote(c, identity="C", judged_against=None)
+    store.roll_back(c.sha256, "halt")
+    store.promote(publish(store, "d"), identity="D", judged_against=None)
+    assert store.following() is None
 
 
 def test_what_was_rolled_back_is_never_promoted_again(store: ReleaseStore) -> None:
