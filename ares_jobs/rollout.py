@@ -68,8 +68,7 @@ def rollouts(
         return [take_back(home, key, stores, rollback)]
     released = {name: store for name, store in stores.items() if store.latest_rollout()}
     if feed is None:
-        shown = [_shown(home, store, f"{name}|{key}") for name, store in released.items()]
-        return [view for views in shown for view in views]
+        return [view for name in released for view in _looked_at(home, released, name, key)]
     name = _one(key, named, released)
     clock = int(time.time() * 1000) if now_ms is None else now_ms
     rows = Feed(feed, read_feed(feed), None if key.exchange == "SIM" else clock)
@@ -84,6 +83,17 @@ def _one(key: SymbolKey, named: list[str], released: Mapping[str, Any]) -> str:
             f"{found}; allowed: --regime with one that was released"
         )
     return next(iter(released))
+
+
+def _looked_at(
+    home: Home, released: Mapping[str, ReleaseStore], name: str, key: SymbolKey
+) -> list[RolloutView]:
+    try:
+        return _shown(home, released[name], f"{name}|{key}")
+    except CorruptArtifact as error:
+        others = [one for one in released if one != name]
+        way = f"; --regime {others[0]} leaves it out" if others else ""
+        raise CorruptArtifact(f"{name}|{key}: {error}{way}") from error
 
 
 def _shown(home: Home, store: ReleaseStore, partition: str) -> list[RolloutView]:
