@@ -51,7 +51,7 @@ def show_outcomes(outcomes: Sequence[PartitionOutcome], *, as_json: bool) -> Non
     console.print(_results_table(outcomes))
     for outcome in outcomes:
         console.print()
-        console.print(f"[bold]{outcome.partition}: {outcome.status}[/bold]", soft_wrap=True)
+        console.print(f"{outcome.partition}: {outcome.status}", soft_wrap=True, style="bold")
         console.print(f"  {outcome.reason}", soft_wrap=True)
         for weakness in outcome.metrics.get("regime_dataset/weaknesses", []):
             console.print(f"  weak: {weakness}", soft_wrap=True)
@@ -98,6 +98,7 @@ def _results_table(outcomes: Sequence[PartitionOutcome]) -> Any:
 def _unmet(gate: Sequence[dict[str, Any]]) -> Any:
     """The requirements that do not hold, with what was measured."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
     for row in gate:
@@ -105,7 +106,8 @@ def _unmet(gate: Sequence[dict[str, Any]]) -> Any:
             measured = row["measured"]
             shown = "not measurable" if measured is None else measured
             shown = f"{shown:.4g}" if isinstance(shown, float) else str(shown)
-            table.add_row("   ", row["name"], shown, f"[dim]required: {row['requirement']}[/dim]")
+            required = Text(f"required: {row['requirement']}", style="dim")
+            table.add_row("   ", row["name"], shown, required)
     return table
 
 
@@ -128,23 +130,29 @@ def show_rollouts(views: Sequence[RolloutView], symbol: str, code: int, *, as_js
     if not views:
         console.print(f"nothing was ever released of {symbol}; ares train decides what may be")
     for view in views:
-        shares = [f"{share:.0%} {sha256[:16]}" for sha256, share in sorted(view.shares.items())]
-        idle = 1.0 - sum(view.shares.values())
-        shares += [f"{idle:.0%} not traded"] if idle > 1e-9 else []
-        console.print(f"[bold]{view.partition}: {view.status.replace('_', ' ')}[/bold]")
-        console.print(f"  version   {view.model[:16]} at {view.stage:g} %", soft_wrap=True)
-        console.print(f"  capital   {', '.join(shares)}", soft_wrap=True)
-        if view.status != "none":
+        console.print(f"{view.partition}: {view.status.replace('_', ' ')}", style="bold")
+        at = "unknown" if view.stage is None else f"{view.model[:16]} at {view.stage:g} %"
+        console.print(f"  version   {at}", soft_wrap=True)
+        console.print(f"  capital   {_capital_told(view)}", soft_wrap=True)
+        if view.status not in ("none", "damaged"):
             console.print(f"  stage     {_stage_told(view)}", soft_wrap=True)
-        console.print(f"  why       {view.reason}", soft_wrap=True, markup=False)
+        console.print(f"  why       {view.reason}", soft_wrap=True)
         for line in view.history:
-            console.print(f"  step      {line}", soft_wrap=True, markup=False)
-        console.print(f"  alias     {view.alias}", soft_wrap=True, markup=False)
+            console.print(f"  step      {line}", soft_wrap=True)
+        console.print(f"  alias     {view.alias}", soft_wrap=True)
         if view.missing_days:
             told = f"{view.missing_days} days without results, which no stage counts"
             console.print(f"  missing   {told}", soft_wrap=True)
         if view.note:
-            console.print(f"  damaged   {view.note}", soft_wrap=True, markup=False)
+            console.print(f"  damaged   {view.note}", soft_wrap=True)
+
+
+def _capital_told(view: RolloutView) -> str:
+    if view.shares is None:
+        return "unknown"
+    shares = [f"{share:.0%} {sha256[:16]}" for sha256, share in sorted(view.shares.items())]
+    idle = 1.0 - sum(view.shares.values())
+    return ", ".join([*shares, f"{idle:.0%} not traded"] if idle > 1e-9 else shares)
 
 
 def _stage_told(view: RolloutView) -> str:
@@ -168,10 +176,12 @@ def show_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
     if as_json:
         print_json([asdict(finding) for finding in findings])
         return
+    from rich.text import Text
+
     console = console_of()
     for finding in findings:
-        mark = "[green]ok[/green]  " if finding.ok else "[red]bad[/red] "
-        console.print(f"{mark}{finding.what}: {finding.detail}", soft_wrap=True)
+        mark = Text("ok  ", style="green") if finding.ok else Text("bad ", style="red")
+        console.print(mark.append(f"{finding.what}: {finding.detail}", ""), soft_wrap=True)
 
 
 def _cell(value: Any, shown: str) -> str:
@@ -188,4 +198,6 @@ def console_of() -> Any:
     from rich.console import Console
 
     # Output that goes to a file or a log is not folded at a terminal's eighty columns.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    width = None if sys.stdout.isatty() else 120
+    # Reasons are people's words and errors name paths: brackets and colons in them are no style.
+    return Console(highlight=False, markup=False, emoji=False, width=width)

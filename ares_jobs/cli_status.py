@@ -13,6 +13,7 @@ from ares_jobs.cli_output import console_of, print_json
 
 if TYPE_CHECKING:
     from ares_jobs.status import HomeStatus, PartitionStatus
+    from ares_jobs.status_releases import ReleaseStatus
 
 _SHOWN_SPANS, _SHOWN_GAPS = 3, 10
 
@@ -53,9 +54,9 @@ def _show_releases(console: Any, status: HomeStatus) -> None:
         names = ("partition", "version", "rollout", "stage", "capital", "why")
         table = Table(*names, title="Releases (ares rollout has more)")
         for row in status.releases:
-            capital = [f"{share:.0%} {sha256[:16]}" for sha256, share in sorted(row.shares.items())]
-            cells = (f"{row.stage:g} %", "\n".join(capital) or "not traded", row.reason)
-            table.add_row(row.partition, row.model[:16], row.rollout, *cells)
+            stage = "unknown" if row.stage is None else f"{row.stage:g} %"
+            cells = (row.rollout, stage, _capital(row), row.reason)
+            table.add_row(row.partition, row.model[:16] or "unknown", *cells)
         console.print(table)
     if status.retrain_requests:
         table = Table("partition", "mode", "with bars after", "why", title="To be trained anew")
@@ -63,6 +64,13 @@ def _show_releases(console: Any, status: HomeStatus) -> None:
             why = f"{asked.kind}: {asked.reason}"
             table.add_row(asked.partition, asked.mode, asked.after, why)
         console.print(table)
+
+
+def _capital(row: ReleaseStatus) -> str:
+    if row.shares is None:
+        return "unknown"
+    served = [f"{share:.0%} {sha256[:16]}" for sha256, share in sorted(row.shares.items())]
+    return "\n".join(served) or "not traded"
 
 
 def _add_attempt(table: Any, part: PartitionStatus) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ares_jobs.status_releases import ReleaseStatus, RetrainStatus, releases, retrain_requests
 from ares_jobs.status_series import SeriesStatus, moment, series_of
-from ares_resources.errors import BadInput
+from ares_resources.errors import BadInput, CorruptArtifact
 from ares_resources.home import Home
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class PartitionStatus:
 
     ``last_attempt`` is the run after which nothing newer was found or made; None where results
     that stood already were asked for since.  Where nothing but a failed one is there, ``status``
-    and ``reason`` are its own.
+    and ``reason`` are its own.  ``status`` is "damaged" where the release cannot be read.
     """
 
     partition: str
@@ -162,7 +162,10 @@ def _partition(
     if last is not None and last.skipped is not None:
         status, reason = "skipped", last.skipped
     elif last is not None and last.place.asset == "model_release":
-        status, reason = standing(released, last)
+        try:
+            status, reason = standing(released, last)
+        except CorruptArtifact as error:
+            status, reason = "damaged", str(error)
     elif tried is not None and tried.status != "done":
         status, reason = tried.status, tried.reason
     else:

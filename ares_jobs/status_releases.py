@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ares_jobs.status_series import moment
-from ares_resources.errors import BadInput, CorruptArtifact
+from ares_resources.errors import CorruptArtifact
 from ares_resources.home import Home
 
 if TYPE_CHECKING:
@@ -24,14 +24,15 @@ class ReleaseStatus:
 
     ``rollout`` is "running", "completed" or "rolled back", "none" where it serves all without
     one, "damaged" where what is stored cannot be read; ``stage`` is in percent of capital, and
-    ``shares`` are of capital by version: what is left of 1 does not trade.
+    ``shares`` are of capital by version: what is left of 1 does not trade.  Both are as the
+    release says, whatever became of the plan; None where the release itself cannot be read.
     """
 
     partition: str
     model: str
     rollout: str
-    stage: float
-    shares: Mapping[str, float] = field(default_factory=dict)
+    stage: float | None
+    shares: Mapping[str, float] | None = field(default_factory=dict)
     reason: str = ""
 
 
@@ -56,32 +57,43 @@ def releases(home: Home) -> list[ReleaseStatus]:
     folders = (path.name for path in home.releases.glob("*") if path.is_dir())
     for symbol in sorted(map(SymbolKey.from_folder, folders), key=str):
         for regime in REGIMES:
-            store = ReleaseStore(home.releases, symbol.folder, regime)
+            store, partition = (
+                ReleaseStore(home.releases, symbol.folder, regime),
+                f"{regime}|{symbol}",
+            )
             try:
-                found = _release(store, f"{regime}|{symbol}")
-            except (BadInput, CorruptArtifact) as error:
-                found = ReleaseStatus(f"{regime}|{symbol}", "", "damaged", 0.0, reason=str(error))
+                found = _release(store, partition)
+            except CorruptArtifact as error:
+                found = ReleaseStatus(partition, "", "damaged", None, None, str(error))
             rows += [] if found is None else [found]
     return rows
 
 
 def _release(store: ReleaseStore, partition: str) -> ReleaseStatus | None:
-    from ares_assets.evidence.rollout import plan_from_dict
-    from ares_resources.storage.rollouts import RolloutStore
-
     model = store.latest_rollout()
     if model is None:
         return None
     shares, withdrawn = store.shares(), store.withdrawn(model)
     if withdrawn is not None:
         return ReleaseStatus(partition, model, "rolled back", 0.0, shares, withdrawn)
-    state = RolloutStore(store.root, model).state()
-    stage = 100.0 * shares.get(model, 0.0)
-    if state is None:
-        return ReleaseStatus(partition, model, "none", stage, shares, "it serves all")
-    plan = plan_from_dict(state["plan"])
-    rollout = plan.status.replace("_", " ")
-    return ReleaseStatus(partition, model, rollout, stage, shares, plan.reason)
+    try:
+        rollout, reason = _rollout(store, model)
+    except CorruptArtifact as error:
+        # It trades by the release all the same.
+        rollout, reason = "damaged", str(error)
+    return ReleaseStatus(partition, model, rollout, 100.0 * shares.get(model, 0.0), shares, reason)
+
+
+def _rollout(store: ReleaseStore, model: str) -> tuple[str, str]:
+    from ares_jobs.rollout_view import plan_of, refuse_lost_plan
+    from ares_resources.storage.rollouts import RolloutStore
+
+    found = plan_of(RolloutStore(store.root, model))
+    if found is None:
+        refuse_lost_plan(store, model)
+        return "none", "it serves all"
+    _, plan = found
+    return plan.status.replace("_", " "), plan.reason
 
 
 def retrain_requests(home: Home) -> tuple[list[RetrainStatus], list[str]]:

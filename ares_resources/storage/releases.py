@@ -268,9 +268,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         told = json.loads(path.read_bytes())
     except ValueError as error:
-        raise CorruptArtifact(f"{path} is not JSON: {error}; remove it or restore it") from error
+        raise CorruptArtifact(f"{path} is not JSON: {error}; restore a copy of it") from error
     if not isinstance(told, dict):
-        raise CorruptArtifact(f"{path} holds no mapping; remove it or restore it")
+        raise CorruptArtifact(f"{path} holds no mapping; restore a copy of it")
     return told
 
 
