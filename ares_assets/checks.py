@@ -64,15 +64,14 @@ def _act(context: dg.AssetCheckExecutionContext, step: StepSpec, stored: Stored)
 
     Checks run in any order and, with the multiprocess executor, at once; each asks after its own
     pass was noted, so the last one, and perhaps another beside it, finds that all have passed.
+    What else hinders it then, such as a check of an earlier step, no later check will tell.
     """
     home, artifact = stored.workspace.home, stored[step.name]
-    if step.once_passed is None:
+    if step.once_passed is None or passed_checks.unpassed(home, artifact, stored.settings):
         return
     hindrance = passed_checks.hindrance(home, stored, stored.settings)
     if hindrance is not None:
-        # Its own checks may still come; what else is lacking, nobody here will bring.
-        if not hindrance.startswith(f"{step.name} has not passed"):
-            context.log.warning(f"not released: {hindrance}")
+        context.log.warning(f"not released: {hindrance}")
         return
     tracking_run_id = context.resources.tracking.run_id
     work = Work(step, stored.request, stored.workspace, tracking_run_id=tracking_run_id)

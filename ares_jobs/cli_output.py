@@ -130,13 +130,11 @@ def show_rollouts(views: Sequence[RolloutView], symbol: str, code: int, *, as_js
     if not views:
         console.print(f"nothing was ever released of {symbol}; ares train decides what may be")
     for view in views:
-        shares = [f"{share:.0%} {sha256[:16]}" for sha256, share in sorted(view.shares.items())]
-        idle = 1.0 - sum(view.shares.values())
-        shares += [f"{idle:.0%} not traded"] if idle > 1e-9 else []
         console.print(f"{view.partition}: {view.status.replace('_', ' ')}", style="bold")
-        console.print(f"  version   {view.model[:16]} at {view.stage:g} %", soft_wrap=True)
-        console.print(f"  capital   {', '.join(shares)}", soft_wrap=True)
-        if view.status != "none":
+        at = "unknown" if view.stage is None else f"{view.model[:16]} at {view.stage:g} %"
+        console.print(f"  version   {at}", soft_wrap=True)
+        console.print(f"  capital   {_capital_told(view)}", soft_wrap=True)
+        if view.status not in ("none", "damaged"):
             console.print(f"  stage     {_stage_told(view)}", soft_wrap=True)
         console.print(f"  why       {view.reason}", soft_wrap=True)
         for line in view.history:
@@ -147,6 +145,14 @@ def show_rollouts(views: Sequence[RolloutView], symbol: str, code: int, *, as_js
             console.print(f"  missing   {told}", soft_wrap=True)
         if view.note:
             console.print(f"  damaged   {view.note}", soft_wrap=True)
+
+
+def _capital_told(view: RolloutView) -> str:
+    if view.shares is None:
+        return "unknown"
+    shares = [f"{share:.0%} {sha256[:16]}" for sha256, share in sorted(view.shares.items())]
+    idle = 1.0 - sum(view.shares.values())
+    return ", ".join([*shares, f"{idle:.0%} not traded"] if idle > 1e-9 else shares)
 
 
 def _stage_told(view: RolloutView) -> str:

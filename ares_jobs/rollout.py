@@ -12,14 +12,21 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ares_jobs.rollout_moves import Feed, finish, take
-from ares_jobs.rollout_view import RolloutView, follow_withdrawal, view_of
-from ares_resources.errors import EXIT_DONE, EXIT_PARTIAL, BadInput, CorruptArtifact, DataConflict
+from ares_jobs.rollout_view import RolloutView, damaged_view, follow_withdrawal, view_of
+from ares_resources.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_PARTIAL,
+    BadInput,
+    CorruptArtifact,
+    DataConflict,
+)
 from ares_resources.home import Home
 from ares_resources.symbols import SymbolKey
 
@@ -28,7 +35,9 @@ if TYPE_CHECKING:
 
 
 def exit_code(views: list[RolloutView]) -> int:
-    """3 where the latest rollout of a partition was rolled back, else 0."""
+    """1 where a partition is damaged; 3 where its latest rollout was rolled back; else 0."""
+    if any(view.status == "damaged" for view in views):
+        return EXIT_FAILED
     back = any(view.status == "rolled_back" for view in views)
     return EXIT_PARTIAL if back else EXIT_DONE
 
@@ -45,7 +54,8 @@ def rollouts(
     """Show, feed or take back.
 
     A look gives each partition that has a release one view of its last rollout, and one more of
-    the version that a rollback restored; the others give the one view of what they moved.
+    the version that a rollback restored; the others give the one view of what they moved.  Where
+    no regime is named, a look at one that is damaged says so and goes on to the others.
     ``now_ms`` is the time for which a feed's rows have to be over, the clock's if not given.
 
     Raises
@@ -54,6 +64,8 @@ def rollouts(
         For an unknown regime, a feed or a rollback that is not of one partition with a
         release, a feed that is not usable or not taken, or a rollback without a reason or of
         nothing.
+    CorruptArtifact
+        If a partition that was named, or that is to be moved, is damaged.
     """
     from ares_assets.partitions import REGIMES, check_regime
     from ares_jobs.live_feed_file import read_feed
@@ -66,13 +78,18 @@ def rollouts(
     stores = {name: ReleaseStore(home.releases, key.folder, name) for name in named}
     if rollback is not None:
         return [take_back(home, key, stores, rollback)]
-    released = {name: store for name, store in stores.items() if store.latest_rollout()}
     if feed is None:
-        return [view for name in released for view in _looked_at(home, released, name, key)]
+        look = _looked_at if regimes else _looked_at_or_damaged
+        shown = [look(home, store, f"{name}|{key}") for name, store in stores.items()]
+        return [view for views in shown for view in views]
+    released = {
+        name: store for name, store in stores.items() if _was_released(store, f"{name}|{key}")
+    }
     name = _one(key, named, released)
     clock = int(time.time() * 1000) if now_ms is None else now_ms
     rows = Feed(feed, read_feed(feed), None if key.exchange == "SIM" else clock)
-    return [_fed(home, released[name], f"{name}|{key}", rows)]
+    with _told_of(f"{name}|{key}"):
+        return [_fed(home, released[name], f"{name}|{key}", rows)]
 
 
 def _one(key: SymbolKey, named: list[str], released: Mapping[str, Any]) -> str:
@@ -85,15 +102,29 @@ def _one(key: SymbolKey, named: list[str], released: Mapping[str, Any]) -> str:
     return next(iter(released))
 
 
-def _looked_at(
-    home: Home, released: Mapping[str, ReleaseStore], name: str, key: SymbolKey
-) -> list[RolloutView]:
+@contextlib.contextmanager
+def _told_of(partition: str) -> Iterator[None]:
     try:
-        return _shown(home, released[name], f"{name}|{key}")
-    except CorruptArtifact as error:
-        others = [one for one in released if one != name]
-        way = f"; --regime {others[0]} leaves it out" if others else ""
-        raise CorruptArtifact(f"{name}|{key}: {error}{way}") from error
+        yield
+    except CorruptArtifact as damage:
+        raise CorruptArtifact(f"{partition}: {damage}") from damage
+
+
+def _was_released(store: ReleaseStore, partition: str) -> bool:
+    with _told_of(partition):
+        return store.latest_rollout() is not None
+
+
+def _looked_at(home: Home, store: ReleaseStore, partition: str) -> list[RolloutView]:
+    with _told_of(partition):
+        return _shown(home, store, partition) if store.latest_rollout() is not None else []
+
+
+def _looked_at_or_damaged(home: Home, store: ReleaseStore, partition: str) -> list[RolloutView]:
+    try:
+        return _looked_at(home, store, partition)
+    except CorruptArtifact as damage:
+        return [damaged_view(store, partition, damage)]
 
 
 def _shown(home: Home, store: ReleaseStore, partition: str) -> list[RolloutView]:

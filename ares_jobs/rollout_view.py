@@ -27,8 +27,10 @@ class RolloutView:
     """Where the rollout of a version stands.
 
     ``status`` is "running", "completed", "rolled_back", "superseded" where another version was
-    promoted meanwhile, or "none" where a version serves all without a rollout.  ``shares`` are
-    of capital by version; what is left of 1 does not trade.  ``days``, ``trades`` are the
+    promoted meanwhile, "none" where a version serves all without a rollout, or "damaged" where
+    what is stored cannot be read.  ``shares`` are of capital by version; what is left of 1 does
+    not trade; they and ``stage`` are None where not even the release can be read, and ``model``
+    is empty.  ``days``, ``trades`` are the
     stage's, ``drawdown`` and ``p_worse`` since the beginning; ``missing_days`` the days without
     a row between the first and the last.  ``note`` says what could not be read or brought up to
     date of a version that was taken back, empty where nothing is amiss.
@@ -38,8 +40,8 @@ class RolloutView:
     model: str
     rest: str | None
     status: str
-    stage: float
-    shares: Mapping[str, float]
+    stage: float | None
+    shares: Mapping[str, float] | None
     reason: str
     history: tuple[str, ...] = ()
     days: float = 0.0
@@ -77,6 +79,19 @@ def view_of(store: ReleaseStore, partition: str, sha256: str, *, new_rows: int =
         if view.status != "rolled_back":
             raise
         return replace(view, note=str(damage))
+
+
+def damaged_view(store: ReleaseStore, partition: str, damage: CorruptArtifact) -> RolloutView:
+    """The view of a partition that cannot be looked at: what the release says, and the damage."""
+    lost = RolloutView(partition, "", None, "damaged", None, None, "it cannot be read")
+    try:
+        sha256 = store.live_version() or store.latest_rollout()
+        view = lost if sha256 is None else _of_release(store, partition, sha256)
+    except CorruptArtifact:
+        view = lost
+    if view is not lost:
+        view = replace(view, status="damaged", reason="it serves on by the release alone")
+    return replace(view, alias="not looked at", note=str(damage))
 
 
 def plan_of(kept: RolloutStore) -> tuple[dict[str, Any], RolloutPlan] | None:

@@ -109,7 +109,7 @@ def test_a_partial_share_without_its_plan_is_damage_and_not_all(
     (second.kept().root / "rollout.json").unlink()
     capsys.readouterr()
     assert second.call() == 1
-    assert "serves 1%" in capsys.readouterr().err
+    assert "serves 1%" in capsys.readouterr().out
     assert second.call("--feed", second.feed("a.csv", 40, 8)) == 1
 
 
