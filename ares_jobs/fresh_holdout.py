@@ -1,7 +1,7 @@
 """How far bars must reach before the schedule looks at a partition's holdout again.
 
 Belongs here: from the last look of a partition to the bars that another one waits for.  Does not
-belong here: which symbols have new bars (``schedules.py``), what counts as a look
+belong here: which symbols have new bars (``new_bars.py``), what counts as a look
 (``ares_assets/counted_looks.py``) and what looks cost (``ares_assets/evidence``).
 
 A training an hour later is judged on nearly the same holdout, and still is another look, another

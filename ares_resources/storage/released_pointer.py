@@ -78,6 +78,38 @@ def followed(live: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in live.items() if name != "following"}
 
 
+def check_form(told: Mapping[str, Any]) -> None:
+    """Refuse a pointer that has a part of another form than above.
+
+    Raises
+    ------
+    ValueError
+        Names the first part that has not.
+    """
+    share, withdrawn = told.get("share", 1.0), told.get("withdrawn", [])
+    entries = withdrawn if isinstance(withdrawn, list) else [None]
+    forms = {
+        "sha256": _names_or_none(told, *_VERSION),
+        "rollout": _names_or_none(told, "rollout"),
+        "share": isinstance(share, int | float) and 0.0 < share <= 1.0,
+        "rest": told.get("rest") is None or _has_words(told["rest"], "sha256"),
+        "withdrawn": all(_has_words(one, "sha256", "reason") for one in entries),
+        "following": told.get("following") is None
+        or _has_words(told["following"], "sha256", "words"),
+    }
+    wrong = [name for name, fits in forms.items() if not fits]
+    if wrong:
+        raise ValueError(f"{wrong[0]} is not of its form")
+
+
+def _names_or_none(told: Mapping[str, Any], *names: str) -> bool:
+    return all(told.get(name) is None or isinstance(told[name], str) for name in names)
+
+
+def _has_words(entry: Any, *names: str) -> bool:
+    return isinstance(entry, Mapping) and all(isinstance(entry.get(name), str) for name in names)
+
+
 def share_of(live: Mapping[str, Any]) -> float:
     """The live version's share of capital, in (0, 1]."""
     return float(live.get("share", 1.0))

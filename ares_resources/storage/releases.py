@@ -268,7 +268,12 @@ class ReleaseStore:
 
     def _live(self) -> dict[str, Any]:
         path = self.root / "released.json"
-        return _read(path) if path.is_file() else {}
+        told = _read(path) if path.is_file() else {}
+        try:
+            pointer.check_form(told)
+        except ValueError as error:
+            raise CorruptArtifact(f"{path}: {error}; restore a copy of it") from error
+        return told
 
     def _version(self, sha256: str) -> Path:
         return self.root / "versions" / sha256[:_NAME]

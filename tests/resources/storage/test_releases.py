@@ -232,3 +232,32 @@ def test_what_is_called_before_is_called_only_by_who_becomes_live(store: Release
             before=lambda sha256=release.sha256: begun.append(sha256),  # type: ignore[misc]
         )
     assert begun == [a.sha256, c.sha256]
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"sha256": 5},
+        {"rollout": ["x"]},
+        {"share": 0.0},
+        {"share": "all"},
+        {"rest": "x"},
+        {"withdrawn": 5},
+        {"withdrawn": [{"sha256": "x"}]},
+        {"following": {"words": "x"}},
+    ],
+)
+def test_a_pointer_of_another_form_is_damage_and_no_crash(
+    spoilt: dict[str, object], store: ReleaseStore
+) -> None:
+    a = publish(store, "a")
+    store.promote(a, identity="A", judged_against=None, share=0.01)
+    assert store.roll_back(a.sha256, "by a test")
+    path = store.root / "released.json"
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps({**told, **spoilt}))
+    for asked in (store.champion, store.shares, lambda: store.withdrawn(a.sha256)):
+        with pytest.raises(CorruptArtifact, match=f"{next(iter(spoilt))} is not of its form"):
+            asked()
+    path.write_text(json.dumps(told))
+    assert store.withdrawn(a.sha256) == "by a test"
