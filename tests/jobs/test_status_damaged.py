@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from ares_assets.steps import STEPS
 from ares_jobs.cli import run
 from ares_jobs.cli_output import show_findings, show_outcomes
 from ares_jobs.doctor import Finding
 from ares_jobs.runner import PartitionOutcome
 from ares_jobs.status_releases import releases
-from ares_resources.storage.artifacts import Artifact, ArtifactStore, Place
+from ares_resources.storage.artifacts import Artifact, ArtifactStore
 from tests.helpers.rolled import LIVE_FROM, Rolled, begun
+from tests.helpers.step_results import result_of_each_step
 
 WORDS = "see [/x] and [JIRA-7] :fire:"
 NO_PLAN = {"plan": [1], "level": 0.05, "live_from_ms": 1, "seen_rows": 0, "stage_row": 0}
@@ -67,19 +67,11 @@ def test_a_damaged_plan_hides_neither_version_nor_shares(
 
 def published(rolled: Rolled) -> Artifact:
     """All sixteen steps' results, with the verdict to promote."""
-    store, found = ArtifactStore(rolled.home.artifacts, rolled.home.runs), {}
     told = {"window_end_ms": LIVE_FROM, "verdict": "promote", "reason": "x"}
-    for spec in STEPS:
-        found[spec.name] = store.publish(
-            Place(spec.name, "ETHUSDT.SIM", None if spec.shared else "bull"),
-            "a1",
-            {"x.json": {"step": spec.number}},
-            kind="bundle",
-            inputs={name: found[name].sha256 for name in spec.inputs},
-            metadata={**told, "judged_against": "none"},
-            degraded=[],
-        )
-        store.point(found[spec.name], run_id=None, mode="blank")
+    found = result_of_each_step(rolled.home, {**told, "judged_against": "none"})
+    store = ArtifactStore(rolled.home.artifacts, rolled.home.runs)
+    for artifact in found.values():
+        store.point(artifact, run_id=None, mode="blank")
     return found["model_release"]
 
 

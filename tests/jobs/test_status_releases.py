@@ -8,13 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ares_assets.steps import STEPS
 from ares_jobs.cli import run
-from ares_jobs.cli_output import show_outcomes
-from ares_jobs.runner import PartitionOutcome
 from ares_jobs.status_releases import ReleaseStatus, releases, retrain_requests
 from ares_resources.home import Home
-from ares_resources.storage.artifacts import Artifact, ArtifactStore, Place
 from ares_resources.storage.retrain_requests import RetrainRequest, RetrainRequests
 from tests.helpers.rolled import LIVE_FROM, Rolled, begun
 
@@ -94,65 +90,3 @@ def test_the_command_shows_both(rolled: Rolled, capsys: pytest.CaptureFixture[st
     printed = " ".join(capsys.readouterr().out.replace("\u2502", " ").split())
     assert f"bull|ETHUSDT.SIM {rolled.new.sha256[:16]} running 1 %" in printed
     assert "2024-01-02 00:00 drift: the target drifted" in printed
-
-
-@pytest.mark.parametrize("torn", ["{", '{"plan": [1], "level": 0.05, "live_from_ms": 1}'])
-def test_a_damaged_plan_hides_nothing_of_what_trades(
-    torn: str, rolled: Rolled, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert rolled.old is not None
-    assert rolled.call("--feed", rolled.feed("a.csv", 0, 8)) == 0
-    (rolled.kept().root / "rollout.json").write_text(torn)
-    (row,) = releases(rolled.home)
-    assert (row.model, row.rollout, row.stage) == (rolled.new.sha256, "damaged", 5.0)
-    assert row.shares == {rolled.new.sha256: 0.05, rolled.old.sha256: pytest.approx(0.95)}
-    assert run(["status"]) == 0
-    assert "not traded" not in capsys.readouterr().out
-
-
-def test_people_s_words_are_shown_as_they_are(
-    rolled: Rolled, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert rolled.call("--rollback", "see [/ops], [JIRA-7] and :smile:") == 3
-    capsys.readouterr()
-    assert run(["status"]) == 0
-    printed = " ".join(capsys.readouterr().out.replace("\u2502", " ").split())
-    assert "see [/ops], [JIRA-7] and :smile:" in printed
-    words = "see [/ops] and [JIRA-7]"
-    outcome = PartitionOutcome(
-        "bull|ETHUSDT.SIM", "rolled back", words, None, True, [], {"ab_test_report/gate": []}, None
-    )
-    show_outcomes([outcome], as_json=False)
-    assert "see [/ops] and [JIRA-7]" in capsys.readouterr().out
-
-
-def test_a_damaged_release_is_one_row_of_the_status(
-    rolled: Rolled, capsys: pytest.CaptureFixture[str]
-) -> None:
-    results = ArtifactStore(rolled.home.artifacts, rolled.home.runs)
-    found: dict[str, Artifact] = {}
-    for spec in STEPS:
-        place = Place(spec.name, "ETHUSDT.SIM", None if spec.shared else "bull")
-        found[spec.name] = results.publish(
-            place,
-            "a1",
-            {"x.json": {"step": spec.number}},
-            kind="bundle",
-            inputs={name: found[name].sha256 for name in spec.inputs},
-            metadata={
-                "window_end_ms": LIVE_FROM,
-                "verdict": "promote",
-                "reason": "every requirement is met",
-                "judged_against": "none",
-            },
-            degraded=[],
-        )
-        results.point(found[spec.name], run_id=None, mode="blank")
-    (rolled.store.root / "released.json").write_text("{")
-    capsys.readouterr()
-    assert run(["status"]) == 0
-    printed = capsys.readouterr().out
-    assert "damaged" in printed
-    assert "unknown" in printed
-    assert "not traded" not in printed
-    assert "remove it" not in printed

@@ -26,30 +26,12 @@ from ares_assets.evidence.sharpe_tests import (
 )
 from ares_assets.evidence.verdict_words import in_plain_words
 from ares_resources.settings import GateSettings
+from tests.helpers.gate_figures import good_figures
 
 SETTINGS = GateSettings()
 BETTER = Comparison("champion", "better", 0.001, 4.0)
 OPEN = Comparison("champion", "undecided", 0.2, 2.0)
-GOOD = GateEvidence(
-    deflated_development=0.98,
-    trials=200,
-    deflated_holdout=0.97,
-    looks=3,
-    overfitting=0.1,
-    loss_probability=0.3,
-    distinct_sets=40,
-    ruin_share=0.0,
-    return_costs_stressed=0.05,
-    return_latency_stressed=0.07,
-    trades=120,
-    days=73.0,
-    annual_sharpe=4.0,
-    track_record_days=60.0,
-    comparisons=(BETTER,),
-    drift_alarms=0,
-    drift_level=0.05,
-    drift_unjudged=None,
-)
+GOOD = good_figures("champion")
 
 
 def test_all_good_is_promoted() -> None:

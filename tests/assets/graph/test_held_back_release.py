@@ -15,7 +15,7 @@ from ares_assets.steps import STEPS
 from ares_assets.stored import Stored
 from ares_resources.home import Home
 from ares_resources.settings import load_settings
-from ares_resources.storage.artifacts import ArtifactStore, Place
+from tests.helpers.step_results import result_of_each_step
 
 SETTINGS = load_settings()
 
@@ -25,20 +25,10 @@ def stored(tmp_path: Path) -> Stored:
     """A result of each step, with all checks passed."""
     home, found = Home(tmp_path), Stored()
     home.create()
-    store = ArtifactStore(home.artifacts, home.runs)
     asked: Any = SimpleNamespace(settings=SETTINGS)
     workspace: Any = SimpleNamespace(home=home)
     found.request, found.workspace = asked, workspace
-    for spec in STEPS:
-        found[spec.name] = store.publish(
-            Place(spec.name, "ETHUSDT.SIM", None if spec.shared else "bull"),
-            "a1",
-            {"x.json": {"step": spec.number}},
-            kind="bundle",
-            inputs={name: found[name].sha256 for name in spec.inputs},
-            metadata={},
-            degraded=[],
-        )
+    found.update(result_of_each_step(home))
     for check in CHECKS:
         passed_checks.remember(home, found[check.asset], check, SETTINGS, True)
     return found

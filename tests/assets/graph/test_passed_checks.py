@@ -8,10 +8,10 @@ import pytest
 
 from ares_assets.check_list import CHECKS, CheckSpec
 from ares_assets.passed_checks import forget, hindrance, remember, unpassed
-from ares_assets.steps import STEPS
 from ares_resources.home import Home
 from ares_resources.settings import load_settings
 from ares_resources.storage.artifacts import Artifact, ArtifactStore, Place
+from tests.helpers.step_results import result_of_each_step
 
 SETTINGS = load_settings()
 OF_REGIMES = [check for check in CHECKS if check.asset == "market_regimes" and check.blocking]
@@ -79,17 +79,7 @@ def test_marks_of_results_that_are_gone_are_removed(home: Home) -> None:
 
 def chain(home: Home) -> dict[str, Artifact]:
     """A result of each step, made from those before it, with all its checks passed."""
-    store, found = ArtifactStore(home.artifacts, home.runs), {}
-    for spec in STEPS:
-        found[spec.name] = store.publish(
-            Place(spec.name, "ETHUSDT.SIM", None if spec.shared else "bull"),
-            "a1",
-            {"x.json": {"step": spec.number}},
-            kind="bundle",
-            inputs={name: found[name].sha256 for name in spec.inputs},
-            metadata={},
-            degraded=[],
-        )
+    found = result_of_each_step(home)
     for check in CHECKS:
         remember(home, found[check.asset], check, SETTINGS, True)
     return found
